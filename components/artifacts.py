@@ -1,0 +1,21 @@
+"""Artifact types that TFX does not have: what our components hand to each other."""
+
+from tfx.types import artifact
+
+
+class IdMap(artifact.Artifact):
+    """Raw id of every fingerprint of the log: `items-*.parquet`, `scenes-*.parquet` (`schemas.catalogue`)."""
+
+    TYPE_NAME = "DSPnetIdMap"
+
+
+class RejectedRows(artifact.Artifact):
+    """Rows of the log that could not be read: `rejects-*.csv`, with file, row, reason and detail."""
+
+    TYPE_NAME = "DSPnetRejectedRows"
+
+
+class Catalogue(artifact.Artifact):
+    """Item and scene vocabularies of the train split: `items.parquet`, `scenes.parquet`."""
+
+    TYPE_NAME = "DSPnetCatalogue"

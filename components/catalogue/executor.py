@@ -1,0 +1,157 @@
+"""The work of Catalogue: counts over the train split with Beam, in record batches."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+from tfx_bsl.tfxio import tf_example_record
+
+from components.catalogue import counting
+from schemas import catalogue, sequences
+
+PARTITIONS = 16
+"""Each holds its share of the ids, with their names, in one worker's memory."""
+
+BATCH_SIZE = 4096
+"""Sequences counted at a time: the more, the fewer arrays are shuffled."""
+
+ITEMS, SCENES = "items", "scenes"
+
+FEATURES = {
+    ITEMS: (sequences.HISTORY_ITEM_IDS, sequences.FUTURE_ITEM_IDS),
+    SCENES: (sequences.HISTORY_SCENE_IDS, sequences.FUTURE_SCENE_IDS),
+}
+ID_MAP_PREFIXES = {ITEMS: catalogue.ID_MAP_ITEMS_PREFIX, SCENES: catalogue.ID_MAP_SCENES_PREFIX}
+FILES = {ITEMS: catalogue.ITEMS_FILE, SCENES: catalogue.SCENES_FILE}
+
+Key = tuple[str, int]
+"""``(kind, partition)``: what is grouped together."""
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Writes the catalogues of items and scenes."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Counts the train split and joins the counts with the raw ids.
+
+        Args:
+            input_dict: ``examples`` and ``id_map`` of one SequenceExampleGen run.
+            output_dict: ``catalogue``; gets the custom properties ``items`` and ``scenes``, their numbers.
+            exec_properties: none are used.
+
+        Raises:
+            ValueError: if the train split is empty, or an id of it is not in the id map. The latter is found by a
+                worker, so a distributed runner wraps it in an error of its own.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        train = io_utils.all_files_pattern(artifact_utils.get_split_uri(input_dict["examples"], sequences.TRAIN))
+        id_map = artifact_utils.get_single_uri(input_dict["id_map"])
+        output = artifact_utils.get_single_instance(output_dict["catalogue"])
+
+        if FileSystems.match([train])[0].metadata_list:
+            with self._make_beam_pipeline() as pipeline:
+                counts = pipeline | "CountTrainSplit" >> CountTrainSplit(train)
+                ids = pipeline | "ReadIdMap" >> ReadIdMap(id_map)
+                _ = (
+                    {"counts": counts, "ids": ids}
+                    | "GroupByPartition" >> beam.CoGroupByKey()
+                    | "JoinRawIds" >> beam.FlatMapTuple(_catalogue_part)
+                    | "GroupByKind" >> beam.GroupByKey()
+                    | "Write" >> beam.Map(_write, folder=output.uri)
+                )
+        for kind, name in FILES.items():
+            output.set_int_custom_property(kind, _size(FileSystems.join(output.uri, name), train))
+
+
+class CountTrainSplit(beam.PTransform):
+    """Reads a glob of sequence examples and yields ``(Key, Counts)``, several a key."""
+
+    def __init__(self, pattern: str):
+        super().__init__()
+        self._pattern = pattern
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """See the class."""
+        source = tf_example_record.TFExampleRecord(
+            self._pattern, schema=_counted_features(), telemetry_descriptors=["Catalogue"]
+        )
+        return pipeline | source.BeamSource(BATCH_SIZE) | "Count" >> beam.FlatMap(_count)
+
+
+class ReadIdMap(beam.PTransform):
+    """Reads the id map of items and scenes and yields ``(Key, pa.Table)``, several a key."""
+
+    def __init__(self, folder: str):
+        super().__init__()
+        self._folder = folder
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """See the class."""
+        return [
+            pipeline
+            | f"Read {kind}" >> beam.io.ReadFromParquetBatched(FileSystems.join(self._folder, f"{prefix}-*.parquet"))
+            | f"Split {kind}" >> beam.FlatMap(_split_ids, kind=kind)
+            for kind, prefix in ID_MAP_PREFIXES.items()
+        ] | beam.Flatten()
+
+
+def _counted_features() -> schema_pb2.Schema:
+    """Returns the schema of the four features that are counted: the others are not even decoded."""
+    with open(sequences.SCHEMA_FILE, encoding="utf-8") as file:
+        schema = text_format.Parse(file.read(), schema_pb2.Schema())
+    counted = {name for names in FEATURES.values() for name in names}
+    return schema_pb2.Schema(feature=[feature for feature in schema.feature if feature.name in counted])
+
+
+def _count(batch: pa.RecordBatch) -> Iterator[tuple[Key, counting.Counts]]:
+    for kind, (history, future) in FEATURES.items():
+        counts = counting.count(batch[history], batch[future])
+        for part, share in counting.split(counts, PARTITIONS):
+            yield (kind, part), share
+
+
+def _split_ids(id_map: pa.Table, kind: str) -> Iterator[tuple[Key, pa.Table]]:
+    id_map = id_map.cast(catalogue.ID_MAP_COLUMNS)
+    parts = counting.partition_of(id_map["fingerprint"].to_numpy(), PARTITIONS)
+    for part in pc.unique(pa.array(parts)).to_pylist():
+        yield (kind, part), id_map.filter(pa.array(parts == part))
+
+
+def _catalogue_part(key: Key, grouped: dict[str, Iterable[Any]]) -> Iterator[tuple[str, catalogue.Catalogue]]:
+    kind, _ = key
+    counts, ids = list(grouped["counts"]), list(grouped["ids"])
+    if counts:
+        id_map = pa.concat_tables([catalogue.ID_MAP_COLUMNS.empty_table(), *ids])
+        yield kind, counting.with_raw_ids(counting.merge(counts), id_map, kind)
+
+
+def _write(kind_and_parts: tuple[str, Iterable[catalogue.Catalogue]], folder: str) -> None:
+    kind, parts = kind_and_parts
+    with FileSystems.create(FileSystems.join(folder, FILES[kind])) as file:
+        catalogue.write_catalogue(counting.in_order(parts), file)
+
+
+def _size(path: str, train: str) -> int:
+    if not FileSystems.exists(path):
+        raise ValueError(
+            f"The train split {train} holds no sequences, so there is nothing to recommend. See what "
+            "SequenceExampleGen rejected and filtered: check windows.cutoffs against the dates of the log, and "
+            "windows.min_history and min_future"
+        )
+    with FileSystems.open(path) as file:
+        return pq.read_metadata(file).num_rows

@@ -1,0 +1,57 @@
+"""RankingEvaluator: measures a model on the test split and blesses it or refuses."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components import artifacts
+from components.ranking_evaluator import executor
+
+
+class RankingEvaluatorSpec(component_spec.ComponentSpec):
+    """What goes in and comes out of RankingEvaluator."""
+
+    PARAMETERS = {"settings": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "catalogue": component_spec.ChannelParameter(type=artifacts.Catalogue),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS = {
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class RankingEvaluator(base_component.BaseComponent):
+    """Writes `evaluation.json` and `evaluation.txt`, and blesses the model for Pusher.
+
+    Args:
+        examples: what SequenceExampleGen wrote; the test split is read.
+        catalogue: what Catalogue wrote, for the popularity reference.
+        model: the candidate.
+        baseline_model: the last blessed model, if there is one.
+        settings: JSON of `model.config.EvaluationConfig`.
+    """
+
+    SPEC_CLASS = RankingEvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: channel.BaseChannel,
+        catalogue: channel.BaseChannel,
+        model: channel.BaseChannel,
+        settings: str,
+        baseline_model: channel.BaseChannel | None = None,
+    ):
+        spec = RankingEvaluatorSpec(
+            examples=examples,
+            catalogue=catalogue,
+            model=model,
+            baseline_model=baseline_model,
+            settings=settings,
+            evaluation=channel.OutputChannel(standard_artifacts.ModelEvaluation, self, "evaluation"),
+            blessing=channel.OutputChannel(standard_artifacts.ModelBlessing, self, "blessing"),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,104 @@
+"""The work of RankingEvaluator."""
+
+import dataclasses
+import json
+import logging
+import os
+import time
+from typing import Any
+
+import tensorflow as tf
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.ranking_evaluator.table import format_table
+from components.ranking_evaluator.verdict import Verdict, judge
+from model.baselines.own_frequency import OwnFrequency
+from model.baselines.popularity import Popularity
+from model.catalogues import load_catalogues
+from model.config import EvaluationConfig
+from model.evaluation import Evaluation, evaluate
+from model.input import fingerprint_batches
+from schemas.sequences import TEST
+
+EVALUATION_FILE = "evaluation.json"
+TABLE_FILE = "evaluation.txt"
+
+CANDIDATE = "DSPnet"
+BASELINE = "last blessed model"
+
+_log = logging.getLogger("dspnet")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Measures the exported candidate, the references and the last blessed model, and judges the candidate."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes `evaluation.json` and `evaluation.txt`, and blesses or refuses.
+
+        Raises:
+            ValueError: if the test split is empty.
+        """
+        config = EvaluationConfig.model_validate_json(exec_properties["settings"])
+        candidate = artifact_utils.get_single_instance(input_dict["model"])
+        baseline = _baseline(input_dict, candidate)
+        folder = artifact_utils.get_split_uri(input_dict["examples"], TEST)
+        batches = fingerprint_batches([os.path.join(folder, "*.gz")], config.batch_size)
+
+        items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
+        rankers = {CANDIDATE: _load(candidate)}
+        if baseline:
+            rankers[BASELINE] = _load(baseline)
+        rankers["popularity"] = Popularity(items, scenes)
+        rankers["own most frequent"] = OwnFrequency(items, scenes)
+
+        evaluations = {}
+        for name, ranker in rankers.items():
+            start = time.monotonic()
+            evaluations[name] = evaluate(ranker, batches, config.k)
+            _log.info("measured %s in %.1f s", name, time.monotonic() - start)
+        verdict = judge(config, evaluations[CANDIDATE].metrics, evaluations[BASELINE].metrics if baseline else None)
+        _write(artifact_utils.get_single_uri(output_dict["evaluation"]), config, evaluations, verdict)
+        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), candidate, baseline, verdict)
+
+
+def _baseline(input_dict: dict[str, list[types.Artifact]], candidate: types.Artifact) -> types.Artifact | None:
+    """Returns the last blessed model, unless there is none or it is the candidate itself."""
+    models = input_dict.get("baseline_model") or []
+    return models[0] if models and models[0].uri != candidate.uri else None
+
+
+def _load(model: types.Artifact) -> Any:
+    return tf.saved_model.load(path_utils.serving_model_path(model.uri))
+
+
+def _write(folder: str, config: EvaluationConfig, evaluations: dict[str, Evaluation], verdict: Verdict) -> None:
+    document = {
+        "models": {name: dataclasses.asdict(evaluation) for name, evaluation in evaluations.items()},
+        "settings": config.model_dump(mode="json"),
+        "verdict": dataclasses.asdict(verdict),
+    }
+    io_utils.write_string_file(os.path.join(folder, EVALUATION_FILE), json.dumps(document, indent=2) + "\n")
+    io_utils.write_string_file(os.path.join(folder, TABLE_FILE), format_table(evaluations, config.k, verdict) + "\n")
+
+
+def _bless(
+    blessing: types.Artifact, candidate: types.Artifact, baseline: types.Artifact | None, verdict: Verdict
+) -> None:
+    """Marks the blessing as TFX's own Evaluator does, so that Pusher and the resolver understand it."""
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, candidate.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, candidate.id)
+    if baseline:
+        blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
+        blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(verdict.blessed))
+    name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")

@@ -1,0 +1,94 @@
+"""The balance of a run: where each event of the log went."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.sequence_example_gen.windows import Windows, covered
+from schemas import sequences
+
+EVENT_FATES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
+
+
+def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, int]:
+    """Counts events by what became of them; each event counts once, at the first of these that holds.
+
+    ``kept``: in a sequence. ``beyond_max_history``: in a sequence's history window, but before its last events.
+    ``filtered_users``: in a window of a user that failed the minimum counts there. ``outside_windows``: the rest.
+
+    Args:
+        candidates: all windows [s].
+        passed: bool [s], which became sequences.
+        size: number of events.
+
+    Returns:
+        Counts by the names in `EVENT_FATES`; they sum to `size`.
+    """
+    done, failed = candidates.select(passed), candidates.select(~passed)
+    kept = covered(done.history_start, done.history_stop, size) | covered(done.future_start, done.future_stop, size)
+    beyond = covered(done.window_start, done.history_start, size) & ~kept
+    filtered = covered(failed.window_start, failed.future_stop, size) & ~kept & ~beyond
+    counts = {"kept": kept.sum(), "beyond_max_history": beyond.sum(), "filtered_users": filtered.sum()}
+    counts["outside_windows"] = size - sum(counts.values())
+    return {name: int(count) for name, count in counts.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Balance:
+    """Sums over the whole run.
+
+    Attributes:
+        counts: by name: ``rows_in``, ``rows_rejected``, ``events_in``, ``events_<fate>``, ``events_rejected``,
+            ``rejected_<reason>`` (rows), ``sequences_<split>``, ``windows_tried``, ``windows_short_history`` and
+            ``windows_short_future``.
+    """
+
+    counts: Mapping[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        return self.counts.get(name, 0)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Rejected rows by reason."""
+        prefix = "rejected_"
+        return {
+            name.removeprefix(prefix): count for name, count in sorted(self.counts.items()) if name.startswith(prefix)
+        }
+
+    @property
+    def bad_share(self) -> float:
+        """Share of the rows that were rejected."""
+        return self["rows_rejected"] / max(self["rows_in"], 1)
+
+    def check(self) -> None:
+        """Checks that no event was lost or counted twice.
+
+        Raises:
+            AssertionError: if the sums differ.
+        """
+        gone = sum(self[f"events_{fate}"] for fate in (*EVENT_FATES, "rejected"))
+        if gone != self["events_in"]:
+            raise AssertionError(
+                f"{self['events_in']} events came in, but {gone} are accounted for: {dict(self.counts)}"
+            )
+
+    def properties(self) -> dict[str, int]:
+        """Returns what is stored on the artifact: always the same names, and the reasons that occurred."""
+        names = [
+            "rows_in",
+            "rows_rejected",
+            "events_in",
+            *(f"events_{fate}" for fate in EVENT_FATES),
+            "events_rejected",
+        ]
+        names += [f"sequences_{split}" for split in sequences.SPLITS]
+        names += [f"rejected_{reason}" for reason in self.reasons]
+        return {name: self[name] for name in names}
+
+    def __str__(self) -> str:
+        fates = " + ".join(f"{self[f'events_{fate}']:,} {fate}" for fate in (*EVENT_FATES, "rejected"))
+        made = ", ".join(f"{self[f'sequences_{split}']:,} {split}" for split in sequences.SPLITS)
+        reasons = "".join(f"; {count:,} rows {reason}" for reason, count in self.reasons.items())
+        return f"{self['events_in']:,} events in = {fates}{reasons} -> sequences: {made}"

@@ -1,0 +1,60 @@
+"""Blocks of events on their way to their partition, and back in order."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Columns = dict[str, npt.NDArray]
+
+
+def to_bytes(batch: pa.RecordBatch) -> bytes:
+    """Returns a batch as an Arrow IPC stream: portable, and free of the rest of a buffer it was sliced from."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def from_bytes(blocks: Iterable[bytes]) -> pa.Table:
+    """Returns the rows of blocks with one schema, block after block."""
+    return pa.concat_tables([pa.ipc.open_stream(block).read_all() for block in blocks])
+
+
+def partition(events: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cuts events by user; a user's events all go to one partition, in file order.
+
+    Args:
+        events: has the column ``user_low``.
+        partitions: how many there are.
+
+    Yields:
+        Number and events of each partition that has any.
+    """
+    number = (events.column(1).to_numpy() % np.uint64(partitions)).astype(np.uint16 if partitions < 2**16 else np.int64)
+    counts = np.bincount(number, minlength=partitions)
+    ordered = pa.Table.from_batches([events]).take(pa.array(np.argsort(number, kind="stable")))
+    ordered = ordered.combine_chunks().to_batches()[0] if len(events) else events
+    starts = np.cumsum(counts) - counts
+    for index in np.flatnonzero(counts):
+        yield int(index), ordered.slice(starts[index], counts[index])
+
+
+def sorted_columns(blocks: Iterable[tuple[int, bytes]]) -> Columns:
+    """Joins a partition's blocks and sorts its events.
+
+    The order is user, then record (sequence files), then history before future, then time; events of one user and time
+    stay in the order of the sorted file paths, then of the rows in the file.
+
+    Args:
+        blocks: place of each block in the log, and its events.
+
+    Returns:
+        The columns as NumPy arrays [n].
+    """
+    table = from_bytes(block for _, block in sorted(blocks, key=lambda block: block[0]))
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    keys = [columns[name] for name in ("time", "is_future", "record", "user_low", "user_high") if name in columns]
+    order = np.lexsort(keys)  # Stable; the last key counts most.
+    return {name: column[order] for name, column in columns.items()}

@@ -1,0 +1,44 @@
+"""SequenceExampleGen: from an event log to sequence examples."""
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components import artifacts
+from components.sequence_example_gen import executor
+
+
+class SequenceExampleGenSpec(component_spec.ComponentSpec):
+    """What goes in and comes out of SequenceExampleGen."""
+
+    PARAMETERS = {
+        "settings": component_spec.ExecutionParameter(type=str),
+        "input_fingerprint": component_spec.ExecutionParameter(type=str, optional=True),
+    }
+    INPUTS: dict = {}
+    OUTPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "id_map": component_spec.ChannelParameter(type=artifacts.IdMap),
+        "rejects": component_spec.ChannelParameter(type=artifacts.RejectedRows),
+    }
+
+
+class SequenceExampleGen(base_beam_component.BaseBeamComponent):
+    """Reads a log with Beam, cuts histories and futures, and writes gzipped TFRecords in three splits.
+
+    Args:
+        settings: JSON of `components.sequence_example_gen.settings.IngestSettings`.
+        input_fingerprint: a digest of the log's files; when it changes, a cached result is not used.
+    """
+
+    SPEC_CLASS = SequenceExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(self, settings: str, input_fingerprint: str | None = None):
+        spec = SequenceExampleGenSpec(
+            settings=settings,
+            input_fingerprint=input_fingerprint,
+            examples=channel.OutputChannel(standard_artifacts.Examples, self, "examples"),
+            id_map=channel.OutputChannel(artifacts.IdMap, self, "id_map"),
+            rejects=channel.OutputChannel(artifacts.RejectedRows, self, "rejects"),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,103 @@
+"""Sequences as serialized `tf.train.Example`s in gzipped TFRecord shards."""
+
+import gzip
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tensorflow as tf
+from tfx_bsl.coders import example_coder
+
+from components.sequence_example_gen import files
+from components.sequence_example_gen.blocks import Columns
+from components.sequence_example_gen.timestamps import MICROSECONDS
+from components.sequence_example_gen.windows import Windows, gather
+from schemas import sequences
+
+CHUNK = 1 << 13
+"""Sequences encoded at once."""
+
+_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), "S2")
+# Level 1: on fingerprints, higher levels take longer and save little.
+_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+
+
+def shuffle(windows: Windows, events: Columns) -> Windows:
+    """Orders sequences by a hash of user and cutoff, so that windows of one user are not neighbours in a batch."""
+    key = _mix(events["user_high"][windows.first] ^ _mix(windows.cutoff.astype(np.uint64)))
+    return windows.select(np.argsort(key, kind="stable"))
+
+
+def encode(windows: Windows, events: Columns) -> Iterator[bytes]:
+    """Encodes sequences.
+
+    Args:
+        windows: the sequences [s].
+        events: the sorted events that they point into.
+
+    Yields:
+        One serialized example a sequence, in the given order.
+    """
+    encoder = example_coder.RecordBatchToExamplesEncoder()
+    for start in range(0, len(windows), CHUNK):
+        for example in encoder.encode(_record_batch(windows.select(slice(start, start + CHUNK)), events)):
+            # The encoder writes features in an order that differs from run to run; sorted, equal runs are equal files.
+            yield tf.train.Example.FromString(example).SerializeToString(deterministic=True)
+
+
+def write_shard(path: str, staging: str, windows: Windows, events: Columns) -> None:
+    """Writes sequences as one gzipped TFRecord file, on any Beam filesystem."""
+    # TensorFlow's writer is fast but knows few filesystems: it writes locally, and Beam takes the file away.
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "shard")
+        with tf.io.TFRecordWriter(local, _OPTIONS) as writer:
+            for example in encode(windows, events):
+                writer.write(example)
+        with open(local, "rb") as source, files.created(path, staging) as target:
+            shutil.copyfileobj(source, target)
+
+
+def write_empty_shard(path: str, staging: str) -> None:
+    """Writes a shard without records."""
+    with files.created(path, staging) as target:
+        target.write(gzip.compress(b""))
+
+
+def shard_path(examples_uri: str, split: str, shard: int, shards: int) -> str:
+    """Returns the name of a shard, as TFX's own example generators name them."""
+    return os.path.join(examples_uri, f"Split-{split}", f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz")
+
+
+def hex_users(user_high: npt.NDArray[np.uint64], user_low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
+    """Returns users' hashes as 32 hexadecimal digits: S32 [n]."""
+    raw = np.stack([user_high, user_low], axis=1).astype(">u8").view(np.uint8)
+    return np.ascontiguousarray(_HEX[raw]).view("S32").ravel()
+
+
+def _record_batch(windows: Windows, events: Columns) -> pa.RecordBatch:
+    users = hex_users(events["user_high"][windows.first], events["user_low"][windows.first])
+    one_each = np.arange(len(windows) + 1)
+    columns = {sequences.USER_ID: _lists(one_each, pa.array(users.tolist(), pa.binary()))}
+    for names, starts, stops in (
+        (sequences.HISTORY_FEATURES, windows.history_start, windows.history_stop),
+        (sequences.FUTURE_FEATURES, windows.future_start, windows.future_stop),
+    ):
+        offsets, places = gather(starts, stops)
+        values = (events["item"][places], events["scene"][places], events["time"][places] // MICROSECONDS)
+        columns |= {name: _lists(offsets, pa.array(value)) for name, value in zip(names, values, strict=True)}
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _lists(offsets: npt.NDArray[np.int64], values: pa.Array) -> pa.Array:
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+
+
+def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """SplitMix64's finaliser: a fixed, well-spread shuffle of 64-bit numbers."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -1,0 +1,190 @@
+"""The work of SequenceExampleGen: builds the Beam graph, runs it, and reports the balance."""
+
+import json
+import logging
+import os
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+
+from components.sequence_example_gen import examples, files, rejects, sources, splits, transforms
+from components.sequence_example_gen.balance import Balance
+from components.sequence_example_gen.settings import IngestSettings
+from schemas import sequences
+
+SALT_VARIABLE = "DSPNET_SALT"
+DEMO_SALT = "dspnet public demonstration salt"
+"""Known to all: hashes under it hide nobody. Only for data that is public already."""
+
+_log = logging.getLogger("dspnet")
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Reads a log and writes sequence examples, the id map and the rejected rows."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the ingest.
+
+        Args:
+            input_dict: nothing.
+            output_dict: ``examples``, ``id_map`` and ``rejects``, one artifact each.
+            exec_properties: ``settings``, JSON of `IngestSettings`.
+
+        Raises:
+            ValueError: if the salt is missing, the log cannot be read, too many rows are bad, two ids share a
+                fingerprint, or no training sequence is left. Bad rows are in the rejects file by then.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        settings = IngestSettings.model_validate_json(exec_properties["settings"])
+        salt = read_salt(settings.demo)
+        if settings.source.layout == "events":
+            splits.plan_cuts(settings.windows, settings.split)  # Refuses wrong cutoffs before any work.
+        artifact = artifact_utils.get_single_instance(output_dict["examples"])
+        id_map_uri = artifact_utils.get_single_uri(output_dict["id_map"])
+        rejects_uri = artifact_utils.get_single_uri(output_dict["rejects"])
+        staging = os.path.join(self._get_tmp_dir(), "staging")
+        split_uris = [os.path.join(artifact.uri, f"Split-{split}") for split in sequences.SPLITS]
+        for folder in (*split_uris, id_map_uri, rejects_uri, staging):
+            if not FileSystems.exists(folder):
+                FileSystems.mkdirs(folder)
+
+        units = sources.list_units(settings.source)
+        summary = os.path.join(staging, "summary.json")
+        with self._make_beam_pipeline() as pipeline:
+            build(pipeline, settings, salt, units, artifact.uri, id_map_uri, rejects_uri, staging, summary)
+        with FileSystems.open(summary) as file:
+            facts = json.loads(file.read())
+        balance = Balance(facts[transforms.COUNT])
+        refuse(list(facts[transforms.PROBLEM]), balance, settings, rejects_uri)
+        balance.check()
+        _log.info("SequenceExampleGen: %s", balance)
+        _complete_empty(balance, settings, artifact.uri, rejects_uri, staging)
+        _describe(artifact, balance)
+
+
+def read_salt(demo: bool) -> bytes:
+    """Returns the key of the users' hashes, from the environment.
+
+    Raises:
+        ValueError: if it is missing and this is no demonstration.
+    """
+    salt = os.environ.get(SALT_VARIABLE, "")
+    if not salt and not demo:
+        raise ValueError(
+            f"The environment variable {SALT_VARIABLE} is missing or empty, so users cannot be hashed safely. Set it "
+            "to a "
+            "long secret text and keep it (another salt gives other user hashes), or set `demo: true` for public data."
+        )
+    return (salt or DEMO_SALT).encode("utf-8")
+
+
+def build(
+    pipeline: beam.Pipeline,
+    settings: IngestSettings,
+    salt: bytes,
+    units: list[sources.Unit],
+    examples_uri: str,
+    id_map_uri: str,
+    rejects_uri: str,
+    staging: str,
+    summary: str,
+) -> None:
+    """Builds the graph: read, group by partition, cut and write; ids and facts beside it."""
+    split = (
+        pipeline
+        | "Files" >> beam.Create(units)
+        | "SplitUnits"
+        >> beam.ParDo(transforms.SplitUnits(settings)).with_outputs(transforms.SplitUnits.FACTS, main="units")
+    )
+    read = (
+        split.units
+        | "Spread" >> beam.Reshuffle()  # Else one worker would read all that it listed.
+        | "Read"
+        >> beam.ParDo(transforms.ReadLog(settings, salt, rejects_uri, staging)).with_outputs(
+            transforms.ReadLog.IDS, transforms.ReadLog.FACTS, main="events"
+        )
+    )
+    cut = (
+        read.events
+        | "ByPartition" >> beam.GroupByKey()
+        | "CutAndWrite" >> beam.ParDo(transforms.WriteSequences(settings, examples_uri, staging))
+    )
+    ids = (
+        read[transforms.ReadLog.IDS]
+        | "ByFingerprint" >> beam.GroupByKey()
+        | "WriteIdMap" >> beam.ParDo(transforms.WriteIdMap(id_map_uri, staging))
+    )
+    _ = (
+        (split[transforms.SplitUnits.FACTS], read[transforms.ReadLog.FACTS], cut, ids)
+        | "Facts" >> beam.Flatten()
+        | "SumFacts" >> beam.CombinePerKey(sum)
+        | "ListFacts" >> beam.combiners.ToList()
+        | "WriteSummary" >> beam.Map(transforms.write_summary, summary, staging)
+    )
+
+
+def refuse(problems: list[str], balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
+    """Stops a run whose result must not be used.
+
+    Raises:
+        ValueError: says what is wrong, how much, and what to do.
+    """
+    if problems:
+        raise ValueError("\n".join(sorted(problems)))
+    if balance.bad_share > settings.source.max_bad_share:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in balance.reasons.items())
+        raise ValueError(
+            f"{balance['rows_rejected']:,} of {balance['rows_in']:,} rows are bad "
+            f"({balance.bad_share:.2%}): {reasons}. "
+            f"source.max_bad_share allows {settings.source.max_bad_share:.2%}. The rows are listed in "
+            f"{_keep_rejects(rejects_uri)}/rejects-*.csv; mend the log or raise source.max_bad_share."
+        )
+    if not balance["sequences_train"]:
+        raise ValueError(
+            f"No training sequence is left of {settings.source.path}. {balance}. Of "
+            f"{balance['windows_tried']:,} pairs of "
+            f"user and cutoff, {balance['windows_short_history']:,} had fewer than windows.min_history="
+            f"{settings.windows.min_history} events before it and "
+            f"{balance['windows_short_future']:,} more had fewer than "
+            f"windows.min_future={settings.windows.min_future} after it. Check windows.cutoffs against the log's dates."
+        )
+
+
+def _keep_rejects(rejects_uri: str) -> str:
+    """Copies the rejected rows to where they outlive the failure: TFX deletes the outputs of a failed step."""
+    kept = rejects_uri.rstrip("/") + ".failed"
+    if not FileSystems.exists(kept):
+        FileSystems.mkdirs(kept)
+    paths = [found.path for found in FileSystems.match([f"{rejects_uri}/rejects-*.csv"])[0].metadata_list]
+    FileSystems.copy(paths, [os.path.join(kept, os.path.basename(path)) for path in paths])
+    return kept
+
+
+def _complete_empty(balance: Balance, settings: IngestSettings, uri: str, rejects_uri: str, staging: str) -> None:
+    """Writes a file without records where there would be none, so that readers need no special case."""
+    for split in sequences.SPLITS:
+        if not balance[f"sequences_{split}"]:
+            path = examples.shard_path(uri, split, 0, settings.partitions)
+            examples.write_empty_shard(path, staging)
+    if not balance["rows_rejected"]:
+        with rejects.RejectsWriter("", files.created(f"{rejects_uri}/rejects-00000-00000.csv", staging)) as writer:
+            writer.open()
+
+
+def _describe(artifact: types.Artifact, balance: Balance) -> None:
+    artifact.split_names = artifact_utils.encode_split_names(list(sequences.SPLITS))
+    examples_utils.set_payload_format(artifact, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(artifact, "tfrecords_gzip")
+    for name, count in balance.properties().items():
+        artifact.set_int_custom_property(name, count)

@@ -1,0 +1,145 @@
+"""Readers of formats made of lines: JSON Lines, and the paper's `name: value` fields (appendix B)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from components.sequence_example_gen import files, rejects
+from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.sources import RawBatch, Unit, wanted_columns
+from schemas import events, sequences
+
+READ_BYTES = 16 << 20
+BATCH_RECORDS = 1 << 17
+
+_LIST_FIELDS = (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES)
+_TIME_FIELDS = (events.TIMESTAMP, sequences.HISTORY_TIMESTAMPS, sequences.FUTURE_TIMESTAMPS)
+
+Record = dict[str, Any] | str
+"""A record, or the reason why its lines hold none."""
+
+
+def read_jsonl(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+    """Reads JSON Lines, an object a line. Rows are lines, counted from 1; blank lines are skipped but counted."""
+    records = ((row, _load(line)) for row, line in _lines(unit.path))
+    yield from _batches(records, wanted_columns(source))
+
+
+def read_fields(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+    """Reads sequences written as ``name: value`` lines; a record starts at each ``user_id`` line, which numbers it."""
+    yield from _batches(_field_records(unit.path), wanted_columns(source))
+
+
+def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """Yields each line that is not blank, with its number."""
+    row, rest = 1, b""
+    with files.opened(path) as file:
+        while block := file.read(READ_BYTES):
+            *lines, rest = (rest + block).split(b"\n")
+            for number, line in enumerate(lines, row):
+                if line and not line.isspace():
+                    yield number, line
+            row += len(lines)
+    if rest.strip():
+        yield row, rest
+
+
+def _load(line: bytes) -> Record:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _why(line)
+    return record if isinstance(record, dict) else rejects.MALFORMED_RECORD
+
+
+def _why(line: bytes) -> str:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return rejects.INVALID_UTF8
+    return rejects.MALFORMED_RECORD
+
+
+def _field_records(path: str) -> Iterator[tuple[int, Record]]:
+    start, record = 0, {}
+    for row, line in _lines(path):
+        name, colon, value = line.partition(b":")
+        # The paper prints "user id" in its example and "user_id" in its text.
+        name = name.strip().replace(b" ", b"_")
+        if name == b"user_id" or not start:
+            if start:
+                yield start, record
+            start, record = row, {}
+        known = name.decode("ascii", "replace")
+        if not colon or known not in sequences.SEQUENCE_FEATURES or known in record or isinstance(record, str):
+            record = rejects.MALFORMED_RECORD
+            continue
+        try:
+            record[known] = value.strip().decode("utf-8")
+        except UnicodeDecodeError:
+            record = rejects.INVALID_UTF8
+    if start:
+        yield start, record
+
+
+def _batches(records: Iterable[tuple[int, Record]], wanted: dict[str, str]) -> Iterator[RawBatch]:
+    rows: list[int] = []
+    batch: list[Record] = []
+    for row, record in records:
+        rows.append(row)
+        batch.append(record)
+        if len(batch) == BATCH_RECORDS:
+            yield _batch(rows, batch, wanted)
+            rows, batch = [], []
+    if batch:
+        yield _batch(rows, batch, wanted)
+
+
+def _batch(rows: list[int], records: list[Record], wanted: dict[str, str]) -> RawBatch:
+    """Turns records into columns of text (or lists of text); values of a wrong type reject their row."""
+    faults = rejects.Faults(len(records))
+    for reason in (rejects.MALFORMED_RECORD, rejects.INVALID_UTF8):
+        faults.add(np.array([record == reason for record in records]), reason, "the record cannot be parsed")
+    objects = [{} if isinstance(record, str) else record for record in records]
+    columns = {}
+    for field, column in wanted.items():
+        convert = _converter(field)
+        values = [convert(record.get(column)) for record in objects]
+        wrong = np.array([value is False for value in values])
+        faults.add(wrong, rejects.WRONG_TYPE, f"column {column}: neither text nor a whole number, nor a list of these")
+        kind = pa.list_(pa.string()) if field in _LIST_FIELDS else pa.string()
+        columns[field] = pa.array([None if value is False else value for value in values], kind)
+    numbers = np.array(rows, np.int64)
+    good = pa.array(faults.good)
+    columns = {field: array.filter(good) for field, array in columns.items()}
+    return RawBatch(columns, numbers[faults.good], faults.rejects(numbers))
+
+
+def _converter(field: str) -> Callable[[Any], Any]:
+    scalar = _time_text if field in _TIME_FIELDS else _text
+    if field not in _LIST_FIELDS:
+        return scalar
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.split(",") if value.strip() else []
+        if not isinstance(value, list):
+            value = [] if value is None else [value]
+        texts = [scalar(element) for element in value]
+        return False if False in texts else texts
+
+    return convert
+
+
+def _text(value: Any) -> Any:
+    """Returns a JSON value as text: None stays, False says that the type is wrong (no id is true or false)."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else False
+
+
+def _time_text(value: Any) -> Any:
+    return repr(value) if isinstance(value, float) else _text(value)

@@ -1,0 +1,115 @@
+"""Rows that could not be read: why, and the file that lists them."""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv
+
+MISSING_FIELD = "missing_field"
+BAD_TIMESTAMP = "bad_timestamp"
+TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
+WRONG_COLUMN_COUNT = "wrong_column_count"
+INVALID_UTF8 = "invalid_utf8"
+WRONG_TYPE = "wrong_type"
+MALFORMED_RECORD = "malformed_record"
+MISALIGNED_LISTS = "misaligned_lists"
+
+REJECTS = pa.schema([("row", pa.int64()), ("reason", pa.string()), ("detail", pa.string())])
+"""Columns of rejected rows inside one file; the written file adds the file's name in front.
+
+The detail names columns and formats, never values: a value might be a user's id.
+"""
+
+
+def rejected(rows: npt.ArrayLike, reason: str, detail: str) -> pa.Table:
+    """Returns rejected rows [n] that share one reason."""
+    rows = np.asarray(rows, np.int64)
+    texts = (pa.array([text], pa.string()).take(pa.array(np.zeros(len(rows), np.int64))) for text in (reason, detail))
+    return pa.table([pa.array(rows), *texts], schema=REJECTS)
+
+
+def no_rejects() -> pa.Table:
+    """Returns a table of no rejected rows."""
+    return REJECTS.empty_table()
+
+
+class Faults:
+    """Collects what is wrong with the rows of a batch; the first fault found names the reason.
+
+    Args:
+        size: number of rows in the batch.
+    """
+
+    def __init__(self, size: int):
+        self._codes = np.zeros(size, np.int64)
+        self._kinds = [("", "")]
+
+    def add(self, mask: npt.NDArray[np.bool_], reason: str, detail: str) -> None:
+        """Marks the rows of a mask [size] as bad."""
+        if mask.any():
+            self._kinds.append((reason, detail))
+            self._codes[mask & (self._codes == 0)] = len(self._kinds) - 1
+
+    @property
+    def good(self) -> npt.NDArray[np.bool_]:
+        """Bool [size]: rows without a fault."""
+        return self._codes == 0
+
+    def rejects(self, rows: npt.NDArray[np.int64]) -> pa.Table:
+        """Returns the bad rows; `rows` [size] are their numbers in the file."""
+        bad = np.flatnonzero(self._codes)
+        reasons, details = (pa.array(texts, pa.string()) for texts in zip(*self._kinds, strict=True))
+        codes = pa.array(self._codes[bad])
+        return pa.table([pa.array(rows[bad]), reasons.take(codes), details.take(codes)], schema=REJECTS)
+
+
+class RejectsWriter:
+    """Writes the rejected rows of one file as CSV, batch by batch; opens its file at the first rejected row.
+
+    Args:
+        file: name of the log's file, repeated in each line.
+        opening: context manager that creates the CSV file.
+    """
+
+    def __init__(self, file: str, opening: contextlib.AbstractContextManager):
+        self._file = file
+        self._opening = opening
+        self._stack = contextlib.ExitStack()
+        self._writer: pyarrow.csv.CSVWriter | None = None
+
+    def __enter__(self) -> "RejectsWriter":
+        return self
+
+    def __exit__(self, *exception) -> bool | None:
+        return self._stack.__exit__(*exception)
+
+    def open(self) -> pyarrow.csv.CSVWriter:
+        """Creates the file, with its header, if it is not there yet."""
+        if self._writer is None:
+            sink = self._stack.enter_context(self._opening)
+            self._writer = self._stack.enter_context(pyarrow.csv.CSVWriter(sink, rejects_file_schema()))
+        return self._writer
+
+    def write(self, rejects: pa.Table) -> None:
+        """Appends rejected rows."""
+        if not rejects.num_rows:
+            return
+        writer = self.open()
+        names = pa.array([self._file], pa.string()).take(pa.array(np.zeros(rejects.num_rows, np.int64)))
+        table = pa.table([names, *rejects.columns], schema=rejects_file_schema())
+        # One chunk: Arrow's CSV writer repeats its last lines when it meets an empty chunk.
+        writer.write_table(table.combine_chunks())
+
+
+def rejects_file_schema() -> pa.Schema:
+    """Returns the columns of a rejects file."""
+    return REJECTS.insert(0, pa.field("file", pa.string()))
+
+
+def count_reasons(rejects: pa.Table) -> Iterator[tuple[str, int]]:
+    """Yields each reason with its number of rows."""
+    for entry in rejects["reason"].value_counts():
+        yield entry["values"].as_py(), entry["counts"].as_py()

@@ -1,0 +1,132 @@
+"""Where a log lies: its files, cut into units of work that are read independently."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from components.sequence_example_gen import files
+from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen.settings import SourceConfig
+from schemas import events, sequences
+
+ROW_BITS = 40
+"""A place in the log is ``file << ROW_BITS | row``: file order by sorted path, then row in the file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """A piece of a log that one worker reads: a file, or one row group of a Parquet file.
+
+    Attributes:
+        file: place of the file among the sorted paths.
+        path: the file, or the name of a TensorFlow data set.
+        row_group: row group of a Parquet file, else 0.
+        first_row: number of the first row of the row group, else 1.
+    """
+
+    file: int
+    path: str
+    row_group: int = 0
+    first_row: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RawBatch:
+    """Columns as they were read, and the rows that could not even be read.
+
+    Attributes:
+        columns: the wanted fields by their names in `schemas`, each an Arrow array [n] of the file's own type.
+        rows: int64 [n], number of each row in its file.
+        rejects: rows left out of the columns, as in `rejects.REJECTS`.
+    """
+
+    columns: dict[str, pa.Array]
+    rows: npt.NDArray[np.int64]
+    rejects: pa.Table
+
+
+def wanted_columns(source: SourceConfig) -> dict[str, str]:
+    """Returns which column of the log holds which field: ``{field: column}``."""
+    if source.layout == "sequences":
+        return {name: name for name in sequences.SEQUENCE_FEATURES}
+    return {field: getattr(source.columns, field) for field in events.EVENT_COLUMNS}
+
+
+def check_columns(wanted: dict[str, str], found: list[str], path: str) -> None:
+    """Checks that a file has every wanted column.
+
+    Raises:
+        SourceError: names the missing columns, the file, and the columns found.
+    """
+    missing = [column for column in wanted.values() if column not in found]
+    if missing:
+        raise SourceError(
+            f"{path} has no column {', '.join(map(repr, missing))}; found {found}. Name the log's columns under "
+            "source.columns (or check source.delimiter and source.format)."
+        )
+
+
+def list_units(source: SourceConfig) -> list[Unit]:
+    """Lists the files of a log, sorted by path.
+
+    `source.path` is a file, a folder (read with its subfolders) or a glob. Names that begin with ``.`` or ``_`` are
+    left out, as Spark and Hadoop do.
+
+    Raises:
+        SourceError: if there is no file.
+    """
+    if source.format == "tfds":
+        return [Unit(0, source.path)]
+    is_glob = any(character in source.path for character in "*?[")
+    folder = [] if is_glob else _match(source.path.rstrip("/") + "/**")
+    # A folder may match itself as well: its content wins.
+    paths = folder or ([] if os.path.isdir(source.path) else _match(source.path))
+    paths = sorted(path for path in paths if os.path.basename(path)[:1] not in (".", "_"))
+    if not paths:
+        what = "an empty folder" if os.path.isdir(source.path) else "no file"
+        raise SourceError(
+            f"source.path {source.path!r} is {what}; expected a {source.format} file, a folder of them, or a glob. "
+            "Check the path, and that this machine may read it."
+        )
+    return [Unit(index, path) for index, path in enumerate(paths)]
+
+
+def split_unit(unit: Unit, source: SourceConfig) -> Iterator[Unit]:
+    """Cuts a Parquet file into its row groups; other files stay whole (gzip and quotes allow no jumping in).
+
+    Raises:
+        SourceError: if the file is no Parquet.
+    """
+    if source.format != "parquet":
+        yield unit
+        return
+    try:
+        with files.opened(unit.path) as file:
+            metadata = pq.ParquetFile(file).metadata
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(unit.path, "parquet", error) from error
+    first_row = 1
+    for row_group in range(metadata.num_row_groups):
+        yield dataclasses.replace(unit, row_group=row_group, first_row=first_row)
+        first_row += metadata.row_group(row_group).num_rows
+
+
+def unreadable(path: str, kind: str, error: Exception) -> SourceError:
+    """Returns the error for a file that cannot be read as what it should be."""
+    gzipped = "gzipped " if path.endswith(".gz") else ""
+    # Only the kind of a parser's error is shown: its text may quote a line of the log, and with it a user's id.
+    return SourceError(
+        f"{path} cannot be read; expected {gzipped}{kind} ({type(error).__name__}). Check that the "
+        f"file is complete and "
+        "that source.format and the .gz ending say what it is."
+    )
+
+
+def _match(pattern: str) -> list[str]:
+    return [metadata.path for metadata in FileSystems.match([pattern])[0].metadata_list]

@@ -1,0 +1,177 @@
+"""The Beam side: DoFns that call the array code, one unit, partition or shard at a time.
+
+What they count travels as facts, pairs ``((kind, name), number)`` that Beam sums; nothing is kept in globals, so the
+same code runs on any runner.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+
+from components.sequence_example_gen import (
+    balance,
+    blocks,
+    examples,
+    files,
+    id_map,
+    parsing,
+    readers,
+    rejects,
+    sequence_files,
+    sources,
+    splits,
+    windows,
+)
+from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen.settings import IngestSettings
+from schemas import identity, sequences
+
+COUNT, PROBLEM = "count", "problem"
+REMEMBERED_USERS = 1 << 19
+Fact = tuple[tuple[str, str], int]
+
+
+class SplitUnits(beam.DoFn):
+    """Unit -> units that can be read independently; facts on the side."""
+
+    FACTS = "facts"
+
+    def __init__(self, settings: IngestSettings):
+        self._settings = settings
+
+    def process(self, unit: sources.Unit) -> Iterator[Any]:
+        """Reads one unit of the source; see the class."""
+        try:
+            yield from sources.split_unit(unit, self._settings.source)
+        except SourceError as error:
+            yield beam.pvalue.TaggedOutput(self.FACTS, ((PROBLEM, str(error)), 1))
+
+
+class ReadLog(beam.DoFn):
+    """Unit -> (partition, (place in the log, events)); ids and facts on the side, bad rows into a file."""
+
+    IDS, FACTS = "ids", "facts"
+
+    def __init__(self, settings: IngestSettings, salt: bytes, rejects_uri: str, staging: str):
+        self._settings = settings
+        self._salt = salt
+        self._rejects_uri = rejects_uri
+        self._staging = staging
+
+    def setup(self) -> None:
+        """Remembers the hashes of users seen lately."""
+        # Blocks of one log share most users, and HMAC is what ingest spends most time on.
+        hash_user = functools.partial(identity.user_hash, salt=self._salt)
+        self._hash_user = functools.lru_cache(maxsize=REMEMBERED_USERS)(hash_user)
+
+    def process(self, unit: sources.Unit) -> Iterator[Any]:
+        """Reads one unit of the source; see the class."""
+        path = f"{self._rejects_uri}/rejects-{unit.file:05d}-{unit.row_group:05d}.csv"
+        try:
+            with rejects.RejectsWriter(unit.path, files.created(path, self._staging)) as writer:
+                for raw in readers.read_unit(unit, self._settings.source):
+                    parsed = self._parse(raw, unit)
+                    writer.write(parsed.rejects)
+                    yield from self._outputs(parsed, unit, raw)
+        except SourceError as error:
+            yield self._fact(PROBLEM, str(error), 1)
+
+    def _parse(self, raw: sources.RawBatch, unit: sources.Unit) -> parsing.Parsed:
+        source = self._settings.source
+        if source.layout == "sequences":
+            return sequence_files.parse_sequences(raw, source.timestamp_format, self._hash_user, unit.file)
+        return parsing.parse_events(raw, source.timestamp_format, self._hash_user)
+
+    def _outputs(self, parsed: parsing.Parsed, unit: sources.Unit, raw: sources.RawBatch) -> Iterator[Any]:
+        partitions = self._settings.partitions
+        place = (unit.file << sources.ROW_BITS) | (int(raw.rows[0]) if len(raw.rows) else 0)
+        for number, part in blocks.partition(parsed.events, partitions):
+            yield number, (place, blocks.to_bytes(part))
+        for kind, ids in (("items", parsed.items), ("scenes", parsed.scenes)):
+            for number, part in id_map.shard(ids, partitions):
+                yield beam.pvalue.TaggedOutput(self.IDS, ((kind, number), blocks.to_bytes(part)))
+        counts = {
+            "rows_in": parsed.rows_in,
+            "rows_rejected": parsed.rejects.num_rows,
+            "events_in": len(parsed.events) + parsed.events_rejected,
+            "events_rejected": parsed.events_rejected,
+            **{f"rejected_{reason}": count for reason, count in rejects.count_reasons(parsed.rejects)},
+        }
+        yield from (self._fact(COUNT, name, count) for name, count in counts.items())
+
+    def _fact(self, kind: str, name: str, number: int) -> beam.pvalue.TaggedOutput:
+        return beam.pvalue.TaggedOutput(self.FACTS, ((kind, name), number))
+
+
+class WriteSequences(beam.DoFn):
+    """(partition, its blocks) -> three shards of examples, and facts."""
+
+    def __init__(self, settings: IngestSettings, examples_uri: str, staging: str):
+        self._settings = settings
+        self._examples_uri = examples_uri
+        self._staging = staging
+
+    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Fact]:
+        """Processes one partition; see the class."""
+        partition, parts = element
+        config = self._settings.windows
+        events = blocks.sorted_columns(parts)
+        tried = self._candidates(events)
+        short_history = tried.history_length < config.min_history
+        short_future = tried.future_length < config.min_future
+        passed = ~(short_history | short_future)
+        made = examples.shuffle(tried.select(passed), events)
+        counts = {
+            "windows_tried": len(tried),
+            "windows_short_history": short_history.sum(),
+            "windows_short_future": (short_future & ~short_history).sum(),
+            **{f"events_{name}": n for name, n in balance.classify(tried, passed, len(events["time"])).items()},
+        }
+        for number, split in enumerate(sequences.SPLITS):
+            chosen = made.select(made.split == number)
+            counts[f"sequences_{split}"] = len(chosen)
+            if len(chosen):
+                path = examples.shard_path(self._examples_uri, split, partition, self._settings.partitions)
+                examples.write_shard(path, self._staging, chosen, events)
+        yield from (((COUNT, name), int(count)) for name, count in counts.items())
+
+    def _candidates(self, events: blocks.Columns) -> windows.Windows:
+        settings = self._settings
+        if settings.source.layout == "sequences":
+            ready = sequence_files.ready_windows(events["record"], events["is_future"], settings.windows.max_history)
+            return ready.with_splits(splits.split_users(events["user_high"][ready.first], settings.split))
+        bounds = windows.user_bounds(events["user_high"], events["user_low"])
+        user_splits = splits.split_users(events["user_high"][bounds[:-1]], settings.split)
+        cuts = splits.plan_cuts(settings.windows, settings.split)
+        return windows.cut_windows(events["time"], bounds, user_splits, cuts, settings.windows.max_history)
+
+
+class WriteIdMap(beam.DoFn):
+    """((kind, shard), its id maps) -> one Parquet file, and a problem for each clash of two ids."""
+
+    def __init__(self, id_map_uri: str, staging: str):
+        self._id_map_uri = id_map_uri
+        self._staging = staging
+
+    def process(self, element: tuple[tuple[str, int], Iterable[bytes]]) -> Iterator[Fact]:
+        """Processes one partition; see the class."""
+        (kind, number), parts = element
+        merged, clashes = id_map.merge(blocks.from_bytes(parts))
+        for one, other in clashes:
+            text = f"Two {kind} have one fingerprint: {one!r} and {other!r}. Rename one of them in the log."
+            yield (PROBLEM, text), 1
+        with files.created(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
+            pq.write_table(merged, file)
+
+
+def write_summary(facts: list[Fact], path: str, staging: str) -> None:
+    """Writes the summed facts as JSON, so that the executor can read them after the run."""
+    summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}}
+    for (kind, name), number in sorted(facts):
+        summary[kind][name] = number
+    with files.created(path, staging) as file:
+        file.write(json.dumps(summary).encode())

@@ -1,0 +1,86 @@
+"""What can be chosen about the model, its training and its evaluation; defaults follow the paper (4.1)."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from schemas.section import Section
+
+
+class ModelConfig(Section):
+    """The network: two sequence encoders, their fusion and the prediction heads."""
+
+    item_dim: pydantic.PositiveInt = 256
+    """Width of item embeddings and of the item encoder; a multiple of `heads`."""
+    scene_dim: pydantic.PositiveInt = 256
+    """Width of scene embeddings and of the scene encoder; a multiple of `heads`."""
+    max_length: pydantic.PositiveInt = 50
+    """How many of the latest events the encoders read; older ones are ignored."""
+    layers: pydantic.PositiveInt = 2
+    """Transformer layers in each encoder."""
+    heads: pydantic.PositiveInt = 2
+    """Attention heads in each transformer layer."""
+    dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.1
+    """Dropout rate on embeddings, attention and feed-forward layers."""
+    fusion_layers: pydantic.NonNegativeInt = 2
+    """Layers of each fusion MLP g (Eq. 3)."""
+    popularity_prior: bool = False
+    """Adds to each candidate's score a learned bias that starts at its log frequency in train futures."""
+    repeat_head: bool = False
+    """Adds to the score of each item of the history a learned term for how often and how lately it occurred."""
+
+    @pydantic.model_validator(mode="after")
+    def _heads_divide_widths(self) -> "ModelConfig":
+        for name in ("item_dim", "scene_dim"):
+            if getattr(self, name) % self.heads:
+                raise ValueError(
+                    f"{name} must be a multiple of heads. Received: {name}={getattr(self, name)}, heads={self.heads}"
+                )
+        return self
+
+
+class TrainingConfig(Section):
+    """How the network is trained."""
+
+    objective: Literal["bce", "softmax"] = "bce"
+    """`bce` is Eq. 6 of the paper over the full catalogue; `softmax` is cross-entropy over it."""
+    target: Literal["period", "next"] = "period"
+    """What is predicted in training: all events of the future window, or the first alone."""
+    scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0
+    """Weight lambda of the scene prediction loss in Eq. 9."""
+    learning_rate: pydantic.PositiveFloat = 1e-3
+    """Peak learning rate of Adam."""
+    batch_size: pydantic.PositiveInt = 32
+    """Sequences a replica and step."""
+    epochs: pydantic.PositiveInt = 100
+    """Most passes over the train split; early stopping usually ends sooner."""
+    patience: pydantic.PositiveInt = 5
+    """Epochs without a better validation NDCG@10 before training stops; the best epoch is kept."""
+    seed: pydantic.NonNegativeInt = 7
+    """Seed of weights, shuffling and dropout; the same seed on the same machine repeats a run."""
+
+
+class EvaluationConfig(Section):
+    """What is measured on the test split, and what a model must reach to be pushed."""
+
+    k: tuple[pydantic.PositiveInt, ...] = (5, 10)
+    """Cut-offs of Recall@k and NDCG@k."""
+    thresholds: dict[str, float] = {"next_item/recall@10": 0.0}
+    """Smallest allowed value of each named metric, as `task/metric@k`."""
+    max_drop: dict[str, Annotated[float, pydantic.Field(ge=0.0)]] = {"next_item/ndcg@10": 0.005}
+    """How far below the last blessed model each named metric may fall, in absolute terms."""
+    batch_size: pydantic.PositiveInt = 256
+    """Sequences scored at once; memory grows with batch size times catalogue."""
+
+    @pydantic.model_validator(mode="after")
+    def _metrics_exist(self) -> "EvaluationConfig":
+        known = {f"{task}/{metric}@{k}" for task in TASKS for metric in ("recall", "ndcg") for k in self.k}
+        for section in ("thresholds", "max_drop"):
+            unknown = sorted(set(getattr(self, section)) - known)
+            if unknown:
+                raise ValueError(f"{section} names {unknown}, which is not measured. Choose from: {sorted(known)}")
+        return self
+
+
+TASKS = ("next_item", "period_items", "next_scene")
+"""The ranking tasks: first future item (Table 1), all future items (Table 4), first future scene (Table 7)."""

@@ -1,0 +1,105 @@
+"""`run_fn`: what TFX's Trainer calls to train DSPnet and export it."""
+
+import hashlib
+import json
+import logging
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tf_keras
+
+from model import serving
+from model.catalogues import load_catalogues
+from model.config import ModelConfig, TrainingConfig
+from model.dspnet import VALIDATION_METRIC, DSPnet
+from model.early_stopping import EarlyStopping
+from model.input import fingerprint_batches, index_batches
+from model.network import DSPnetNetwork
+from model.progress import TrainingProgress
+from model.vocabulary import FingerprintTable
+from schemas.catalogue import Catalogue
+from schemas.sequences import TRAIN, VALIDATION
+
+_log = logging.getLogger("dspnet")
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains on `fn_args.train_files`, stops early on `fn_args.eval_files`, exports the best epoch.
+
+    Args:
+        fn_args: TFX's `FnArgs`. Its `custom_config` holds ``model`` and ``training`` (see `model.config`),
+            ``catalogue_uri``, ``sequences`` (how many each split has) and ``checkpoint_dir``, a folder that
+            outlives a killed run.
+
+    Raises:
+        ValueError: if the train split has fewer sequences than one batch.
+    """
+    settings = fn_args.custom_config
+    config = TrainingConfig.model_validate(settings["training"])
+    items, scenes = load_catalogues(settings["catalogue_uri"])
+
+    tf_keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+    strategy = tf.distribute.MirroredStrategy()
+    batch_size = config.batch_size * strategy.num_replicas_in_sync
+    sequences = settings["sequences"]
+    steps = sequences[TRAIN] // batch_size
+    if not steps:
+        raise ValueError(
+            f"The train split has {sequences[TRAIN]} sequences, fewer than one batch of {batch_size}: lower "
+            "training.batch_size, or give more data, earlier windows.cutoffs or lower windows.min_history."
+        )
+    tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
+    train = fingerprint_batches(fn_args.train_files, batch_size, shuffle_seed=config.seed, drop_remainder=True)
+    train = index_batches(train, *tables, config.target)
+    validation = None
+    if sequences[VALIDATION]:
+        validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables, config.target)
+    _log.info(
+        "Training on %d sequences, %d steps of %d an epoch; %d items, %d scenes.",
+        sequences[TRAIN],
+        steps,
+        batch_size,
+        len(items),
+        len(scenes),
+    )
+    with strategy.scope():
+        network = build_network(ModelConfig.model_validate(settings["model"]), items, scenes)
+        model = DSPnet(network, config, batch_size)
+        model.compile(optimizer=tf_keras.optimizers.Adam(config.learning_rate))
+
+    folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args))
+    callbacks = [
+        tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
+        TrainingProgress(steps, config.epochs),
+        # Last, so that what it resumes from is never ahead of what the others have written.
+        tf_keras.callbacks.BackupAndRestore(os.path.join(folder, "backup")),
+    ]
+    if validation is None:
+        _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
+    else:
+        monitor = f"val_{VALIDATION_METRIC}"
+        callbacks.insert(0, EarlyStopping(os.path.join(folder, "best"), monitor, config.patience))
+    model.fit(train, validation_data=validation, epochs=config.epochs, verbose=0, callbacks=callbacks)
+    serving.export(serving.ServingModule(network, items, scenes), fn_args.serving_model_dir)
+    tf.io.gfile.rmtree(folder)
+
+
+def build_network(config: ModelConfig, items: Catalogue, scenes: Catalogue) -> DSPnetNetwork:
+    """Returns a network with fresh weights for the two catalogues."""
+    return DSPnetNetwork(config, len(items), len(scenes), log_frequency(items), log_frequency(scenes), name="dspnet")
+
+
+def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:
+    """Returns the log of each candidate's share of train futures, add-one smoothed, float32 [N]."""
+    counts = catalogue.future_counts + 1.0
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
+def _run_key(fn_args: Any) -> str:
+    """Names what is trained on what, so that only the same training is resumed."""
+    parts = [fn_args.custom_config, sorted(fn_args.train_files), sorted(fn_args.eval_files)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

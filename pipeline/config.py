@@ -1,0 +1,134 @@
+"""The configuration of one pipeline: typed, frozen, loaded from YAML, wrong values refused by name."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pydantic
+import yaml
+
+from components.sequence_example_gen.settings import SourceConfig, SplitConfig, WindowsConfig
+from model.config import EvaluationConfig, ModelConfig, TrainingConfig
+from schemas.section import Section
+
+
+class BeamConfig(Section):
+    """How Beam runs."""
+
+    args: tuple[str, ...] = ("--runner=FnApiRunner", "--direct_num_workers=1")
+    """Flags handed to Beam; a cluster's runner, project and region go here."""
+    partitions: pydantic.PositiveInt = 8
+    """Into how many parts users are hashed; each must fit one worker's memory."""
+
+
+class PipelineConfig(Section):
+    """One pipeline, from the log to the pushed model."""
+
+    name: Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    """Name of the pipeline and of the served model."""
+    workdir: str = "runs"
+    """Folder for artifacts, metadata and pushed models of local runs: `workdir/name`."""
+    demo: bool = False
+    """Public demonstration data: users may be hashed without a secret salt in DSPNET_SALT."""
+    source: SourceConfig
+    """The log."""
+    windows: WindowsConfig = WindowsConfig()
+    """Histories and futures."""
+    split: SplitConfig = SplitConfig()
+    """Train, validation and test."""
+    model: ModelConfig = ModelConfig()
+    """The network."""
+    training: TrainingConfig = TrainingConfig()
+    """Its training."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """Its evaluation."""
+    beam: BeamConfig = BeamConfig()
+    """Apache Beam."""
+    enable_cache: bool = True
+    """Steps whose inputs, settings and code have not changed are not run again."""
+
+    @pydantic.model_validator(mode="after")
+    def _cutoffs_fit(self) -> "PipelineConfig":
+        cutoffs = len(self.windows.cutoffs)
+        if self.source.layout == "events" and not cutoffs:
+            raise ValueError("windows.cutoffs is missing: name at least one date, as in [2024-08-01]")
+        if self.source.layout == "sequences" and (cutoffs or self.split.by == "time"):
+            raise ValueError("sequence files are already cut: windows.cutoffs must be empty and split.by 'user'")
+        if self.split.by == "time" and cutoffs < 3:
+            raise ValueError(
+                f"split.by 'time' needs at least 3 windows.cutoffs (train, val, test). Received: {cutoffs}"
+            )
+        return self
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; the message names each key, its value and what is allowed."""
+
+
+def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
+    """Loads a configuration from YAML.
+
+    Args:
+        path: the YAML file.
+        overrides: assignments such as ``training.epochs=3``; the value is read as YAML.
+
+    Raises:
+        ConfigError: if the file is missing or no YAML, an override is no assignment, a key is unknown or a
+            value is not allowed.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = yaml.safe_load(file) or {}
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold keys and values, as in `name: my_log`. Received: {values!r}")
+    for override in overrides:
+        _assign(values, override)
+    return parse_config(values, path)
+
+
+def parse_config(values: dict[str, Any], origin: str) -> PipelineConfig:
+    """Checks a configuration given as nested dictionaries; `origin` is named in errors.
+
+    Raises:
+        ConfigError: if a key is unknown or a value is not allowed.
+    """
+    try:
+        return PipelineConfig.model_validate(values)
+    except pydantic.ValidationError as error:
+        lines = [_describe(detail) for detail in error.errors()]
+        raise ConfigError("\n  ".join([f"{origin} cannot be run:", *lines])) from error
+
+
+def _describe(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"]) or "configuration"
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: unknown key; the known ones: {', '.join(_known_keys(detail['loc'][:-1]))}"
+    message = detail["msg"].removeprefix("Value error, ")
+    value = "" if detail["type"] in ("missing", "value_error") else f" Received: {detail['input']!r}"
+    return f"{key}: {message}.{value}"
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    section: Any = PipelineConfig
+    for part in loc:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)
+
+
+def _assign(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"An override is written key=value, as in training.epochs=3. Received: {override!r}")
+    *sections, last = key.split(".")
+    for section in sections:
+        child = values.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"{key}: {section} holds a value, not a section. Received: {child!r}")
+        values = child
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{key}: not valid YAML: {text!r}") from error

@@ -1,0 +1,115 @@
+"""The pipeline itself: which step follows which. Runners decide where it runs."""
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_component
+from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
+
+from components.catalogue.component import Catalogue
+from components.ranking_evaluator.component import RankingEvaluator
+from components.sequence_example_gen.component import SequenceExampleGen
+from components.sequence_example_gen.settings import IngestSettings
+from components.strict_example_validator.component import StrictExampleValidator
+from components.trainer.component import Trainer
+from pipeline.config import PipelineConfig
+from schemas import sequences
+
+# By name: importing the model here would bring TensorFlow into every runner, the `tfx` command included.
+RUN_FN = "model.trainer.run_fn"
+
+
+def create_pipeline(
+    config: PipelineConfig,
+    *,
+    pipeline_root: str,
+    serving_dir: str,
+    metadata_connection_config: Any = None,
+    source_digests: Mapping[str, str] | None = None,
+    input_fingerprint: str = "",
+    schema_file: str = sequences.SCHEMA_FILE,
+) -> tfx.dsl.Pipeline:
+    """Builds the pipeline from the log to the pushed model; reads and writes no file.
+
+    Args:
+        config: what to run.
+        pipeline_root: folder of the artifacts.
+        serving_dir: folder that gets one subfolder a pushed version.
+        metadata_connection_config: where ML Metadata lives; left to the orchestrator when None.
+        source_digests: digest of the code of each of our components (`pipeline.source_digest`), by component id:
+            a step whose code has changed is not answered from the cache.
+        input_fingerprint: digest of the log's files (`pipeline.input_fingerprint`), to the same end.
+        schema_file: the TFMD schema, as seen from where the step runs.
+    """
+    digests = source_digests or {}
+    example_gen = SequenceExampleGen(settings=_ingest_settings(config), input_fingerprint=input_fingerprint)
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    schema = tfx.components.ImportSchemaGen(schema_file=schema_file)
+    validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"])
+    catalogue = Catalogue(examples=example_gen.outputs["examples"], id_map=example_gen.outputs["id_map"])
+    trainer = Trainer(
+        examples=example_gen.outputs["examples"],
+        catalogue=catalogue.outputs["catalogue"],
+        run_fn=RUN_FN,
+        custom_config={
+            "name": config.name,
+            "model": config.model.model_dump(mode="json"),
+            "training": config.training.model_dump(mode="json"),
+            "source_digest": digests.get("Trainer", ""),
+            # Outside the artifact's folder, which TFX removes when a step fails: a killed training resumes from here.
+            "checkpoint_dir": posixpath.join(pipeline_root, "checkpoints"),
+        },
+    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=latest_blessed_model_strategy.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("latest_blessed_model")
+    evaluator = RankingEvaluator(
+        examples=example_gen.outputs["examples"],
+        catalogue=catalogue.outputs["catalogue"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        settings=config.evaluation.model_dump_json(),
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving_dir)
+        ),
+    )
+    # No data flows along these edges. Anomalies must stop the run before the costly steps.
+    catalogue.add_upstream_node(validator)
+    trainer.add_upstream_node(validator)
+    for component in (example_gen, validator, catalogue, evaluator):
+        _add_to_cache_key(component, digests.get(component.id, ""))
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=pipeline_root,
+        components=[
+            example_gen, statistics_gen, schema, validator, catalogue, trainer, baseline, evaluator, pusher
+        ],
+        enable_cache=config.enable_cache,
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=list(config.beam.args),
+    )  # fmt: skip
+
+
+def _ingest_settings(config: PipelineConfig) -> str:
+    settings = IngestSettings(
+        source=config.source,
+        windows=config.windows,
+        split=config.split,
+        partitions=config.beam.partitions,
+        demo=config.demo,
+    )
+    return settings.model_dump_json()
+
+
+def _add_to_cache_key(component: base_component.BaseComponent, digest: str) -> None:
+    """TFX hashes the executor's flags into the cache key, and our executors read none of them."""
+    if digest:
+        component.executor_spec.add_extra_flags([f"--source_digest={digest}"])

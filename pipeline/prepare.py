@@ -1,0 +1,39 @@
+"""Public data sets by name: prepared on request, or on the first run that needs one."""
+
+import importlib
+import logging
+import os
+
+from components.sequence_example_gen.settings import SourceConfig
+from pipeline.config import ConfigError
+
+_log = logging.getLogger("dspnet")
+
+
+def prepare_if_missing(source: SourceConfig) -> None:
+    """Prepares `source.public_dataset` into `source.path` when nothing is there yet.
+
+    Raises:
+        ConfigError: if the data set cannot be had.
+    """
+    if source.public_dataset and not os.path.exists(source.path):
+        _log.info("Preparing the public data set %s into %s (once).", source.public_dataset, source.path)
+        prepare(source.public_dataset, source.path)
+
+
+def prepare(name: str, out_path: str, **arguments: str) -> None:
+    """Prepares a public data set as an event log.
+
+    Args:
+        name: module of `public_data`.
+        out_path: the Parquet file to write.
+        **arguments: what the data set's `prepare` takes besides.
+
+    Raises:
+        ConfigError: if its files, or the package that holds them, are not there.
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(out_path)), exist_ok=True)
+    try:
+        importlib.import_module(f"public_data.{name}").prepare(**arguments, out_path=out_path)
+    except (ModuleNotFoundError, OSError) as error:
+        raise ConfigError(f"The public data set {name} cannot be prepared: {error}") from error

@@ -1,0 +1,140 @@
+"""What came out of a run, as ML Metadata tells it: the evaluation, the verdict, the pushed model."""
+
+import dataclasses
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+
+import ml_metadata as mlmd
+import pyarrow.parquet as pq
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.screen import short_path
+from schemas import catalogue
+from serving.history import EVENT_SEPARATOR, SCENE_SEPARATOR
+
+EVALUATION_FILE = "evaluation.json"
+TABLE_FILE = "evaluation.txt"
+
+RUN_CONTEXT = "pipeline_run"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What came out of a run.
+
+    Attributes:
+        run_id: name of the run in ML Metadata.
+        table: the evaluation, for people.
+        blessed: whether the model may be pushed.
+        reasons: why, or why not.
+        model: folder of the pushed version; None when it was refused.
+        example: a history of real ids, as `dspnet recommend` takes it.
+    """
+
+    run_id: str
+    table: str
+    blessed: bool
+    reasons: tuple[str, ...]
+    model: str | None
+    example: str
+
+
+def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
+    """Finds the results of a run, whether its steps ran or were cached.
+
+    Raises:
+        LookupError: if the run is unknown or did not come to its end.
+    """
+    outputs = _outputs(store, run_id)
+    evaluation = _only(outputs, "ModelEvaluation", run_id).uri
+    with open(os.path.join(evaluation, EVALUATION_FILE), encoding="utf-8") as file:
+        verdict = json.load(file)["verdict"]
+    with open(os.path.join(evaluation, TABLE_FILE), encoding="utf-8") as file:
+        table = file.read().rstrip("\n")
+    blessed = _only(outputs, "ModelBlessing", run_id).custom_properties["blessed"].int_value == 1
+    return RunResult(
+        run_id=run_id,
+        table=table,
+        blessed=blessed,
+        reasons=tuple(verdict["reasons"]),
+        model=_pushed_to(_only(outputs, "PushedModel", run_id)),
+        example=example_history(_only(outputs, "DSPnetCatalogue", run_id).uri),
+    )
+
+
+def summary(result: RunResult, program: str) -> str:
+    """Returns what a person reads at the end of a run.
+
+    Args:
+        result: of that run.
+        program: how the `dspnet` command is called here.
+    """
+    lines = ["", result.table, ""]
+    if result.model is None:
+        what = (
+            "The model was blessed, but not pushed."
+            if result.blessed
+            else "The model was refused, so it was not pushed:"
+        )
+        return "\n".join([*lines, what, *(f"  {reason}" for reason in result.reasons)])
+    model = short_path(result.model)
+    command = [program, "recommend", "--model", model, "--history", result.example, "--top", "10"]
+    return "\n".join([*lines, f"The model was pushed to {model}. Try it:", "", f"  {shlex.join(command)}"])
+
+
+def program_name(path: Iterable[str] = (), executable: str = sys.executable) -> str:
+    """Returns how to call `dspnet` from a shell: by name if the PATH has it, else by its place beside Python."""
+    folder = os.path.dirname(os.path.abspath(executable))
+    if folder in map(os.path.abspath, path):
+        return "dspnet"
+    return short_path(os.path.join(folder, "dspnet"))
+
+
+def example_history(catalogue_uri: str, events: int = 2) -> str:
+    """Returns a history of the most frequent items and scenes, as `dspnet recommend` takes it."""
+    items = _ids(os.path.join(catalogue_uri, catalogue.ITEMS_FILE), (EVENT_SEPARATOR,), events)
+    scenes = _ids(os.path.join(catalogue_uri, catalogue.SCENES_FILE), (EVENT_SEPARATOR, SCENE_SEPARATOR), events)
+    # Fewer scenes than items: the last one stands for the rest.
+    scenes = [*scenes, *[scenes[-1]] * (len(items) - len(scenes))]
+    pairs = zip(items, scenes, strict=False)
+    return EVENT_SEPARATOR.join(f"{item}{SCENE_SEPARATOR}{scene}" for item, scene in pairs)
+
+
+def _ids(path: str, separators: Sequence[str], count: int) -> list[str]:
+    ids = pq.read_table(path, columns=["id"])["id"].to_pylist()
+    plain = [raw_id for raw_id in ids if not any(separator in raw_id for separator in separators)]
+    return (plain or ids)[:count]
+
+
+def _outputs(store: mlmd.MetadataStore, run_id: str) -> dict[str, list[metadata_store_pb2.Artifact]]:
+    """Artifacts that the steps of a run put out, by the name of their type, earliest first."""
+    context = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
+    if context is None:
+        raise LookupError(f"ML Metadata knows no run {run_id!r}.")
+    executions = [execution.id for execution in store.get_executions_by_context(context.id)]
+    events = store.get_events_by_execution_ids(executions) if executions else []
+    ids = sorted({event.artifact_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT})
+    outputs: dict[str, list[metadata_store_pb2.Artifact]] = {}
+    for artifact in store.get_artifacts_by_id(ids):
+        outputs.setdefault(artifact.type, []).append(artifact)
+    return outputs
+
+
+def _only(
+    outputs: dict[str, list[metadata_store_pb2.Artifact]], type_name: str, run_id: str
+) -> metadata_store_pb2.Artifact:
+    artifacts = outputs.get(type_name, [])
+    if len(artifacts) != 1:
+        raise LookupError(f"Run {run_id!r} should have put out one {type_name}; it has {len(artifacts)}.")
+    return artifacts[0]
+
+
+def _pushed_to(pushed: metadata_store_pb2.Artifact) -> str | None:
+    """The version in the serving folder or, when someone has removed that since, the copy among the artifacts."""
+    if not pushed.custom_properties["pushed"].int_value:
+        return None
+    destination = pushed.custom_properties["pushed_destination"].string_value
+    return destination if os.path.isdir(destination) else pushed.uri

@@ -1,0 +1,1 @@
+"""Turns public data sets into event logs (Parquet) with the columns of `schemas.events`."""

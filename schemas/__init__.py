@@ -1,0 +1,1 @@
+"""The contracts between the parts: event columns, sequence features, catalogue layout."""

@@ -1,0 +1,41 @@
+"""How raw ids become numbers: fingerprints for items and scenes, keyed hashes for users.
+
+Items and scenes are public names: their fingerprint can be computed by anyone, and the serving graph does
+so with ``tf.strings.to_hash_bucket_fast(raw_id, FINGERPRINT_BUCKETS)``. Users are people: their hash needs
+a secret salt, and their raw ids are written nowhere.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+import farmhash
+import numpy as np
+import numpy.typing as npt
+
+FINGERPRINT_BUCKETS = 2**63 - 1
+"""Fingerprints lie in ``[0, FINGERPRINT_BUCKETS)``, so they fit a non-negative int64."""
+
+PAD_FINGERPRINT = -1
+"""Stands for "no event" where fingerprints are padded to a rectangle; no raw id has it."""
+
+USER_HASH_BYTES = 16
+
+
+def fingerprints(raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Returns the 63-bit FarmHash fingerprint of each raw id.
+
+    Args:
+        raw_ids: item or scene ids as written in the log.
+
+    Returns:
+        int64 array, one number per id, equal to what
+        ``tf.strings.to_hash_bucket_fast(raw_ids, FINGERPRINT_BUCKETS)`` computes.
+    """
+    hashes = np.fromiter((farmhash.fingerprint64(raw_id) for raw_id in raw_ids), dtype=np.uint64)
+    return (hashes % np.uint64(FINGERPRINT_BUCKETS)).astype(np.int64)
+
+
+def user_hash(raw_id: str, salt: bytes) -> bytes:
+    """Returns the first 16 bytes of HMAC-SHA-256 of a user's raw id under the salt."""
+    return hmac.digest(salt, raw_id.encode("utf-8"), hashlib.sha256)[:USER_HASH_BYTES]

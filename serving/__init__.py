@@ -1,0 +1,5 @@
+"""Asking a pushed model for recommendations."""
+
+import os
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

@@ -1,0 +1,191 @@
+"""The executor on small logs: what it writes, what it counts, what it refuses."""
+
+import glob
+import logging
+import os
+import random
+import re
+
+import pytest
+import tensorflow as tf
+
+from schemas import identity, sequences
+from tests.components.sequence_example_gen.conftest import user
+
+HEADER = "user_id,item_id,scene_id,timestamp\n"
+DAY = 86_400
+CUT = {"cutoffs": ["1970-01-11"]}
+GOOD = "private-ann,a,s,100\nprivate-ann,b,s,200\nprivate-ann,c,t,864000\n"
+
+
+def write(path, text):
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return {"path": str(path)}
+
+
+def random_log(path, rows=600, users=40, seed=0):
+    rng = random.Random(seed)
+    lines = [
+        f"private-{rng.randrange(users)},i{rng.randrange(30)},s{rng.randrange(4)},{rng.randrange(40 * DAY)}"
+        for _ in range(rows)
+    ]
+    return write(path, HEADER + "\n".join(lines) + "\n")
+
+
+def test_histories_futures_and_id_maps(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
+    run = ingest(write(tmp_path / "log.csv", HEADER + GOOD + "bob,a,s,5\n"), CUT)
+    (row,) = run.sequences("train")
+    assert row["user_id"] == user("private-ann")
+    assert row["history_item_ids"] == tuple(identity.fingerprints(["a", "b"]))
+    assert row["history_scene_ids"] == tuple(identity.fingerprints(["s", "s"]))
+    assert row["history_timestamps"] == (100, 200)
+    assert row["future_item_ids"] == tuple(identity.fingerprints(["c"]))
+    assert row["future_timestamps"] == (864000,)
+    assert sorted(raw for _, raw in run.id_map("items")) == ["a", "b", "c"]
+    assert dict(run.id_map("scenes")) == {int(identity.fingerprints([s])[0]): s for s in ("s", "t")}
+    assert (run.count("events_in"), run.count("events_kept"), run.count("events_filtered_users")) == (4, 3, 1)
+    assert "4 events in = 3 kept" in caplog.text
+    assert run.sequences("val") == run.sequences("test") == []
+    assert run.examples.get_string_custom_property("file_format") == "tfrecords_gzip"
+    assert run.examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
+    assert run.rejects() == '"file","row","reason","detail"\n'
+
+
+def test_equal_times_keep_file_order_then_row_order(ingest, tmp_path):
+    folder = tmp_path / "log"
+    (folder / "sub").mkdir(parents=True)
+    write(folder / "b.csv", HEADER + "u,3,s,100\nu,4,s,100\n")
+    write(folder / "a.csv", HEADER + "u,1,s,100\nu,2,s,100\nu,9,s,864000\nu,8,s,864000\n")
+    write(folder / "sub" / "c.csv", HEADER + "u,5,s,100\n")
+    write(folder / "_SUCCESS", "")
+    run = ingest({"path": str(folder)}, CUT)
+    assert run.raw("train")[user("u")] == [(["1", "2", "3", "4", "5"], ["9", "8"])]
+
+
+def test_no_leakage_in_rolling_windows(ingest, tmp_path):
+    log = random_log(tmp_path / "log.csv")
+    cutoffs = [11 * DAY, 21 * DAY, 31 * DAY]
+    windows = {"cutoffs": ["1970-01-12", "1970-01-22", "1970-02-01"], "max_history": 5}
+    for by in ("user", "time"):
+        run = ingest(log, windows, {"by": by})
+        users = {}
+        for split in sequences.SPLITS:
+            for row in run.sequences(split):
+                users.setdefault(split, set()).add(row["user_id"])
+                end, begin = row["history_timestamps"][-1], row["future_timestamps"][0]
+                assert any(end < cutoff <= begin for cutoff in cutoffs)
+                assert list(row["history_timestamps"]) == sorted(row["history_timestamps"])
+                if by == "time":
+                    last = row["future_timestamps"][-1]
+                    bound = {"train": cutoffs[1], "val": cutoffs[2], "test": 10**10}[split]
+                    assert last < bound and begin >= cutoffs[sequences.SPLITS.index(split)]
+                elif split != "train":
+                    assert begin >= cutoffs[2]
+        assert len(users) == 3
+        if by == "user":
+            assert not (users["train"] & users["val"] or users["train"] & users["test"] or users["val"] & users["test"])
+        fates = ("kept", "beyond_max_history", "outside_windows", "filtered_users", "rejected")
+        assert run.count("events_in") == 600 == sum(run.count(f"events_{fate}") for fate in fates)
+
+
+def test_runs_are_equal_whatever_the_partitions(ingest, tmp_path):
+    log = random_log(tmp_path / "log.csv")
+    windows = {"cutoffs": ["1970-01-12", "1970-01-22"]}
+    one, again, other = (ingest(log, windows, {"by": "user"}, partitions=n) for n in (3, 3, 7))
+    assert one.all_sequences() == again.all_sequences() == other.all_sequences()
+    for split in sequences.SPLITS:
+        assert one.sequences(split) == again.sequences(split)
+    for first, second in zip(*(sorted(glob.glob(f"{r.examples.uri}/*/*")) for r in (one, again)), strict=True):
+        assert open(first, "rb").read() == open(second, "rb").read()
+    assert sorted(one.id_map("items")) == sorted(other.id_map("items"))
+
+
+def test_windows_of_one_user_are_not_side_by_side(ingest, tmp_path):
+    windows = {"cutoffs": [f"1970-01-{day}" for day in range(10, 30)]}
+    rows = ingest(random_log(tmp_path / "log.csv"), windows, partitions=1).sequences("train")
+    neighbours = sum(one["user_id"] == two["user_id"] for one, two in zip(rows, rows[1:], strict=False))
+    assert len(rows) > 300 and neighbours < 0.1 * len(rows)
+
+
+def test_bad_rows_of_each_kind_are_listed_and_counted(ingest, tmp_path):
+    bad = (
+        b"private-x,a,s\n"  # row 5
+        b",a,s,100\nprivate-x,,s,100\nprivate-x,a,s,\n"  # 6 to 8
+        b"private-x,a,s,soon\nprivate-x,a,s,-5\n"  # 9, 10
+        b"private-x\xff,a,s,100\n"  # 11
+        b"private-x,a,s,100,7\n"  # 12
+        b'"private-bob",z,s,100\n'  # 13, good
+    )
+    source = write(tmp_path / "log.csv", (HEADER + GOOD).encode() + bad)
+    run = ingest({**source, "max_bad_share": 1.0}, CUT)
+    found = re.findall(r'"[^"]*log.csv",(\d+),"(\w+)","([^"]*)"', run.rejects())
+    assert sorted((int(row), reason) for row, reason, _ in found) == [
+        (5, "wrong_column_count"),
+        (6, "missing_field"),
+        (7, "missing_field"),
+        (8, "missing_field"),
+        (9, "bad_timestamp"),
+        (10, "timestamp_out_of_range"),
+        (11, "invalid_utf8"),
+        (12, "wrong_column_count"),
+    ]
+    assert {detail for row, _, detail in found if row == "7"} == {"column item_id: empty"}
+    assert run.count("events_rejected") == run.count("rows_rejected") == 8
+    assert run.count("rejected_missing_field") == 3 and run.count("rejected_invalid_utf8") == 1
+    assert "private" not in run.rejects()
+    assert {raw for _, raw in run.id_map("items")} == {"a", "b", "c", "z"}
+
+
+def test_too_many_bad_rows_stop_the_run_and_stay_listed(ingest, tmp_path):
+    source = write(tmp_path / "log.csv", HEADER + GOOD + "x,a,s,soon\n")
+    with pytest.raises(ValueError, match=r"1 of 4 rows are bad \(25.00%\): 1 bad_timestamp.*max_bad_share") as error:
+        ingest({**source, "max_bad_share": 0.1}, CUT)
+    pattern = re.search(r"listed in (\S+);", str(error.value))[1]
+    (kept,) = glob.glob(pattern)
+    assert '5,"bad_timestamp"' in open(kept).read()
+    assert glob.glob(f"{tmp_path}/run0/rejects/rejects-*.csv")
+
+
+def test_raw_users_are_written_nowhere(ingest, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    rows = "private-x,a,s,soon\nprivate-y,a\nprivate-z,a,private-z,100\n".replace("private-z,100", "s,100")
+    run = ingest({**write(tmp_path / "log.csv", HEADER + GOOD + rows), "max_bad_share": 1.0}, CUT)
+    written = [os.path.join(folder, name) for folder, _, names in os.walk(run.folder) for name in names]
+    assert len(written) >= 7
+    for path in written:
+        data = open(path, "rb").read()
+        if path.endswith(".gz"):
+            data = b"".join(tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator())
+        assert b"private" not in data, path
+    assert b"test salt" not in b"".join(open(path, "rb").read() for path in written)
+    assert "private" not in caplog.text
+
+
+def test_a_missing_salt_is_refused_outside_demos(ingest, tmp_path, monkeypatch):
+    source = write(tmp_path / "log.csv", HEADER + GOOD)
+    salted = ingest(source, CUT).sequences("train")[0]["user_id"]
+    for value in (None, ""):
+        monkeypatch.delenv("DSPNET_SALT") if value is None else monkeypatch.setenv("DSPNET_SALT", value)
+        with pytest.raises(ValueError, match="DSPNET_SALT is missing or empty.*demo: true"):
+            ingest(source, CUT)
+    assert ingest(source, CUT, demo=True).sequences("train")[0]["user_id"] != salted
+
+
+def test_two_ids_with_one_fingerprint_are_refused(ingest, tmp_path, monkeypatch):
+    real = identity.fingerprints
+    monkeypatch.setattr(identity, "fingerprints", lambda ids: real("a" if raw == "c" else raw for raw in ids))
+    with pytest.raises(ValueError, match="Two items have one fingerprint: 'a' and 'c'"):
+        ingest(write(tmp_path / "log.csv", HEADER + GOOD), CUT)
+
+
+def test_no_training_sequence_names_the_filter(ingest, tmp_path):
+    with pytest.raises(ValueError, match=r"No training sequence.*fewer than windows.min_history=1.*min_future=1"):
+        ingest(write(tmp_path / "log.csv", HEADER + GOOD), {"cutoffs": ["2020-01-01"]})
+
+
+def test_min_counts_and_max_history(ingest, tmp_path):
+    lines = "".join(f"u,h{i},s,{i}\n" for i in range(9)) + "u,f,s,864000\nv,x,s,1\nv,f,s,864000\n"
+    run = ingest(write(tmp_path / "log.csv", HEADER + lines), {**CUT, "min_history": 2, "max_history": 3})
+    assert run.raw("train") == {user("u"): [(["h6", "h7", "h8"], ["f"])]}
+    assert run.count("events_beyond_max_history") == 6 and run.count("events_filtered_users") == 2

@@ -1,0 +1,203 @@
+"""Training, export and the served answers, on one small model with a planted pattern."""
+
+import json
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model import trainer
+from model.dspnet import DSPnet
+from model.evaluation import evaluate
+from model.input import fingerprint_batches
+from schemas.identity import fingerprints
+from tests.sequence_data import planted, write_catalogues, write_examples
+
+MODEL = {"item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0}
+TRAINING = {"objective": "softmax", "batch_size": 20, "epochs": 8, "learning_rate": 0.01}
+
+
+def _fn_args(folder, out, train=300, validation=40, **training):
+    data = planted(train, seed=0)
+    return types.SimpleNamespace(
+        train_files=[write_examples(folder / "train" / "data.gz", data)],
+        eval_files=[write_examples(folder / "val" / "data.gz", planted(validation, seed=1))],
+        serving_model_dir=str(folder / out / "serving"),
+        model_run_dir=str(folder / out / "run"),
+        custom_config={
+            "model": MODEL,
+            "training": {**TRAINING, **training},
+            "catalogue_uri": write_catalogues(folder / "catalogue", data),
+            "checkpoint_dir": str(folder / "checkpoints"),
+            "sequences": {"train": train, "val": validation, "test": 0},
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trainer")
+    args = _fn_args(folder, "a")
+    trainer.run_fn(args)
+    return folder, args
+
+
+def _weights(args):
+    reader = tf.train.load_checkpoint(args.serving_model_dir + "/variables/variables")
+    shapes = reader.get_variable_to_shape_map()
+    return {name: reader.get_tensor(name) for name in sorted(shapes) if "_network_variables" in name}
+
+
+def test_learns_the_planted_pattern(trained):
+    folder, args = trained
+    file = write_examples(folder / "test" / "data.gz", planted(50, seed=2))
+    result = evaluate(tf.saved_model.load(args.serving_model_dir), fingerprint_batches([file], 16), (1,))
+    assert result.metrics["next_item/recall@1"] > 0.95
+    assert result.metrics["next_scene/recall@1"] > 0.95
+
+
+def test_the_same_seed_repeats_a_run(trained):
+    folder, args = trained
+    again = _fn_args(folder, "b")
+    trainer.run_fn(again)
+    first, second = _weights(args), _weights(again)
+    assert first
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+def test_a_killed_run_resumes_where_it_was(trained, monkeypatch):
+    folder, _ = trained
+    args = _fn_args(folder, "c", epochs=3, seed=11)
+    epochs = []
+    fit = DSPnet.fit
+
+    class Killer(tf.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            epochs.append(epoch)
+            if epochs == [0, 1]:
+                raise KeyboardInterrupt
+
+    def fit_and_die(self, *arguments, callbacks, **options):
+        return fit(self, *arguments, callbacks=[*callbacks, Killer()], **options)
+
+    monkeypatch.setattr(DSPnet, "fit", fit_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run_fn(args)
+    trainer.run_fn(args)
+    assert epochs == [0, 1, 1, 2]
+    assert not list((folder / "checkpoints").iterdir())
+
+
+def test_too_few_sequences_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="train split has 7 sequences, fewer than one batch of 20.*batch_size"):
+        trainer.run_fn(_fn_args(tmp_path, "d", train=7))
+
+
+def test_an_empty_validation_split_trains_all_epochs(tmp_path, caplog):
+    with caplog.at_level("WARNING", logger="dspnet"):
+        trainer.run_fn(_fn_args(tmp_path, "e", validation=0, epochs=2))
+    assert "without early stopping" in caplog.text
+
+
+def _ask(loaded, items, scenes):
+    answer = loaded.signatures["serving_default"](
+        history_item_ids=tf.constant(items), history_scene_ids=tf.constant(scenes)
+    )
+    return {name: value.numpy() for name, value in answer.items()}
+
+
+def test_signatures_are_the_contract(trained):
+    signatures = tf.saved_model.load(trained[1].serving_model_dir).signatures
+    assert set(signatures) == {"serving_default", "serving_examples"}
+    outputs = {"item_ids": "string", "item_scores": "float32", "scene_ids": "string", "scene_scores": "float32"}
+    inputs = {
+        "serving_default": {"history_item_ids": (None, None), "history_scene_ids": (None, None)},
+        "serving_examples": {"examples": (None,)},
+    }
+    for name, signature in signatures.items():
+        specs = signature.structured_input_signature[1]
+        assert {key: tuple(spec.shape) for key, spec in specs.items()} == inputs[name]
+        assert all(spec.dtype == tf.string for spec in specs.values())
+        assert {key: value.dtype.name for key, value in signature.structured_outputs.items()} == outputs
+
+
+def test_answers_are_best_first_and_in_raw_ids(trained):
+    answer = _ask(tf.saved_model.load(trained[1].serving_model_dir), [["item3", "item4"]], [["scene1", "scene2"]])
+    assert answer["item_ids"].shape == (1, 12) and answer["scene_ids"].shape == (1, 3)
+    assert answer["item_ids"][0, 0] == b"item5" and answer["scene_ids"][0, 0] == b"scene0"
+    assert set(answer["item_ids"][0]) == {b"item%d" % i for i in range(12)}
+    for scores in (answer["item_scores"], answer["scene_scores"]):
+        assert (np.diff(scores[0]) <= 0).all()
+
+
+def test_padding_unknown_and_empty_histories(trained):
+    loaded = tf.saved_model.load(trained[1].serving_model_dir)
+    plain = _ask(loaded, [["item3", "item4"]], [["scene1", "scene2"]])
+    rows = [["", "item3", "item4", ""], ["item3", "", "", "item4"], ["", "", "", ""], ["?", "!", "item3", "item4"]]
+    scenes = [["scene1", "scene2", "", ""]] * 2 + [["", "", "", ""], ["scene1", "scene2", "", ""]]
+    padded = _ask(loaded, rows, scenes)
+    for row in (0, 1):
+        np.testing.assert_allclose(padded["item_scores"][row], plain["item_scores"][0], atol=1e-5)
+        np.testing.assert_array_equal(padded["item_ids"][row], plain["item_ids"][0])
+    assert all(np.isfinite(padded[name]).all() for name in ("item_scores", "scene_scores"))
+
+
+def test_both_signatures_agree(trained):
+    loaded = tf.saved_model.load(trained[1].serving_model_dir)
+
+    def example(items, scenes):
+        feature = {
+            name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode() for value in values]))
+            for name, values in (("history_item_ids", items), ("history_scene_ids", scenes))
+        }
+        return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+    by_example = loaded.signatures["serving_examples"](
+        examples=tf.constant([example(["item3", "item4"], ["scene1", "scene2"]), example([], [])])
+    )
+    raw = _ask(loaded, [["item3", "item4"], ["", ""]], [["scene1", "scene2"], ["", ""]])
+    for name, value in raw.items():
+        if value.dtype == np.float32:
+            np.testing.assert_allclose(by_example[name], value, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(by_example[name][0], value[0])
+
+
+FRESH = """
+import json, sys
+import tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+answer = loaded.signatures["serving_default"](
+    history_item_ids=tf.constant([["item3", "item4"]]), history_scene_ids=tf.constant([["scene1", "scene2"]]))
+assert not any(name.split(".")[0] in ("model", "schemas") for name in sys.modules)
+plain = lambda x: x.decode() if isinstance(x, bytes) else float(x)
+print(json.dumps({k: [plain(x) for x in v.numpy()[0]] for k, v in answer.items()}))
+"""
+
+
+def test_a_fresh_process_gives_the_scores_of_the_model_in_memory(trained, monkeypatch, tmp_path):
+    """The export is compared with the network that was in memory when it was written."""
+    folder, _ = trained
+    kept = {}
+    export = trainer.serving.export
+
+    def keep_and_export(module, target):
+        kept["module"] = module
+        export(module, target)
+
+    monkeypatch.setattr(trainer.serving, "export", keep_and_export)
+    args = _fn_args(folder, "f", epochs=2)
+    trainer.run_fn(args)
+    scores, _ = kept["module"].score(
+        tf.constant([fingerprints(["item3", "item4"])]), tf.constant([fingerprints(["scene1", "scene2"])])
+    )
+    run = [sys.executable, "-c", FRESH, args.serving_model_dir]
+    answer = json.loads(subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
+    in_memory = dict(zip(kept["module"]._item_ids.numpy(), scores.numpy()[0], strict=True))
+    assert len(answer["item_ids"]) == 12
+    for raw_id, score in zip(answer["item_ids"], answer["item_scores"], strict=True):
+        assert score == pytest.approx(in_memory[raw_id.encode()], abs=1e-5)

@@ -1,0 +1,47 @@
+import hashlib
+import hmac
+
+import numpy as np
+import tensorflow as tf
+
+from schemas import identity
+
+RAW_IDS = ["", "0/0", "item-1", "商品-7", "café", "\N{GRINNING FACE}", "a" * 1000, *map(str, range(2000))]
+
+
+def test_fingerprints_equal_what_the_serving_graph_computes():
+    expected = tf.strings.to_hash_bucket_fast(RAW_IDS, identity.FINGERPRINT_BUCKETS).numpy()
+    found = identity.fingerprints(RAW_IDS)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_fingerprints_lie_in_their_range_and_differ_from_padding():
+    found = identity.fingerprints(RAW_IDS)
+    assert found.min() >= 0 and found.max() < identity.FINGERPRINT_BUCKETS
+    assert identity.PAD_FINGERPRINT not in found
+    assert len(np.unique(found)) == len(RAW_IDS)
+
+
+def test_fingerprints_of_nothing():
+    found = identity.fingerprints([])
+    assert found.shape == (0,) and found.dtype == np.int64
+
+
+def _hmac_by_hand(message: bytes, salt: bytes) -> bytes:
+    """RFC 2104 over SHA-256, for salts up to one block."""
+    key = salt.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key) + message).digest()
+    return hashlib.sha256(bytes(byte ^ 0x5C for byte in key) + inner).digest()
+
+
+def test_user_hash_is_the_start_of_an_hmac_sha_256():
+    for raw_id in ("", "user-1", "Zoë"):
+        found = identity.user_hash(raw_id, b"salt")
+        assert found == _hmac_by_hand(raw_id.encode(), b"salt")[: identity.USER_HASH_BYTES]
+        assert hmac.new(b"salt", raw_id.encode(), "sha256").digest().startswith(found)
+
+
+def test_user_hash_depends_on_user_and_salt():
+    hashes = {identity.user_hash(user, salt) for user in ("user-1", "user-2") for salt in (b"salt", b"pepper")}
+    assert len(hashes) == 4
