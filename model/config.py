@@ -22,12 +22,12 @@ class ModelConfig(Section):
     """Attention heads in each transformer layer."""
     dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.1
     """Dropout rate on embeddings, attention and feed-forward layers."""
-    fusion_layers: pydantic.NonNegativeInt = 2
+    fusion_layers: pydantic.PositiveInt = 2
     """Layers of each fusion MLP g (Eq. 3)."""
     popularity_prior: bool = False
     """Adds to each candidate's score a learned bias that starts at its log frequency in train futures."""
     repeat_head: bool = False
-    """Adds to the score of each item of the history a learned term for how often and how lately it occurred."""
+    """Lets the next item be copied from the history, by how often and how lately it occurred (`model.repeat`)."""
 
     @pydantic.model_validator(mode="after")
     def _heads_divide_widths(self) -> "ModelConfig":

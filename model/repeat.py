@@ -1,12 +1,14 @@
 """Repeat behaviour, beyond the paper: an item of the history is likely to come again.
 
 A low-rank score o . e cannot single out the few dozen items that one user buys again and again; counting can.
-For an item k of the history the head adds
+As in pointer networks, the next item may be drawn from the catalogue or copied from the history, so for an item
+k of the history the score s_k becomes
 
-    a(z) + b(z) log( sum over events t of k of w(age of t) ) + c_k
+    log( exp(s_k) + exp(a(z) + b(z) log(share_k) + c_k) )
 
-to its score: ``w`` is learned for ages in doubling steps, ``a`` and ``b`` are linear in the user's
-representation and ``c_k`` tells staples from one-off purchases.
+where share_k is the part that the events of k have of the history, each event weighed by a learned function of
+its age (in doubling steps), ``a`` and ``b`` are linear in the user's representation, and ``c_k`` tells staples
+from one-off purchases.
 """
 
 from typing import Any
@@ -20,7 +22,7 @@ AGE_STEPS = 12
 
 
 class RepeatHead(tf_keras.layers.Layer):
-    """Adds a term to the scores of the items of the history.
+    """Raises the scores of the items of the history.
 
     Args:
         catalogue_size: number N of candidates.
@@ -30,7 +32,7 @@ class RepeatHead(tf_keras.layers.Layer):
         super().__init__(**kwargs)
         self.catalogue_size = catalogue_size
         self.gate = tf_keras.layers.Dense(
-            2, kernel_initializer="zeros", bias_initializer=tf_keras.initializers.Constant([0.0, 1.0]), name="gate"
+            2, kernel_initializer="zeros", bias_initializer=tf_keras.initializers.Constant([-1.0, 1.0]), name="gate"
         )
 
     def build(self, input_shape: Any) -> None:
@@ -40,7 +42,7 @@ class RepeatHead(tf_keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, scores: tf.Tensor, indices: tf.Tensor, representation: tf.Tensor) -> tf.Tensor:
-        """Adds the repeat term.
+        """Mixes what is copied from the history into the scores.
 
         Args:
             scores: float [batch, N].
@@ -60,7 +62,10 @@ class RepeatHead(tf_keras.layers.Layer):
         key, group = tf.unique(places[:, 0] * self.catalogue_size + column)
         mass = tf.math.unsorted_segment_sum(tf.gather_nd(weight, places), group, tf.size(key))
         row, column = key // self.catalogue_size, key % self.catalogue_size
+        share = mass / tf.gather(tf.reduce_sum(tf.where(valid, weight, 0.0), axis=1), row)
 
         gate = tf.gather(self.gate(representation), row)
-        term = gate[:, 0] + gate[:, 1] * tf.math.log(mass) + tf.gather(self.item_bias, column)
-        return tf.tensor_scatter_nd_add(scores, tf.stack([row, column], axis=1), term)
+        copied = gate[:, 0] + gate[:, 1] * tf.math.log(share) + tf.gather(self.item_bias, column)
+        cells = tf.stack([row, column], axis=1)
+        gain = tf.math.softplus(copied - tf.gather_nd(scores, cells))
+        return tf.tensor_scatter_nd_add(scores, cells, gain)

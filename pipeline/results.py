@@ -11,6 +11,7 @@ import ml_metadata as mlmd
 import pyarrow.parquet as pq
 from ml_metadata.proto import metadata_store_pb2
 
+from components import artifacts
 from pipeline.screen import short_path
 from schemas import catalogue
 from serving.history import EVENT_SEPARATOR, SCENE_SEPARATOR
@@ -61,7 +62,7 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
         blessed=blessed,
         reasons=tuple(verdict["reasons"]),
         model=_pushed_to(_only(outputs, "PushedModel", run_id)),
-        example=example_history(_only(outputs, "DSPnetCatalogue", run_id).uri),
+        example=example_history(_only(outputs, artifacts.Catalogue.TYPE_NAME, run_id).uri),
     )
 
 

@@ -1,5 +1,7 @@
 """Casts of whole columns in which single bad values become null instead of failing the column."""
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
@@ -60,6 +62,6 @@ def as_text(array: pa.Array, name: str) -> pa.StringArray:
     raise SourceError(f"Column {name!r} holds {kind}; expected text or whole numbers. Convert it before ingest.")
 
 
-def null_mask(array: pa.Array):
-    """Returns which values of a column are null, as a NumPy bool array [n]."""
+def null_mask(array: pa.Array) -> npt.NDArray[np.bool_]:
+    """Returns which values of a column are null, as bool [n]."""
     return pc.is_null(array).to_numpy(zero_copy_only=False)

@@ -64,7 +64,8 @@ def _why(line: bytes) -> str:
 
 
 def _field_records(path: str) -> Iterator[tuple[int, Record]]:
-    start, record = 0, {}
+    start = 0
+    record: Record = {}
     for row, line in _lines(path):
         name, colon, value = line.partition(b":")
         # The paper prints "user id" in its example and "user_id" in its text.
@@ -74,7 +75,9 @@ def _field_records(path: str) -> Iterator[tuple[int, Record]]:
                 yield start, record
             start, record = row, {}
         known = name.decode("ascii", "replace")
-        if not colon or known not in sequences.SEQUENCE_FEATURES or known in record or isinstance(record, str):
+        if isinstance(record, str):
+            continue  # One bad line spoils the record; the first says why.
+        if not colon or known not in sequences.SEQUENCE_FEATURES or known in record:
             record = rejects.MALFORMED_RECORD
             continue
         try:

@@ -1,6 +1,7 @@
 """Reads one unit of a log into raw record batches, by the format of the file."""
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,8 @@ CSV_BLOCK_BYTES = 16 << 20
 """Large enough that the users of a block repeat, small enough to stay quick in memory."""
 
 PARQUET_BATCH_ROWS = 1 << 20
+
+OnBadRow: TypeAlias = Callable[[pyarrow.csv.InvalidRow], str]
 
 
 def read_unit(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
@@ -98,7 +101,7 @@ def _check_header(unit: Unit, source: SourceConfig, wanted: dict[str, str]) -> N
     check_columns(wanted, names, unit.path)
 
 
-def _parse_options(source: SourceConfig, on_bad_row=None) -> pyarrow.csv.ParseOptions:
+def _parse_options(source: SourceConfig, on_bad_row: OnBadRow | None = None) -> pyarrow.csv.ParseOptions:
     return pyarrow.csv.ParseOptions(delimiter=source.delimiter, newlines_in_values=True, invalid_row_handler=on_bad_row)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +84,7 @@ class RejectsWriter:
     def __enter__(self) -> "RejectsWriter":
         return self
 
-    def __exit__(self, *exception) -> bool | None:
+    def __exit__(self, *exception: Any) -> bool | None:
         return self._stack.__exit__(*exception)
 
     def open(self) -> pyarrow.csv.CSVWriter:

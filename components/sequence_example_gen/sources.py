@@ -62,12 +62,14 @@ def check_columns(wanted: dict[str, str], found: list[str], path: str) -> None:
     """Checks that a file has every wanted column.
 
     Raises:
-        SourceError: names the missing columns, the file, and the columns found.
+        SourceError: names the missing columns and the file.
     """
     missing = [column for column in wanted.values() if column not in found]
     if missing:
+        # Without any wanted name the first line may be data, and data may name a user.
+        names = f"found {found}." if len(missing) < len(wanted) else "is the header missing?"
         raise SourceError(
-            f"{path} has no column {', '.join(map(repr, missing))}; found {found}. Name the log's columns under "
+            f"{path} has no column {', '.join(map(repr, missing))}; {names} Name the log's columns under "
             "source.columns (or check source.delimiter and source.format)."
         )
 

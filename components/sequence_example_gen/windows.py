@@ -5,13 +5,14 @@ A sequence is four places in the sorted events: ``[history_start, history_stop)`
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from components.sequence_example_gen.splits import TRAIN, Cut
 
-Places = npt.NDArray[np.int64]
+Places: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,13 +12,15 @@ def slow(head, scores, histories, representation):
     gates = representation @ head.gate.kernel.numpy() + head.gate.bias.numpy()
     for row, history in enumerate(histories):
         events = [item for item in history if item]
-        mass = {}
+        mass, total = {}, 0.0
         for age, item in enumerate(reversed(events), start=1):
             step = min(int(np.floor(np.log2(age) + 1e-4)), 11)
+            total += np.exp(head.age_logits.numpy()[step])
             if item <= N:
                 mass[item] = mass.get(item, 0) + np.exp(head.age_logits.numpy()[step])
         for item, value in mass.items():
-            scores[row, item - 1] += gates[row, 0] + gates[row, 1] * np.log(value) + head.item_bias.numpy()[item - 1]
+            copied = gates[row, 0] + gates[row, 1] * np.log(value / total) + head.item_bias.numpy()[item - 1]
+            scores[row, item - 1] = np.log(np.exp(scores[row, item - 1]) + np.exp(copied))
     return scores
 
 

@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from model import trainer
 from model.dspnet import DSPnet
@@ -17,7 +18,7 @@ from schemas.identity import fingerprints
 from tests.sequence_data import planted, write_catalogues, write_examples
 
 MODEL = {"item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0}
-TRAINING = {"objective": "softmax", "batch_size": 20, "epochs": 8, "learning_rate": 0.01}
+TRAINING = {"objective": "softmax", "batch_size": 20, "epochs": 10, "learning_rate": 0.01, "target": "next"}
 
 
 def _fn_args(folder, out, train=300, validation=40, **training):
@@ -39,10 +40,15 @@ def _fn_args(folder, out, train=300, validation=40, **training):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
+    """One training run, and the module in memory when its export was written."""
     folder = tmp_path_factory.mktemp("trainer")
     args = _fn_args(folder, "a")
-    trainer.run_fn(args)
-    return folder, args
+    kept = []
+    export = trainer.serving.export
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.serving, "export", lambda module, target: (kept.append(module), export(module, target)))
+        trainer.run_fn(args)
+    return types.SimpleNamespace(folder=folder, args=args, module=kept[0])
 
 
 def _weights(args):
@@ -52,30 +58,30 @@ def _weights(args):
 
 
 def test_learns_the_planted_pattern(trained):
-    folder, args = trained
-    file = write_examples(folder / "test" / "data.gz", planted(50, seed=2))
-    result = evaluate(tf.saved_model.load(args.serving_model_dir), fingerprint_batches([file], 16), (1,))
+    file = write_examples(trained.folder / "test" / "data.gz", planted(50, seed=2))
+    result = evaluate(tf.saved_model.load(trained.args.serving_model_dir), fingerprint_batches([file], 16), (1,))
     assert result.metrics["next_item/recall@1"] > 0.95
     assert result.metrics["next_scene/recall@1"] > 0.95
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_a_run(trained):
-    folder, args = trained
-    again = _fn_args(folder, "b")
+    again = _fn_args(trained.folder, "b")
     trainer.run_fn(again)
-    first, second = _weights(args), _weights(again)
+    first, second = _weights(trained.args), _weights(again)
     assert first
     for name, value in first.items():
         np.testing.assert_array_equal(value, second[name], err_msg=name)
 
 
-def test_a_killed_run_resumes_where_it_was(trained, monkeypatch):
-    folder, _ = trained
-    args = _fn_args(folder, "c", epochs=3, seed=11)
+@pytest.mark.slow
+def test_a_killed_run_resumes_where_it_was(tmp_path, monkeypatch):
+    folder = tmp_path
+    args = _fn_args(folder, "c", epochs=3)
     epochs = []
     fit = DSPnet.fit
 
-    class Killer(tf.keras.callbacks.Callback):
+    class Killer(tf_keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             epochs.append(epoch)
             if epochs == [0, 1]:
@@ -97,6 +103,7 @@ def test_too_few_sequences_are_refused(tmp_path):
         trainer.run_fn(_fn_args(tmp_path, "d", train=7))
 
 
+@pytest.mark.slow
 def test_an_empty_validation_split_trains_all_epochs(tmp_path, caplog):
     with caplog.at_level("WARNING", logger="dspnet"):
         trainer.run_fn(_fn_args(tmp_path, "e", validation=0, epochs=2))
@@ -111,7 +118,7 @@ def _ask(loaded, items, scenes):
 
 
 def test_signatures_are_the_contract(trained):
-    signatures = tf.saved_model.load(trained[1].serving_model_dir).signatures
+    signatures = tf.saved_model.load(trained.args.serving_model_dir).signatures
     assert set(signatures) == {"serving_default", "serving_examples"}
     outputs = {"item_ids": "string", "item_scores": "float32", "scene_ids": "string", "scene_scores": "float32"}
     inputs = {
@@ -126,7 +133,7 @@ def test_signatures_are_the_contract(trained):
 
 
 def test_answers_are_best_first_and_in_raw_ids(trained):
-    answer = _ask(tf.saved_model.load(trained[1].serving_model_dir), [["item3", "item4"]], [["scene1", "scene2"]])
+    answer = _ask(tf.saved_model.load(trained.args.serving_model_dir), [["item3", "item4"]], [["scene1", "scene2"]])
     assert answer["item_ids"].shape == (1, 12) and answer["scene_ids"].shape == (1, 3)
     assert answer["item_ids"][0, 0] == b"item5" and answer["scene_ids"][0, 0] == b"scene0"
     assert set(answer["item_ids"][0]) == {b"item%d" % i for i in range(12)}
@@ -135,7 +142,7 @@ def test_answers_are_best_first_and_in_raw_ids(trained):
 
 
 def test_padding_unknown_and_empty_histories(trained):
-    loaded = tf.saved_model.load(trained[1].serving_model_dir)
+    loaded = tf.saved_model.load(trained.args.serving_model_dir)
     plain = _ask(loaded, [["item3", "item4"]], [["scene1", "scene2"]])
     rows = [["", "item3", "item4", ""], ["item3", "", "", "item4"], ["", "", "", ""], ["?", "!", "item3", "item4"]]
     scenes = [["scene1", "scene2", "", ""]] * 2 + [["", "", "", ""], ["scene1", "scene2", "", ""]]
@@ -147,7 +154,7 @@ def test_padding_unknown_and_empty_histories(trained):
 
 
 def test_both_signatures_agree(trained):
-    loaded = tf.saved_model.load(trained[1].serving_model_dir)
+    loaded = tf.saved_model.load(trained.args.serving_model_dir)
 
     def example(items, scenes):
         feature = {
@@ -179,25 +186,14 @@ print(json.dumps({k: [plain(x) for x in v.numpy()[0]] for k, v in answer.items()
 """
 
 
-def test_a_fresh_process_gives_the_scores_of_the_model_in_memory(trained, monkeypatch, tmp_path):
-    """The export is compared with the network that was in memory when it was written."""
-    folder, _ = trained
-    kept = {}
-    export = trainer.serving.export
-
-    def keep_and_export(module, target):
-        kept["module"] = module
-        export(module, target)
-
-    monkeypatch.setattr(trainer.serving, "export", keep_and_export)
-    args = _fn_args(folder, "f", epochs=2)
-    trainer.run_fn(args)
-    scores, _ = kept["module"].score(
+def test_a_fresh_process_gives_the_scores_of_the_model_in_memory(trained, tmp_path):
+    scores, _ = trained.module.score(
         tf.constant([fingerprints(["item3", "item4"])]), tf.constant([fingerprints(["scene1", "scene2"])])
     )
-    run = [sys.executable, "-c", FRESH, args.serving_model_dir]
+    run = [sys.executable, "-c", FRESH, trained.args.serving_model_dir]
     answer = json.loads(subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
-    in_memory = dict(zip(kept["module"]._item_ids.numpy(), scores.numpy()[0], strict=True))
+    ids = [raw_id.decode() for raw_id in trained.module._item_ids.numpy()]
+    in_memory = dict(zip(ids, scores.numpy()[0], strict=True))
     assert len(answer["item_ids"]) == 12
     for raw_id, score in zip(answer["item_ids"], answer["item_scores"], strict=True):
-        assert score == pytest.approx(in_memory[raw_id.encode()], abs=1e-5)
+        assert score == pytest.approx(in_memory[raw_id], abs=1e-5)

@@ -4,12 +4,15 @@ import datetime
 import gzip
 import json
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.testing import util
+from tfx_bsl.public.tfxio import TFExampleRecord
 
 from components.sequence_example_gen import line_readers, readers
-from tests.components.sequence_example_gen.conftest import user
+from tests.components.sequence_example_gen.conftest import BEAM_ARGS, user
 
 CUT = {"cutoffs": ["2017-10-13"]}
 ROWS = [
@@ -155,3 +158,39 @@ def test_what_cannot_be_read_is_refused(ingest, tmp_path):
     for source, message in cases:
         with pytest.raises(ValueError, match=message):
             ingest(source, CUT)
+
+
+def test_a_log_without_a_header_is_refused_without_quoting_it(ingest, tmp_path):
+    (tmp_path / "log.csv").write_text("private-ann,a,s,1\n")
+    with pytest.raises(ValueError, match="has no column 'user_id', .*is the header missing") as error:
+        ingest({"path": str(tmp_path / "log.csv")}, CUT)
+    assert "private" not in str(error.value)
+
+
+def test_a_log_of_a_header_alone_is_refused(ingest, tmp_path):
+    (tmp_path / "log.csv").write_text(csv([]))
+    with pytest.raises(ValueError, match="No training sequence is left"):
+        ingest({"path": str(tmp_path / "log.csv")}, CUT)
+
+
+def test_blank_lines_are_neither_rows_nor_bad(ingest, tmp_path):
+    (tmp_path / "log.csv").write_text(csv().replace("\n8,", "\n\n8,") + "\nshort\n\n")
+    run = ingest({"path": str(tmp_path / "log.csv"), "max_bad_share": 1.0}, CUT)
+    assert run.raw("train") == EXPECTED and run.count("rows_in") == 5
+    assert ',6,"wrong_column_count"' in run.rejects()
+
+
+def test_tfx_reads_the_shards(ingest, tmp_path):
+    """As StatisticsGen does: by glob, as gzipped TFRecords of tf.Example, empty splits included."""
+    (tmp_path / "log.csv").write_text(csv())
+    run = ingest({"path": str(tmp_path / "log.csv")}, CUT)
+    with beam.Pipeline(argv=list(BEAM_ARGS)) as pipeline:
+        for split, rows in (("train", 1), ("val", 0), ("test", 0)):
+            source = TFExampleRecord(f"{run.examples.uri}/Split-{split}/*", telemetry_descriptors=["test"])
+            counts = (
+                pipeline
+                | f"Read{split}" >> source.BeamSource()
+                | f"Rows{split}" >> beam.Map(lambda batch: batch.num_rows)
+            )
+            total = counts | f"Sum{split}" >> beam.CombineGlobally(sum)
+            util.assert_that(total, util.equal_to([rows]), label=split)

@@ -1,0 +1,49 @@
+import os
+import pathlib
+
+import pytest
+
+from components.sequence_example_gen.settings import SourceConfig
+from pipeline.config import ConfigError
+from pipeline.input_fingerprint import input_fingerprint
+from pipeline.source_digest import SOURCES, digest_of, source_digests
+
+
+def test_every_source_exists() -> None:
+    root = pathlib.Path(__file__).parents[2]
+    assert all((root / source).exists() for sources in SOURCES.values() for source in sources)
+    assert len(set(source_digests().values())) == len(SOURCES)
+
+
+def test_digest_changes_with_code_and_only_then(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "model").mkdir()
+    code = tmp_path / "model" / "a.py"
+    code.write_text("1")
+    first = digest_of(tmp_path, ("model",))
+    (tmp_path / "model" / "a.pyc").write_text("compiled")
+    os.utime(code, (1, 1))
+    assert digest_of(tmp_path, ("model",)) == first
+    code.write_text("2")
+    second = digest_of(tmp_path, ("model",))
+    code.rename(code.with_name("b.py"))
+    assert len({first, second, digest_of(tmp_path, ("model",))}) == 3
+
+
+def test_fingerprint_changes_with_files_not_with_spelling(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.csv").write_text("1")
+    os.utime(tmp_path / "a.csv", (1, 1))
+    fingerprints = [input_fingerprint(SourceConfig(path=f"{tmp_path}{end}")) for end in ("", "/", "/*.csv", "/a.csv")]
+    assert len(set(fingerprints)) == 1
+    os.utime(tmp_path / "a.csv", (2, 2))
+    touched = input_fingerprint(SourceConfig(path=str(tmp_path)))
+    (tmp_path / "b.csv").write_text("1")
+    assert len({fingerprints[0], touched, input_fingerprint(SourceConfig(path=str(tmp_path)))}) == 3
+
+
+def test_missing_log_is_an_error_of_the_configuration(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match="source.path .*nothing"):
+        input_fingerprint(SourceConfig(path=str(tmp_path / "nothing.csv")))
+
+
+def test_tfds_needs_no_files() -> None:
+    assert input_fingerprint(SourceConfig(path="movielens", format="tfds")) == ""

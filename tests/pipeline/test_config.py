@@ -1,0 +1,106 @@
+import pathlib
+
+import pydantic
+import pytest
+
+from pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
+from pipeline.describe import describe, resolved_yaml
+from schemas.section import Section
+
+CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+MINIMAL = {"name": "log", "source": {"path": "log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}
+
+
+def sections(section: type[Section]) -> list[type[Section]]:
+    below = [field.annotation for field in section.model_fields.values()]
+    below = [kind for kind in below if isinstance(kind, type) and issubclass(kind, Section)]
+    return [section, *(deeper for kind in below for deeper in sections(kind))]
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        load_config(str(CONFIGS[0]), overrides)
+    return str(error.value)
+
+
+def test_every_key_is_documented() -> None:
+    lacking = [
+        f"{section.__name__}.{name}"
+        for section in sections(PipelineConfig)
+        for name, field in section.model_fields.items()
+        if not field.description
+    ]
+    assert not lacking
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid_and_named_like_their_file(path: pathlib.Path) -> None:
+    assert load_config(str(path), ["source.path=log.csv"]).name == path.stem
+
+
+def test_frozen() -> None:
+    with pytest.raises(pydantic.ValidationError):
+        parse_config(MINIMAL, "test").training.epochs = 3  # type: ignore[misc]
+
+
+def test_overrides_are_yaml() -> None:
+    config = load_config(
+        str(CONFIGS[0]), ["training.epochs=3", "windows.cutoffs=[2017-01-01, 2017-02-01, 2017-03-01]", "demo=false"]
+    )
+    assert (config.training.epochs, len(config.windows.cutoffs), config.demo) == (3, 3, False)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epoch=3", ["training.epoch: unknown key", "epochs, patience"]),
+        ("nothing=3", ["nothing: unknown key", "name, workdir"]),
+        ("training.epochs=many", ["training.epochs", "integer", "'many'"]),
+        ("source.format=xml", ["source.format", "'parquet'", "'xml'"]),
+        ("model.heads=0", ["model.heads", "greater than 0", "Received: 0"]),
+        ("model.heads=3", ["item_dim must be a multiple of heads", "heads=3"]),
+        ("windows.cutoffs=[]", ["windows.cutoffs is missing", "2024-08-01"]),
+        ("windows.cutoffs=[2017-02-01, 2017-01-01, 2017-03-01]", ["windows.cutoffs", "must rise"]),
+        ("source.path=", ["source.path"]),
+        ("training.epochs", ["key=value", "'training.epochs'"]),
+        ("name.part=3", ["name.part", "not a section"]),
+        ("source.columns.item_id=user_id", ["source.columns", "column of its own"]),
+        (
+            "evaluation.thresholds={next_item/recall@7: 0.1}",
+            ["next_item/recall@7", "not measured", "next_item/recall@5"],
+        ),
+    ],
+)
+def test_refusals_name_key_value_and_what_is_allowed(override: str, expected: list[str]) -> None:
+    message = refusal(override)
+    assert all(part in message for part in expected), message
+
+
+def test_all_errors_are_told_at_once() -> None:
+    message = refusal("model.heads=0", "training.epochs=0")
+    assert "model.heads" in message and "training.epochs" in message
+
+
+def test_missing_file_and_bad_yaml(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match="Cannot read .*nothing.yaml: No such file"):
+        load_config(str(tmp_path / "nothing.yaml"))
+    (tmp_path / "bad.yaml").write_text("name: [")
+    with pytest.raises(ConfigError, match="bad.yaml is not valid YAML"):
+        load_config(str(tmp_path / "bad.yaml"))
+    (tmp_path / "list.yaml").write_text("- a")
+    with pytest.raises(ConfigError, match="must hold keys and values"):
+        load_config(str(tmp_path / "list.yaml"))
+
+
+def test_resolved_yaml_loads_to_the_same(tmp_path: pathlib.Path) -> None:
+    config = parse_config(MINIMAL, "test")
+    (tmp_path / "resolved.yaml").write_text(resolved_yaml(config))
+    assert load_config(str(tmp_path / "resolved.yaml")) == config
+
+
+def test_describe_tells_type_default_and_documentation() -> None:
+    text = "\n".join(describe(PipelineConfig))
+    assert "training.epochs: int (> 0), default 100\n    Most passes" in text
+    assert "name: str, required" in text
+    assert "training.objective: bce | softmax, default" in text

@@ -1,0 +1,33 @@
+import pytest
+
+from pipeline.failure import message_of
+
+BEAM = """Traceback (most recent call last):
+  File "common.py", line 1498, in process
+    return self.do_fn_invoker.invoke_process(windowed_value)
+KeyError: 'first'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "executor.py", line 10, in _count
+    raise SourceError(path)
+components.casting.SourceError: log.csv has no column 'scene'; found ['a: b'].
+Name the columns. [while running 'Ingest/Read']
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("the log is empty"), "the log is empty"),
+        (RuntimeError(BEAM), "log.csv has no column 'scene'; found ['a: b'].\nName the columns."),
+        (RuntimeError("no column [while running 'Ingest/Read-ptransform-12']"), "no column"),
+        (KeyError("scene"), "KeyError: 'scene'"),
+        (MemoryError(), "MemoryError"),
+        (ValueError(), "ValueError"),
+        (FileNotFoundError(2, "No such file", "log.csv"), "FileNotFoundError: [Errno 2] No such file: 'log.csv'"),
+    ],
+)
+def test_message(error: Exception, message: str) -> None:
+    assert message_of(error) == message

@@ -1,0 +1,63 @@
+import json
+import os
+import pathlib
+import sys
+
+import pytest
+
+from pipeline import kubeflow_v2_runner
+from pipeline.config import ConfigError, parse_config
+
+VALUES = {"name": "my_log", "source": {"path": "gs://bucket/log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}
+TARGET = {"image": "example/dspnet:1", "pipeline_root": "gs://bucket/runs", "serving_dir": "gs://bucket/models"}
+
+
+def custom_types_are_named_for_kubeflow() -> bool:
+    from components import artifacts
+
+    return artifacts.IdMap.TYPE_NAME == "components.IdMap"
+
+
+@pytest.mark.slow
+def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not custom_types_are_named_for_kubeflow():
+        pytest.xfail("TYPE_NAMEs of components.artifacts must be import paths with one dot, as in 'components.IdMap'")
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    monkeypatch.setenv("DSPNET_SALT", "a secret of this test")
+    output = tmp_path / "pipeline.json"
+    kubeflow_v2_runner.compile_pipeline(parse_config(VALUES, "test"), output=str(output), **TARGET)
+
+    text = output.read_text()
+    for path in (os.getcwd(), str(tmp_path), sys.prefix, os.path.expanduser("~")):
+        assert path not in text
+    assert "a secret of this test" not in text
+
+    spec = pipeline_spec_pb2.PipelineSpec()
+    json_format.ParseDict(json.loads(text)["pipelineSpec"], spec)  # strict: an unknown field is an error
+    tasks = spec.root.dag.tasks
+    ours = {"SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue", "Trainer"}
+    assert ours | {"RankingEvaluator", "Pusher"} <= set(tasks)
+    assert tasks["Pusher"].inputs.artifacts["model_blessing"].task_output_artifact.producer_task == "RankingEvaluator"
+    assert "StrictExampleValidator" in tasks["Trainer"].dependent_tasks
+    schema = tasks["ImportSchemaGen"].inputs.parameters["schema_file"].runtime_value.constant.string_value
+    assert schema == kubeflow_v2_runner.IMAGE_SCHEMA_FILE
+    assert spec.pipeline_info.name == "my-log"
+
+
+def test_artifact_types_can_be_imported_by_name() -> None:
+    if not custom_types_are_named_for_kubeflow():
+        pytest.xfail("see test_compiles_offline")
+    from tfx.utils import import_utils
+
+    from components import artifacts
+
+    for kind in (artifacts.IdMap, artifacts.RejectedRows, artifacts.Catalogue):
+        assert import_utils.import_class_by_path(kind.TYPE_NAME) is kind
+
+
+def test_a_path_of_this_machine_is_refused(tmp_path: pathlib.Path) -> None:
+    config = parse_config({**VALUES, "source": {"path": "data/log.csv"}}, "test")
+    with pytest.raises(ConfigError, match="source.path: a cluster .*'data/log.csv'"):
+        kubeflow_v2_runner.compile_pipeline(config, output=str(tmp_path / "p.json"), **TARGET)

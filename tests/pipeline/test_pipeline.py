@@ -1,0 +1,94 @@
+import ast
+import json
+import pathlib
+
+import pytest
+
+from pipeline.config import parse_config
+
+CONFIG = parse_config(
+    {"name": "my_log", "source": {"path": "gs://bucket/log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}, "test"
+)
+
+
+def compiled(**arguments):
+    from tfx.dsl.compiler import compiler
+
+    from pipeline.pipeline import create_pipeline
+
+    definition = create_pipeline(CONFIG, pipeline_root="/root", serving_dir="/serving", **arguments)
+    nodes = [node.pipeline_node for node in compiler.Compiler().compile(definition).nodes]
+    return definition, {node.node_info.id: node for node in nodes}
+
+
+def parameter(node, name: str) -> str:
+    return node.parameters.parameters[name].field_value.string_value
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    return compiled(source_digests={"Trainer": "t1", "Catalogue": "c1"}, input_fingerprint="f1")[1]
+
+
+def test_the_model_is_named_not_imported(nodes) -> None:
+    # The tfx command imports this file when it is too late to choose Keras 2.
+    source = pathlib.Path(__file__).parents[2] / "pipeline" / "pipeline.py"
+    imported = {node.module for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in imported if name and name.partition(".")[0] == "model"]
+    assert parameter(nodes["Trainer"], "run_fn") == "model.trainer.run_fn"
+
+
+def test_steps_and_their_order(nodes) -> None:
+    assert set(nodes) == {
+        "SequenceExampleGen",
+        "StatisticsGen",
+        "ImportSchemaGen",
+        "StrictExampleValidator",
+        "Catalogue",
+        "Trainer",
+        "latest_blessed_model",
+        "RankingEvaluator",
+        "Pusher",
+    }
+    upstream = {name: set(node.upstream_nodes) for name, node in nodes.items()}
+    assert {"StrictExampleValidator", "Catalogue", "SequenceExampleGen"} == upstream["Trainer"]
+    assert {"StrictExampleValidator", "SequenceExampleGen"} == upstream["Catalogue"]
+    assert {"Trainer", "Catalogue", "SequenceExampleGen", "latest_blessed_model"} == upstream["RankingEvaluator"]
+    assert {"Trainer", "RankingEvaluator"} == upstream["Pusher"]
+
+
+def test_evaluator_gets_the_baseline(nodes) -> None:
+    channel = nodes["RankingEvaluator"].inputs.inputs["baseline_model"].channels[0]
+    assert (channel.producer_node_query.id, channel.output_key) == ("latest_blessed_model", "model")
+
+
+def test_pusher_waits_for_the_blessing(nodes) -> None:
+    channel = nodes["Pusher"].inputs.inputs["model_blessing"].channels[0]
+    assert channel.producer_node_query.id == "RankingEvaluator"
+    assert "/serving" in parameter(nodes["Pusher"], "push_destination")
+
+
+def test_trainer_is_told_all(nodes) -> None:
+    custom = json.loads(parameter(nodes["Trainer"], "custom_config"))
+    assert custom["checkpoint_dir"] == "/root/checkpoints"
+    assert (custom["source_digest"], custom["name"]) == ("t1", "my_log")
+    assert custom["model"] == CONFIG.model.model_dump(mode="json")
+    assert custom["training"] == CONFIG.training.model_dump(mode="json")
+
+
+def test_ingest_is_told_all(nodes) -> None:
+    settings = json.loads(parameter(nodes["SequenceExampleGen"], "settings"))
+    assert (settings["source"]["path"], settings["partitions"]) == ("gs://bucket/log.csv", CONFIG.beam.partitions)
+    assert parameter(nodes["SequenceExampleGen"], "input_fingerprint") == "f1"
+
+
+def test_code_digest_is_part_of_the_cache_key_of_each_of_our_steps() -> None:
+    from pipeline.source_digest import SOURCES
+
+    definition, nodes = compiled(source_digests={name: f"digest of {name}" for name in SOURCES})
+    specs = {component.id: component.executor_spec for component in definition.components if component.id in SOURCES}
+    for name, spec in specs.items():
+        key = f"{spec.extra_flags} {dict(nodes[name].parameters.parameters)}"
+        assert f"digest of {name}" in key
+    again, _ = compiled()
+    assert not any(component.executor_spec.extra_flags for component in again.components if component.id == "Catalogue")

@@ -1,0 +1,107 @@
+import json
+import pathlib
+import shlex
+
+import ml_metadata as mlmd
+import numpy as np
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.results import RunResult, example_history, program_name, read_results, summary
+from schemas.catalogue import Catalogue, write_catalogue
+from serving.history import parse_history
+
+
+def write_catalogues(folder: pathlib.Path, items: list[str], scenes: list[str]) -> None:
+    for name, ids in (("items", items), ("scenes", scenes)):
+        count = np.ones(len(ids), np.int64)
+        catalogue = Catalogue(np.arange(len(ids)), np.array(ids, object), count, count)
+        write_catalogue(catalogue, str(folder / f"{name}.parquet"))
+
+
+class Run:
+    """A run in an ML Metadata store in memory."""
+
+    def __init__(self, folder: pathlib.Path, run_id: str = "now"):
+        config = metadata_store_pb2.ConnectionConfig()
+        config.fake_database.SetInParent()
+        self.store = mlmd.MetadataStore(config)
+        self.folder = folder
+        context_type = self.store.put_context_type(metadata_store_pb2.ContextType(name="pipeline_run"))
+        self.context = self.store.put_contexts([metadata_store_pb2.Context(type_id=context_type, name=run_id)])[0]
+        self.execution_type = self.store.put_execution_type(metadata_store_pb2.ExecutionType(name="step"))
+
+    def put(self, kind: str, event: int = metadata_store_pb2.Event.OUTPUT, **properties: int | str) -> None:
+        type_id = self.store.put_artifact_type(metadata_store_pb2.ArtifactType(name=kind))
+        artifact = metadata_store_pb2.Artifact(type_id=type_id, uri=str(self.folder))
+        for name, value in properties.items():
+            setattr(artifact.custom_properties[name], "int_value" if isinstance(value, int) else "string_value", value)
+        artifact_id = self.store.put_artifacts([artifact])[0]
+        execution = self.store.put_executions([metadata_store_pb2.Execution(type_id=self.execution_type)])[0]
+        link = metadata_store_pb2.Association(execution_id=execution, context_id=self.context)
+        self.store.put_attributions_and_associations([], [link])
+        self.store.put_events([metadata_store_pb2.Event(artifact_id=artifact_id, execution_id=execution, type=event)])
+
+
+@pytest.fixture
+def run(tmp_path: pathlib.Path) -> Run:
+    from components import artifacts
+
+    (tmp_path / "evaluation.json").write_text(json.dumps({"verdict": {"blessed": True, "reasons": ["good"]}}))
+    (tmp_path / "evaluation.txt").write_text("a table\n")
+    write_catalogues(tmp_path, ["milk,2%", "milk", "a:b", "bread"], ["x:y", "cart"])
+    run = Run(tmp_path)
+    run.put("ModelEvaluation")
+    run.put(artifacts.Catalogue.TYPE_NAME)
+    return run
+
+
+def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
+    run.put("ModelBlessing", blessed=1)
+    run.put("ModelBlessing", event=metadata_store_pb2.Event.INTERNAL_OUTPUT, blessed=0)  # the resolver's
+    run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path))
+    result = read_results(run.store, "now")
+    assert (result.table, result.blessed, result.reasons, result.model) == ("a table", True, ("good",), str(tmp_path))
+    line = summary(result, "dspnet").splitlines()[-1]
+    command = shlex.split(line)
+    assert command[:2] == ["dspnet", "recommend"] and command[-1] == "10"
+    assert parse_history(command[command.index("--history") + 1]) == (["milk", "a:b"], ["cart", "cart"])
+
+
+def test_pushed_folder_was_removed_since(run: Run, tmp_path: pathlib.Path) -> None:
+    run.put("ModelBlessing", blessed=1)
+    run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path / "gone"))
+    assert read_results(run.store, "now").model == str(tmp_path)
+
+
+def test_refused(run: Run) -> None:
+    run.put("ModelBlessing", blessed=0)
+    run.put("PushedModel", pushed=0)
+    result = read_results(run.store, "now")
+    assert result.model is None
+    assert summary(result, "dspnet").endswith("The model was refused, so it was not pushed:\n  good")
+
+
+def test_a_run_without_its_results_is_named(run: Run) -> None:
+    with pytest.raises(LookupError, match="'now' should have put out one ModelBlessing; it has 0"):
+        read_results(run.store, "now")
+    with pytest.raises(LookupError, match="no run 'then'"):
+        read_results(run.store, "then")
+
+
+def test_shell_characters_are_quoted() -> None:
+    result = RunResult("now", "", True, (), "models/my log", "it's:a b")
+    command = shlex.split(summary(result, "dspnet").splitlines()[-1])
+    assert "models/my log" in command and "it's:a b" in command
+
+
+def test_one_item_is_enough(tmp_path: pathlib.Path) -> None:
+    write_catalogues(tmp_path, ["milk"], ["cart", "search"])
+    assert example_history(str(tmp_path)) == "milk:cart"
+
+
+def test_program_name(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    python = str(tmp_path / ".venv" / "bin" / "python")
+    assert program_name([str(tmp_path / ".venv" / "bin")], python) == "dspnet"
+    assert program_name(["/bin"], python) == ".venv/bin/dspnet"
