@@ -71,6 +71,6 @@ def split_users(user_high: npt.NDArray[np.uint64], split: SplitConfig) -> npt.ND
     Returns:
         int64 [users], places in `schemas.sequences.SPLITS`.
     """
-    weights: dict[str, int] = {**split.weights}
+    weights = {str(name): weight for name, weight in split.weights.items()}
     bounds = np.cumsum([weights[name] for name in sequences.SPLITS])
     return np.searchsorted(bounds, (user_high % np.uint64(bounds[-1])).astype(np.int64), side="right")

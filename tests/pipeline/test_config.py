@@ -59,7 +59,7 @@ def test_overrides_are_yaml() -> None:
         ("training.epochs=many", ["training.epochs", "integer", "'many'"]),
         ("source.format=xml", ["source.format", "'parquet'", "'xml'"]),
         ("model.heads=0", ["model.heads", "greater than 0", "Received: 0"]),
-        ("model.heads=3", ["item_dim must be a multiple of heads", "heads=3"]),
+        ("model.heads=7", ["must be a multiple of heads", "heads=7"]),
         ("windows.cutoffs=[]", ["windows.cutoffs is missing", "2024-08-01"]),
         ("windows.cutoffs=[2017-02-01, 2017-01-01, 2017-03-01]", ["windows.cutoffs", "must rise"]),
         ("source.path=", ["source.path"]),

@@ -16,7 +16,7 @@ def compiled(**arguments):
 
     from pipeline.pipeline import create_pipeline
 
-    definition = create_pipeline(CONFIG, pipeline_root="/root", serving_dir="/serving", **arguments)
+    definition = create_pipeline(CONFIG, pipeline_root="/artifacts", serving_dir="/serving", **arguments)
     nodes = [node.pipeline_node for node in compiler.Compiler().compile(definition).nodes]
     return definition, {node.node_info.id: node for node in nodes}
 
@@ -70,7 +70,7 @@ def test_pusher_waits_for_the_blessing(nodes) -> None:
 
 def test_trainer_is_told_all(nodes) -> None:
     custom = json.loads(parameter(nodes["Trainer"], "custom_config"))
-    assert custom["checkpoint_dir"] == "/root/checkpoints"
+    assert custom["checkpoint_dir"] == "/artifacts/checkpoints"
     assert (custom["source_digest"], custom["name"]) == ("t1", "my_log")
     assert custom["model"] == CONFIG.model.model_dump(mode="json")
     assert custom["training"] == CONFIG.training.model_dump(mode="json")
