@@ -7,6 +7,7 @@ PACKAGES = ["schemas", "model", "components", "pipeline", "serving", "public_dat
 REQUIREMENTS = [
     "apache-beam[gcp,dill]>=2.59,<3",  # TFX imports dill without declaring it
     "google-crc32c>=1.5",  # without it Beam checks TFRecords in pure Python, slowly
+    "importlib-resources>=6",  # TensorFlow Datasets imports it without declaring it
     "ml-metadata>=1.16,<2",
     "numpy>=1.26,<2",
     "orjson>=3.9",

@@ -6,16 +6,16 @@ from tfx.types import artifact
 class IdMap(artifact.Artifact):
     """Raw id of every fingerprint of the log: `items-*.parquet`, `scenes-*.parquet` (`schemas.catalogue`)."""
 
-    TYPE_NAME = "DSPnetIdMap"
+    TYPE_NAME = "components.IdMap"
 
 
 class RejectedRows(artifact.Artifact):
     """Rows of the log that could not be read: `rejects-*.csv`, with file, row, reason and detail."""
 
-    TYPE_NAME = "DSPnetRejectedRows"
+    TYPE_NAME = "components.RejectedRows"
 
 
 class Catalogue(artifact.Artifact):
     """Item and scene vocabularies of the train split: `items.parquet`, `scenes.parquet`."""
 
-    TYPE_NAME = "DSPnetCatalogue"
+    TYPE_NAME = "components.Catalogue"

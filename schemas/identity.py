@@ -5,9 +5,8 @@ so with ``tf.strings.to_hash_bucket_fast(raw_id, FINGERPRINT_BUCKETS)``. Users a
 a secret salt, and their raw ids are written nowhere.
 """
 
-import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import farmhash
 import numpy as np
@@ -36,6 +35,14 @@ def fingerprints(raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
     return (hashes % np.uint64(FINGERPRINT_BUCKETS)).astype(np.int64)
 
 
-def user_hash(raw_id: str, salt: bytes) -> bytes:
-    """Returns the first 16 bytes of HMAC-SHA-256 of a user's raw id under the salt."""
-    return hmac.digest(salt, raw_id.encode("utf-8"), hashlib.sha256)[:USER_HASH_BYTES]
+def user_hasher(salt: bytes) -> Callable[[str], bytes]:
+    """Returns a function from a user's raw id to the first 16 bytes of HMAC-SHA-256 of it under the salt."""
+    # Copying a keyed state is several times as fast as keying anew for each of millions of users.
+    keyed = hmac.new(salt, digestmod="sha256")
+
+    def user_hash(raw_id: str) -> bytes:
+        state = keyed.copy()
+        state.update(raw_id.encode("utf-8"))
+        return state.digest()[:USER_HASH_BYTES]
+
+    return user_hash

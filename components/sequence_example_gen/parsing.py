@@ -26,7 +26,7 @@ EVENTS = pa.schema(
 """Good events: both halves of the user's hash, fingerprints, unix microseconds."""
 
 HashUser = Callable[[str], bytes]
-"""From a user's raw id to the 16 bytes of `schemas.identity.user_hash`."""
+"""From a user's raw id to the 16 bytes of `schemas.identity.user_hasher`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,5 @@
 """A TensorFlow data set by name, read as an event log."""
 
-import importlib.resources
-import importlib.resources.abc
-import importlib.util
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,7 +26,6 @@ def read_tfds(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
     Raises:
         SourceError: if there is no such data set or split, or a feature is missing or no scalar.
     """
-    _lend_importlib_resources()
     import tensorflow_datasets as tfds  # Slow to import, and needed by this format alone.
 
     wanted = wanted_columns(source)
@@ -56,9 +51,3 @@ def read_tfds(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
 
 def _arrow(values: np.ndarray) -> pa.Array:
     return pa.array(values, pa.binary()) if values.dtype == object else pa.array(values)
-
-
-def _lend_importlib_resources() -> None:
-    """Gives TensorFlow Datasets a module that it imports without declaring it; the standard library has the same."""
-    if importlib.util.find_spec("importlib_resources") is None:
-        sys.modules["importlib_resources"] = importlib.resources
