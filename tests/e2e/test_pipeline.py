@@ -122,3 +122,21 @@ def test_a_failing_step_is_named_with_its_reason(first, folder):
     assert run.returncode == 1
     assert "SequenceExampleGen failed" in run.stderr and "product" in run.stderr
     assert "Traceback" not in run.stderr and "run.log" in run.stderr
+
+
+def test_the_tfx_command_runs_the_same_pipeline(first, folder):
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DSPNET_CONFIG": str(folder / "config.yaml"),
+    }
+    runner = str(ROOT / "pipeline" / "local_runner.py")
+    for arguments in (
+        ["pipeline", "create", "--engine", "local", "--pipeline_path", runner],
+        ["run", "create", "--engine", "local", "--pipeline_name", "planted"],
+    ):
+        done = subprocess.run(["tfx", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Trainer … cached", done.stdout), done.stdout
+    assert "next item" in done.stdout and "Blessed" in done.stdout
