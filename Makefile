@@ -10,8 +10,6 @@ TYPED := schemas model pipeline/config.py
 
 export TF_USE_LEGACY_KERAS := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# The tfx command looks for pip on the path.
-export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast lint format lock clean
