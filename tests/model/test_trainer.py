@@ -17,6 +17,8 @@ from model.input import fingerprint_batches
 from schemas.identity import fingerprints
 from tests.sequence_data import planted, write_catalogues, write_examples
 
+pytestmark = pytest.mark.slow
+
 MODEL = {"item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0}
 TRAINING = {"objective": "softmax", "batch_size": 20, "epochs": 10, "learning_rate": 0.01, "target": "next"}
 
@@ -64,7 +66,6 @@ def test_learns_the_planted_pattern(trained):
     assert result.metrics["next_scene/recall@1"] > 0.95
 
 
-@pytest.mark.slow
 def test_the_same_seed_repeats_a_run(trained):
     again = _fn_args(trained.folder, "b")
     trainer.run_fn(again)
@@ -74,7 +75,6 @@ def test_the_same_seed_repeats_a_run(trained):
         np.testing.assert_array_equal(value, second[name], err_msg=name)
 
 
-@pytest.mark.slow
 def test_a_killed_run_resumes_where_it_was(tmp_path, monkeypatch):
     folder = tmp_path
     args = _fn_args(folder, "c", epochs=3)
@@ -103,7 +103,6 @@ def test_too_few_sequences_are_refused(tmp_path):
         trainer.run_fn(_fn_args(tmp_path, "d", train=7))
 
 
-@pytest.mark.slow
 def test_an_empty_validation_split_trains_all_epochs(tmp_path, caplog):
     with caplog.at_level("WARNING", logger="dspnet"):
         trainer.run_fn(_fn_args(tmp_path, "e", validation=0, epochs=2))
