@@ -22,8 +22,12 @@ class ModelConfig(Section):
     """Attention heads in each transformer layer."""
     dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.1
     """Dropout rate on embeddings, attention and feed-forward layers."""
-    fusion_layers: pydantic.PositiveInt = 2
-    """Layers of each fusion MLP g (Eq. 3)."""
+    encoding: Literal["dual", "pair"] = "dual"
+    """`dual` encodes items and scenes as two sequences (Eq. 2); `pair` as one of item and scene pairs (DSPnet-)."""
+    interplay: bool = True
+    """Lets both sequences inform both predictions; without, each stands alone ("w/o concat" of Table 2)."""
+    fusion_layers: pydantic.NonNegativeInt = 2
+    """Layers of each fusion MLP g (Eq. 3); 0 leaves concatenation alone ("w/o MLP" of Table 2)."""
     popularity_prior: bool = False
     """Adds to each candidate's score a learned bias that starts at its log frequency in train futures."""
     repeat_head: bool = False
@@ -39,17 +43,58 @@ class ModelConfig(Section):
         return self
 
 
+class AdversarialConfig(Section):
+    """Adversarial prior regularisation L_APR (Eq. 4)."""
+
+    weight: pydantic.NonNegativeFloat = 2e-7
+    """Weight alpha of the term in Eq. 9; 0 leaves it out."""
+    prior: Literal["gaussian", "multi_gaussian", "uniform"] = "gaussian"
+    """What the users' representations should look like (appendix D.2)."""
+    generator_loss: Literal["minimax", "non_saturating"] = "minimax"
+    """What the network minimises against its discriminators: log(1 - D(z)), as in Eq. 4, or -log D(z)."""
+
+
+class ContrastiveConfig(Section):
+    """Conditional contrastive regularisation L_CCR (Eq. 8)."""
+
+    weight: pydantic.NonNegativeFloat = 5e-6
+    """Weight beta of the term in Eq. 9; 0 leaves it out."""
+    positives: pydantic.PositiveInt = 2
+    """Number N+ of augmented copies of each sequence."""
+    mask_share: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.2
+    """Share of a sequence's events that a mask augmentation hides."""
+    positive_temperature: pydantic.PositiveFloat = 1.0
+    """Temperature tau+ of the similarity to augmented copies."""
+    negative_temperature: pydantic.PositiveFloat = 0.07
+    """Temperature tau- of the similarity to the other sequences of the batch."""
+
+
+class CandidatesConfig(Section):
+    """Which items a training step compares."""
+
+    sampling: Literal["none", "uniform", "log_uniform", "in_batch"] = "none"
+    """`none` takes the whole catalogue; else a step shares negatives, drawn evenly, by rank, or from its targets."""
+    number: pydantic.PositiveInt = 8192
+    """Negatives drawn a step by `uniform` and `log_uniform`."""
+
+
 class TrainingConfig(Section):
     """How the network is trained."""
 
     objective: Literal["bce", "softmax"] = "bce"
-    """`bce` is Eq. 6 of the paper over the full catalogue; `softmax` is cross-entropy over it."""
+    """`bce` is Eq. 6 of the paper over the candidates; `softmax` is cross-entropy over them."""
     target: Literal["period", "next"] = "period"
     """What is predicted in training: all events of the future window, or the first alone."""
     scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0
     """Weight lambda of the scene prediction loss in Eq. 9."""
+    adversarial: AdversarialConfig = AdversarialConfig()
+    """Adversarial prior regularisation (Eq. 4)."""
+    contrastive: ContrastiveConfig = ContrastiveConfig()
+    """Conditional contrastive regularisation (Eq. 8)."""
+    candidates: CandidatesConfig = CandidatesConfig()
+    """Which items a training step compares."""
     learning_rate: pydantic.PositiveFloat = 1e-3
-    """Peak learning rate of Adam."""
+    """Learning rate of Adam, for the network and for the discriminators."""
     batch_size: pydantic.PositiveInt = 32
     """Sequences a replica and step."""
     epochs: pydantic.PositiveInt = 100

@@ -2,14 +2,24 @@
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from model import metrics
+from model import adversarial, replicas
+from model.augmentation import augment
 from model.config import TrainingConfig
+from model.contrastive import contrastive_loss
+from model.discriminator import Discriminator
+from model.full_catalogue import full_catalogue_loss, target_ranks
 from model.input import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
 from model.losses import LOSSES
-from model.network import DSPnetNetwork, Scores
+from model.metrics import ndcg_at
+from model.negative_sampling import make_sampler
+from model.network import DSPnetNetwork, Outputs, Representations, Scores
+from model.priors import PRIORS
+from model.sampled_loss import sampled_loss
 
 Batch = dict[str, tf.Tensor]
 
@@ -18,62 +28,209 @@ _VALIDATION_K = 10
 
 
 class DSPnet(tf_keras.Model):
-    """Trains a network on the dual sequence loss L_DSL of items and scenes (Eq. 6 and 9).
+    """Trains a network on the objective of Eq. 9, in turn with the discriminators of Eq. 4.
 
     Args:
         network: the network, which alone is exported.
         config: objective and weights.
         global_batch_size: sequences a step over all replicas, by which summed losses are divided.
+        item_log_frequency: float [N_v], the log of each item's share of train futures, for in-batch negatives.
     """
 
-    def __init__(self, network: DSPnetNetwork, config: TrainingConfig, global_batch_size: int, **kwargs: Any):
+    def __init__(
+        self,
+        network: DSPnetNetwork,
+        config: TrainingConfig,
+        global_batch_size: int,
+        item_log_frequency: npt.NDArray[np.float32],
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
+        self.item_log_frequency = item_log_frequency
         self.network = network
         self.config = config
         self.global_batch_size = global_batch_size
-        self.means = {
-            name: tf_keras.metrics.Mean(name) for name in ("loss", "item_loss", "scene_loss", VALIDATION_METRIC)
+        self.weights_of_terms = {
+            "item_loss": 1.0,
+            "scene_loss": config.scene_weight,
+            "apr_loss": config.adversarial.weight,
+            "ccr_loss": config.contrastive.weight,
         }
+        self.discriminators: dict[str, Discriminator] = {}
+        names = ["loss", "item_loss", "scene_loss", VALIDATION_METRIC]
+        if config.adversarial.weight:
+            self.discriminators = {name: Discriminator(name=name) for name in ("D_S", "D_V")}
+            names += ["apr_loss", *(f"{name}_accuracy" for name in self.discriminators)]
+        if config.contrastive.weight:
+            names.append("ccr_loss")
+        self.means = {name: tf_keras.metrics.Mean(name) for name in names}
+        self._build()
+
+    def _build(self) -> None:
+        """Creates all weights, so that a checkpoint can be restored into them."""
+        one = tf.ones([1, 1], tf.int32)
+        known = self.network.represent(one, one)
+        self.network.outputs(known, one)
+        for name, discriminator in self.discriminators.items():
+            discriminator(_enhanced(known)[name])
+
+    def compile(
+        self,
+        optimizer: tf_keras.optimizers.Optimizer,
+        discriminator_optimizer: tf_keras.optimizers.Optimizer,
+        **kwargs: Any,
+    ) -> None:
+        """Sets one optimizer for the network and one for the discriminators."""
+        super().compile(optimizer=optimizer, **kwargs)
+        self.discriminator_optimizer = discriminator_optimizer
+        optimizer.build(self.network.trainable_variables)
+        discriminator_optimizer.build(self._discriminator_variables)
 
     @property
     def metrics(self) -> list[tf_keras.metrics.Metric]:
         """The running means that Keras resets at every epoch."""
         return list(self.means.values())
 
+    @property
+    def _discriminator_variables(self) -> list[tf.Variable]:
+        return [variable for layer in self.discriminators.values() for variable in layer.trainable_variables]
+
     def call(self, batch: Batch, training: bool | None = None) -> Scores:
         """Scores all candidates for the histories of a batch (see `model.input`)."""
         return self.network(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=training)
 
-    def prediction_losses(self, batch: Batch, scores: Scores) -> Batch:
-        """Returns L_DSL of items and of scenes (Eq. 6), each float [batch]."""
-        loss = LOSSES[self.config.objective]
-        return {
-            "item_loss": loss(scores.items, batch[FUTURE_ITEMS]),
-            "scene_loss": loss(scores.scenes, batch[FUTURE_SCENES]),
-        }
+    def _item_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
+        """Returns L_DSL of items (Eq. 6b) over the whole catalogue, float [batch]."""
+        table, bias = self.network.item_embedding.table, self.network.item_bias
+        return full_catalogue_loss(self.config.objective, outputs.o_item, table, bias, targets, outputs.copies)
+
+    def _sampled_item_loss(self, outputs: Outputs, targets: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns L_DSL of items over a row's targets and negatives that the global batch shares, float [batch]."""
+        config, table, bias = self.config.candidates, self.network.item_embedding.table, self.network.item_bias
+        sampler = make_sampler(config.sampling, config.number, replicas.gather(targets), self.item_log_frequency)
+        # Padding and unknown targets have no column; `sampled_loss` does not look at theirs.
+        columns = tf.clip_by_value(targets - 1, 0, len(self.item_log_frequency) - 1)
+        expected = sampler.log_expected(columns)
+        drawn = sampler.draw(seed)
+        objective = self.config.objective
+        return sampled_loss(objective, outputs.o_item, table, bias, targets, drawn, expected, outputs.copies)
+
+    def _scene_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
+        """Returns L_DSL of scenes (Eq. 6a) over all scenes, which are few, float [batch]."""
+        return LOSSES[self.config.objective](self.network.score_scenes(outputs), targets)
 
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Minimises L_DSL of items plus lambda times L_DSL of scenes (Eq. 9)."""
+        """Trains the discriminators on Eq. 4, then the network on Eq. 9; both see one encoding of the batch."""
+        seed = tf.random.experimental.stateless_fold_in([self.config.seed, 0], self.optimizer.iterations)
+        for_prior, for_augmentation, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         with tf.GradientTape() as tape:
-            terms = self.prediction_losses(batch, self(batch, training=True))
-            total = terms["item_loss"] + self.config.scene_weight * terms["scene_loss"]
+            known, augmented = self._encode(batch, for_augmentation)
+            outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
+            targets = batch[FUTURE_ITEMS]
+            terms = {
+                "item_loss": self._item_loss(outputs, targets)
+                if self.config.candidates.sampling == "none"
+                else self._sampled_item_loss(outputs, targets, for_negatives)
+            }
+            if self.config.scene_weight:
+                terms["scene_loss"] = self._scene_loss(outputs, batch[FUTURE_SCENES])
+            measures: Batch = {}
+            if self.discriminators:
+                with tape.stop_recording():
+                    draws = self._draw_prior(known, for_prior)
+                    self._train_discriminators(known, draws)
+                terms["apr_loss"], measures = self._adversarial_loss(known, draws)
+            if augmented is not None:
+                terms["ccr_loss"] = self._contrastive_loss(known, augmented)
+            total = tf.add_n([self.weights_of_terms[name] * term for name, term in terms.items()])
             # Replicas sum their gradients, so each divides by the batch of all of them.
             loss = tf.reduce_sum(total) / self.global_batch_size
-        variables = self.network.trainable_variables
-        self.optimizer.minimize(loss, variables, tape=tape)
-        return self._update({"loss": total, **terms})
+        self.optimizer.minimize(loss, self.network.trainable_variables, tape=tape)
+        return self._update({"loss": total, **terms, **measures})
+
+    def _encode(self, batch: Batch, seed: tf.Tensor) -> tuple[Representations, tuple[tf.Tensor, tf.Tensor] | None]:
+        """Encodes the histories and, where L_CCR needs them, N+ augmented copies, in one pass.
+
+        Returns:
+            the representations of the batch, and h_S+ and h_V+ of the copies, float [N+, batch, d].
+        """
+        items, scenes = batch[HISTORY_ITEMS], batch[HISTORY_SCENES]
+        if not self.config.contrastive.weight:
+            return self.network.represent(items, scenes, training=True), None
+        number, share = self.config.contrastive.positives, self.config.contrastive.mask_share
+        items, scenes = [self.network.latest(items)], [self.network.latest(scenes)]
+        for_items, for_scenes = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        if self.network.config.encoding == "pair":
+            for_scenes = for_items  # the same events are masked and moved in both
+        for copy in range(number):
+            item_seed, scene_seed = (
+                tf.random.experimental.stateless_fold_in(seed, copy) for seed in (for_items, for_scenes)
+            )
+            items.append(augment(items[0], item_seed, self.network.item_embedding.mask_index, share))
+            scenes.append(augment(scenes[0], scene_seed, self.network.scene_embedding.mask_index, share))
+        encoded = self.network.encode(tf.concat(items, axis=0), tf.concat(scenes, axis=0), training=True)
+        h_scene, h_item = (tf.reshape(h, [1 + number, -1, h.shape[1]]) for h in encoded)
+        return self.network.enhance(h_scene[0], h_item[0]), (h_scene[1:], h_item[1:])
+
+    def _draw_prior(self, known: Representations, seed: tf.Tensor) -> Batch:
+        prior = PRIORS[self.config.adversarial.prior]
+        return {
+            name: prior.sample(tf.shape(z)[0], z.shape[1], tf.random.experimental.stateless_fold_in(seed, number))
+            for number, (name, z) in enumerate(_enhanced(known).items())
+        }
+
+    def _train_discriminators(self, known: Representations, draws: Batch) -> None:
+        """Lets D_S and D_V climb Eq. 4."""
+        with tf.GradientTape() as tape:
+            value = tf.add_n(
+                [
+                    adversarial.minimax(discriminator(draws[name]), discriminator(_enhanced(known)[name]))
+                    for name, discriminator in self.discriminators.items()
+                ]
+            )
+            loss = -tf.reduce_sum(value) / self.global_batch_size
+        self.discriminator_optimizer.minimize(loss, self._discriminator_variables, tape=tape)
+
+    def _adversarial_loss(self, known: Representations, draws: Batch) -> tuple[tf.Tensor, Batch]:
+        """Returns the network's side of Eq. 4, float [batch], and how often each discriminator is right."""
+        generator_loss = adversarial.GENERATOR_LOSSES[self.config.adversarial.generator_loss]
+        terms, measures = [], {}
+        for name, discriminator in self.discriminators.items():
+            prior_logits, logits = discriminator(draws[name]), discriminator(_enhanced(known)[name])
+            terms.append(generator_loss(prior_logits, logits))
+            measures[f"{name}_accuracy"] = adversarial.accuracy(prior_logits, logits)
+        return tf.add_n(terms), measures
+
+    def _contrastive_loss(self, known: Representations, augmented: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Returns L_CCR = L_CCR of scenes + L_CCR of items (Eq. 8 and 9), float [batch]."""
+        config = self.config.contrastive
+        return tf.add_n(
+            [
+                contrastive_loss(h, copies, config.positive_temperature, config.negative_temperature)
+                for h, copies in zip((known.h_scene, known.h_item), augmented, strict=True)
+            ]
+        )
 
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Measures the losses and NDCG@10 of the next item over the full catalogue."""
-        scores = self(batch, training=False)
-        terms = self.prediction_losses(batch, scores)
-        target = batch[NEXT_ITEM]
-        ranks = metrics.target_ranks(scores.items, target, _VALIDATION_K)
-        ndcg = metrics.ndcg_at(ranks, tf.ones_like(target, tf.bool), _VALIDATION_K)
-        total = terms["item_loss"] + self.config.scene_weight * terms["scene_loss"]
-        return self._update({"loss": total, **terms, VALIDATION_METRIC: ndcg})
+        """Measures the prediction losses and NDCG@10 of the next item over the full catalogue."""
+        known = self.network.represent(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=False)
+        outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
+        table, bias = self.network.item_embedding.table, self.network.item_bias
+        target = tf.reshape(batch[NEXT_ITEM], [-1, 1])  # of static width, which batches read from files have not
+        ranks = target_ranks(outputs.o_item, table, bias, target, _VALIDATION_K, outputs.copies)
+        values = {
+            "item_loss": self._item_loss(outputs, batch[FUTURE_ITEMS]),
+            "scene_loss": self._scene_loss(outputs, batch[FUTURE_SCENES]),
+            VALIDATION_METRIC: ndcg_at(ranks, tf.ones_like(ranks, tf.bool), _VALIDATION_K),
+        }
+        return self._update(values)
 
     def _update(self, values: Batch) -> dict[str, tf.Tensor]:
         for name, value in values.items():
             self.means[name].update_state(value)
         return {name: self.means[name].result() for name in values}
+
+
+def _enhanced(known: Representations) -> Batch:
+    """What each discriminator judges: z_S and z_V."""
+    return {"D_S": known.z_scene, "D_V": known.z_item}

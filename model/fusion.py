@@ -14,7 +14,7 @@ class FusionMLP(tf_keras.layers.Layer):
 
     Args:
         dim: width of z.
-        layers: number of dense layers.
+        layers: number of dense layers; with none, z is its input.
     """
 
     def __init__(self, dim: int, layers: int, **kwargs: Any):
@@ -28,7 +28,8 @@ class FusionMLP(tf_keras.layers.Layer):
         self.layers = [
             tf_keras.layers.Dense(hidden, tf_keras.activations.gelu, name=f"hidden_{i}") for i in range(self.depth - 1)
         ]
-        self.layers.append(tf_keras.layers.Dense(self.dim, name="output"))
+        if self.depth:
+            self.layers.append(tf_keras.layers.Dense(self.dim, name="output"))
         super().build(input_shape)
 
     def call(self, states: tf.Tensor) -> tf.Tensor:

@@ -24,35 +24,73 @@ _READ = {
 }
 
 
-def fingerprint_batches(
-    files: Sequence[str], batch_size: int, *, shuffle_seed: int | None = None, drop_remainder: bool = False
-) -> tf.data.Dataset:
-    """Reads gzipped TFRecords of sequence examples.
+def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
+    """Reads gzipped TFRecords of sequence examples, once and in order.
 
     Args:
         files: file names or globs.
-        batch_size: sequences a batch.
-        shuffle_seed: shuffles files and sequences, anew in every epoch, when given.
-        drop_remainder: leaves out the last batch when it is not full.
+        batch_size: sequences a batch; the last batch may be smaller.
 
     Returns:
         Batches of int64 fingerprints, padded with `PAD_FINGERPRINT` to the longest row of the batch:
         ``history_items``, ``history_scenes`` [batch, time], ``next_item``, ``next_scene`` [batch, 1] and
         ``future_items``, ``future_scenes`` [batch, targets], each distinct id of the future once.
+
+    Raises:
+        FileNotFoundError: if no file matches.
     """
-    names = tf.data.Dataset.list_files(list(files), shuffle=shuffle_seed is not None, seed=shuffle_seed)
-    records = names.interleave(
-        lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP"),
-        cycle_length=8,
-        deterministic=True,
-    )
-    if shuffle_seed is not None:
-        records = records.shuffle(SHUFFLE_BUFFER, seed=shuffle_seed)
-    batches = records.batch(batch_size, drop_remainder=drop_remainder)
-    return batches.map(_parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _batches(tf.constant(_expand(files)), batch_size)
+
+
+def training_batches(
+    files: Sequence[str], batch_size: int, *, seed: int, first_epoch: int, epochs: int
+) -> tf.data.Dataset:
+    """Reads sequence examples epoch after epoch, shuffled by seed and epoch alone, so that any epoch can be first.
+
+    Args:
+        files: file names or globs.
+        batch_size: sequences a batch; an epoch's last batch is left out when it is not full.
+        seed: of the shuffles.
+        first_epoch: number of the first epoch, from 0.
+        epochs: number of the epoch at which to end.
+
+    Returns:
+        Batches as those of `fingerprint_batches`.
+
+    Raises:
+        FileNotFoundError: if no file matches.
+    """
+    names = tf.constant(_expand(files))
+
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        shuffled = tf.random.experimental.stateless_shuffle(names, [seed, epoch])
+        order = tf.random.stateless_uniform([], [seed, epoch], maxval=tf.int64.max, dtype=tf.int64)
+        return _batches(shuffled, batch_size, shuffle_seed=order, drop_remainder=True)
+
+    return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
 
 
 SHUFFLE_BUFFER = 20_000
+
+
+def _expand(files: Sequence[str]) -> list[str]:
+    names = sorted(name for pattern in files for name in tf.io.gfile.glob(pattern))
+    if not names:
+        raise FileNotFoundError(f"No example files match {list(files)}: has SequenceExampleGen written this split?")
+    return names
+
+
+def _batches(
+    names: tf.Tensor, batch_size: int, shuffle_seed: tf.Tensor | None = None, drop_remainder: bool = False
+) -> tf.data.Dataset:
+    records = tf.data.Dataset.from_tensor_slices(names).interleave(
+        lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP"),
+        cycle_length=8,
+    )
+    if shuffle_seed is not None:
+        records = records.shuffle(SHUFFLE_BUFFER, seed=shuffle_seed, reshuffle_each_iteration=False)
+    batches = records.batch(batch_size, drop_remainder=drop_remainder)
+    return batches.map(_parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def index_batches(

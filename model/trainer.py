@@ -12,11 +12,13 @@ import tensorflow as tf
 import tf_keras
 
 from model import serving
+from model.backup import Backup
 from model.catalogues import load_catalogues
 from model.config import ModelConfig, TrainingConfig
 from model.dspnet import VALIDATION_METRIC, DSPnet
 from model.early_stopping import EarlyStopping
-from model.input import fingerprint_batches, index_batches
+from model.input import fingerprint_batches, index_batches, training_batches
+from model.lazy_adam import LazyAdam
 from model.network import DSPnetNetwork
 from model.progress import TrainingProgress
 from model.vocabulary import FingerprintTable
@@ -43,6 +45,8 @@ def run_fn(fn_args: Any) -> None:
 
     tf_keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
+    # Dropout then draws from generators whose states a checkpoint holds, so that a resumed run repeats them.
+    tf_keras.backend.experimental.enable_tf_random_generator()
     strategy = tf.distribute.MirroredStrategy()
     batch_size = config.batch_size * strategy.num_replicas_in_sync
     sequences = settings["sequences"]
@@ -53,8 +57,6 @@ def run_fn(fn_args: Any) -> None:
             "training.batch_size, or give more data, earlier windows.cutoffs or lower windows.min_history."
         )
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
-    train = fingerprint_batches(fn_args.train_files, batch_size, shuffle_seed=config.seed, drop_remainder=True)
-    train = index_batches(train, *tables, config.target)
     validation = None
     if sequences[VALIDATION]:
         validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables, config.target)
@@ -68,22 +70,41 @@ def run_fn(fn_args: Any) -> None:
     )
     with strategy.scope():
         network = build_network(ModelConfig.model_validate(settings["model"]), items, scenes)
-        model = DSPnet(network, config, batch_size)
-        model.compile(optimizer=tf_keras.optimizers.Adam(config.learning_rate))
-
-    folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args))
+        model = DSPnet(network, config, batch_size, log_frequency(items))
+        compile_model(model)
+        folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args))
+        backup = Backup(folder, model)
+        epochs_done = backup.restore()
     callbacks = [
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
         TrainingProgress(steps, config.epochs),
         # Last, so that what it resumes from is never ahead of what the others have written.
-        tf_keras.callbacks.BackupAndRestore(os.path.join(folder, "backup")),
+        backup,
     ]
+    stopping = None
     if validation is None:
         _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
     else:
         monitor = f"val_{VALIDATION_METRIC}"
-        callbacks.insert(0, EarlyStopping(os.path.join(folder, "best"), monitor, config.patience))
-    model.fit(train, validation_data=validation, epochs=config.epochs, verbose=0, callbacks=callbacks)
+        stopping = EarlyStopping(os.path.join(folder, "best"), network, monitor, config.patience)
+        callbacks.insert(0, stopping)
+    if epochs_done:
+        _log.info("Resuming an interrupted run after epoch %d.", epochs_done)
+    if epochs_done < config.epochs and not (stopping and stopping.is_over(epochs_done)):
+        train = training_batches(
+            fn_args.train_files, batch_size, seed=config.seed, first_epoch=epochs_done, epochs=config.epochs
+        )
+        model.fit(
+            index_batches(train, *tables, config.target),
+            steps_per_epoch=steps,
+            validation_data=validation,
+            initial_epoch=epochs_done,
+            epochs=config.epochs,
+            verbose=0,
+            callbacks=callbacks,
+        )
+    if stopping:
+        stopping.restore_best()
     serving.export(serving.ServingModule(network, items, scenes), fn_args.serving_model_dir)
     tf.io.gfile.rmtree(folder)
 
@@ -91,6 +112,12 @@ def run_fn(fn_args: Any) -> None:
 def build_network(config: ModelConfig, items: Catalogue, scenes: Catalogue) -> DSPnetNetwork:
     """Returns a network with fresh weights for the two catalogues."""
     return DSPnetNetwork(config, len(items), len(scenes), log_frequency(items), log_frequency(scenes), name="dspnet")
+
+
+def compile_model(model: DSPnet) -> None:
+    """Gives a model its two optimizers."""
+    rate = model.config.learning_rate
+    model.compile(optimizer=LazyAdam(rate), discriminator_optimizer=LazyAdam(rate))
 
 
 def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:

@@ -19,6 +19,9 @@ class StepFailedError(Exception):
         super().__init__(message)
         self.step = step
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.step, str(self))  # so that it can leave a worker process
+
 
 def message_of(error: BaseException) -> str:
     """Returns what an exception says, without traceback.

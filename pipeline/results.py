@@ -29,6 +29,7 @@ class RunResult:
     Attributes:
         run_id: name of the run in ML Metadata.
         table: the evaluation, for people.
+        metrics: of each ranker, DSPnet and the baselines, by ``task/metric@k``.
         blessed: whether the model may be pushed.
         reasons: why, or why not.
         model: folder of the pushed version; None when it was refused.
@@ -37,6 +38,7 @@ class RunResult:
 
     run_id: str
     table: str
+    metrics: dict[str, dict[str, float]]
     blessed: bool
     reasons: tuple[str, ...]
     model: str | None
@@ -52,15 +54,16 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
     outputs = _outputs(store, run_id)
     evaluation = _only(outputs, "ModelEvaluation", run_id).uri
     with open(os.path.join(evaluation, EVALUATION_FILE), encoding="utf-8") as file:
-        verdict = json.load(file)["verdict"]
+        content = json.load(file)
     with open(os.path.join(evaluation, TABLE_FILE), encoding="utf-8") as file:
         table = file.read().rstrip("\n")
     blessed = _only(outputs, "ModelBlessing", run_id).custom_properties["blessed"].int_value == 1
     return RunResult(
         run_id=run_id,
         table=table,
+        metrics={name: model["metrics"] for name, model in content["models"].items()},
         blessed=blessed,
-        reasons=tuple(verdict["reasons"]),
+        reasons=tuple(content["verdict"]["reasons"]),
         model=_pushed_to(_only(outputs, "PushedModel", run_id)),
         example=example_history(_only(outputs, artifacts.Catalogue.TYPE_NAME, run_id).uri),
     )

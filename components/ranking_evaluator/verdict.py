@@ -45,4 +45,6 @@ def judge(config: EvaluationConfig, candidate: Mapping[str, float], baseline: Ma
             relation = "no more than" if holds else "more than"
             sentence = f"{name} {value:.4f} is {relation} {drop:.4f} below the last blessed model's {reference:.4f}"
             (kept if holds else broken).append(sentence)
+    if not broken and not kept:
+        kept.append("evaluation.thresholds and evaluation.max_drop ask for nothing")
     return Verdict(blessed=not broken, reasons=(*broken, *kept))

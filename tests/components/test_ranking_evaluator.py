@@ -84,6 +84,11 @@ def evaluate(tmp_path_factory):
     return run
 
 
+def test_a_blessing_without_rules_says_so():
+    verdict = judge(_config(thresholds={}, max_drop={}), {METRIC: 0.2}, {METRIC: 0.3})
+    assert verdict.blessed and "ask for nothing" in verdict.reasons[0]
+
+
 def test_blesses_and_writes_table_and_json(evaluate):
     document, table, blessing = evaluate("good", _config(k=(1, 5)))
     assert list(document["models"]) == ["DSPnet", "popularity", "own most frequent"]

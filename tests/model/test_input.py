@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.input import fingerprint_batches, index_batches
+from model.input import fingerprint_batches, index_batches, training_batches
 from model.vocabulary import FingerprintTable
 from schemas.identity import fingerprints
 from tests.sequence_data import Sequence, catalogues, planted, write_examples
@@ -37,11 +37,41 @@ def test_indices_and_targets(files, target, first_row):
     np.testing.assert_array_equal(np.sort(batch["future_items"][0])[-len(first_row) :], first_row)
 
 
-def test_shuffling_is_repeatable_and_differs_by_epoch(tmp_path):
-    files = [write_examples(tmp_path / f"data-{i}.gz", planted(30, seed=i)) for i in range(2)]
-    batches = fingerprint_batches(files, 60, shuffle_seed=5)
-    first, second = (next(batches.as_numpy_iterator())["next_item"] for _ in range(2))
-    again = next(fingerprint_batches(files, 60, shuffle_seed=5).as_numpy_iterator())["next_item"]
-    np.testing.assert_array_equal(first, again)
-    assert (first != second).any()
-    np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(second, axis=0))
+@pytest.fixture(scope="module")
+def two_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    return [write_examples(folder / f"data-{i}.gz", planted(30, seed=i)) for i in range(2)]
+
+
+def _epochs(files, first_epoch=0, epochs=3, seed=5):
+    batches = training_batches(files, 25, seed=seed, first_epoch=first_epoch, epochs=epochs)
+    return [batch["next_item"] for batch in batches.as_numpy_iterator()]
+
+
+def test_epochs_are_shuffled_by_seed_and_number(two_files):
+    batches = _epochs(two_files)
+    assert len(batches) == 6  # two full batches an epoch, the remainder left out
+    for batch, again in zip(batches, _epochs(two_files), strict=True):
+        np.testing.assert_array_equal(batch, again)
+    assert (batches[0] != batches[2]).any() and (batches[2] != batches[4]).any()
+    assert (batches[0] != _epochs(two_files, seed=6)[0]).any()
+
+
+def test_any_epoch_can_be_the_first(two_files):
+    for resumed, straight in zip(_epochs(two_files, first_epoch=1), _epochs(two_files)[2:], strict=True):
+        np.testing.assert_array_equal(resumed, straight)
+
+
+def test_an_epoch_has_each_sequence_once(two_files):
+    everything = next(fingerprint_batches(two_files, 60).as_numpy_iterator())["next_item"]
+    epoch = training_batches(two_files, 60, seed=1, first_epoch=4, epochs=5)
+    (shuffled,) = [batch["next_item"] for batch in epoch.as_numpy_iterator()]
+    np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(everything, axis=0))
+
+
+@pytest.mark.parametrize(
+    "read", [fingerprint_batches, lambda f, n: training_batches(f, n, seed=1, first_epoch=0, epochs=1)]
+)
+def test_no_files_are_refused(tmp_path, read):
+    with pytest.raises(FileNotFoundError, match="No example files match.*nothing"):
+        read([str(tmp_path / "nothing-*.gz")], 4)

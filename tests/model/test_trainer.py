@@ -1,5 +1,6 @@
 """Training, export and the served answers, on one small model with a planted pattern."""
 
+import glob
 import json
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def _fn_args(folder, out, train=300, validation=40, **training):
         serving_model_dir=str(folder / out / "serving"),
         model_run_dir=str(folder / out / "run"),
         custom_config={
-            "model": MODEL,
+            "model": training.pop("model", MODEL),
             "training": {**TRAINING, **training},
             "catalogue_uri": write_catalogues(folder / "catalogue", data),
             "checkpoint_dir": str(folder / "checkpoints"),
@@ -75,27 +76,69 @@ def test_the_same_seed_repeats_a_run(trained):
         np.testing.assert_array_equal(value, second[name], err_msg=name)
 
 
-def test_a_killed_run_resumes_where_it_was(tmp_path, monkeypatch):
-    folder = tmp_path
-    args = _fn_args(folder, "c", epochs=3)
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
+    """Weights of a run killed in an epoch and resumed are those of an uninterrupted one, to the last bit."""
+    settings = {
+        "epochs": 3,
+        "patience": 3,
+        "adversarial": {"weight": 0.05},
+        "contrastive": {"weight": 0.001},
+        "model": {**MODEL, "dropout": 0.2},
+    }
+    straight = _fn_args(tmp_path, "straight", **settings)
+    trainer.run_fn(straight)
+    killed = _fn_args(tmp_path, "killed", **settings)
     epochs = []
     fit = DSPnet.fit
 
     class Killer(tf_keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 1:
+                epochs.append(self.params["epoch"])
+                if epochs == [0, 1]:
+                    raise KeyboardInterrupt
+
         def on_epoch_begin(self, epoch, logs=None):
-            epochs.append(epoch)
-            if epochs == [0, 1]:
-                raise KeyboardInterrupt
+            self.params["epoch"] = epoch
 
     def fit_and_die(self, *arguments, callbacks, **options):
         return fit(self, *arguments, callbacks=[*callbacks, Killer()], **options)
 
     monkeypatch.setattr(DSPnet, "fit", fit_and_die)
     with pytest.raises(KeyboardInterrupt):
-        trainer.run_fn(args)
-    trainer.run_fn(args)
+        trainer.run_fn(killed)
+    trainer.run_fn(killed)
     assert epochs == [0, 1, 1, 2]
-    assert not list((folder / "checkpoints").iterdir())
+    expected, found = _weights(straight), _weights(killed)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, found[name], err_msg=name)
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_run_killed_after_its_last_epoch_trains_no_further(tmp_path, monkeypatch):
+    args = _fn_args(tmp_path, "late", epochs=9, patience=1)
+    export = trainer.serving.export
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer.serving, "export", die)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run_fn(args)
+    monkeypatch.setattr(trainer.serving, "export", export)
+    monkeypatch.setattr(DSPnet, "fit", die)
+    trainer.run_fn(args)
+    assert _weights(args)
+
+
+def test_each_term_reaches_tensorboard(trained):
+    logged = set()
+    for file in glob.glob(trained.args.model_run_dir + "/train/events*"):
+        for event in tf.compat.v1.train.summary_iterator(file):
+            logged |= {value.tag for value in event.summary.value}
+    terms = {"loss", "item_loss", "scene_loss", "apr_loss", "ccr_loss"}
+    accuracies = {"D_S_accuracy", "D_V_accuracy"}
+    assert {f"epoch_{name}" for name in terms | accuracies} <= logged
 
 
 def test_too_few_sequences_are_refused(tmp_path):

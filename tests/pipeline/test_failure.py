@@ -1,6 +1,8 @@
+import pickle
+
 import pytest
 
-from pipeline.failure import message_of
+from pipeline.failure import StepFailedError, message_of
 
 BEAM = """Traceback (most recent call last):
   File "common.py", line 1498, in process
@@ -31,3 +33,8 @@ Name the columns. [while running 'Ingest/Read']
 )
 def test_message(error: Exception, message: str) -> None:
     assert message_of(error) == message
+
+
+def test_a_failure_can_leave_a_worker_process():
+    error = pickle.loads(pickle.dumps(StepFailedError("Trainer", "out of memory")))
+    assert (error.step, str(error)) == ("Trainer", "out of memory")

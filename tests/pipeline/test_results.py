@@ -19,6 +19,12 @@ def write_catalogues(folder: pathlib.Path, items: list[str], scenes: list[str]) 
         write_catalogue(catalogue, str(folder / f"{name}.parquet"))
 
 
+EVALUATION = {
+    "models": {"DSPnet": {"sequences": 3, "metrics": {"next_item/recall@10": 0.5}}},
+    "verdict": {"blessed": True, "reasons": ["good"]},
+}
+
+
 class Run:
     """A run in an ML Metadata store in memory."""
 
@@ -47,7 +53,7 @@ class Run:
 def run(tmp_path: pathlib.Path) -> Run:
     from components import artifacts
 
-    (tmp_path / "evaluation.json").write_text(json.dumps({"verdict": {"blessed": True, "reasons": ["good"]}}))
+    (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION))
     (tmp_path / "evaluation.txt").write_text("a table\n")
     write_catalogues(tmp_path, ["milk,2%", "milk", "a:b", "bread"], ["x:y", "cart"])
     run = Run(tmp_path)
@@ -61,6 +67,7 @@ def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
     run.put("ModelBlessing", event=metadata_store_pb2.Event.INTERNAL_OUTPUT, blessed=0)  # the resolver's
     run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path))
     result = read_results(run.store, "now")
+    assert result.metrics == {"DSPnet": {"next_item/recall@10": 0.5}}
     assert (result.table, result.blessed, result.reasons, result.model) == ("a table", True, ("good",), str(tmp_path))
     line = summary(result, "dspnet").splitlines()[-1]
     command = shlex.split(line)
@@ -90,7 +97,7 @@ def test_a_run_without_its_results_is_named(run: Run) -> None:
 
 
 def test_shell_characters_are_quoted() -> None:
-    result = RunResult("now", "", True, (), "models/my log", "it's:a b")
+    result = RunResult("now", "", {}, True, (), "models/my log", "it's:a b")
     command = shlex.split(summary(result, "dspnet").splitlines()[-1])
     assert "models/my log" in command and "it's:a b" in command
 

@@ -1,0 +1,126 @@
+"""Measures memory and time of training steps over catalogues of up to 7.9 million items, by kind of item loss.
+
+python -m benchmarks.catalogue_memory
+
+Each setup trains a table of N + 2 embeddings for a few steps in a process of its own: the mean of a history of
+embeddings stands in for the encoder, so that the loss and the history both have a gradient by the table.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+ITEMS = (100_000, 1_000_000, 7_900_000)
+KINDS = ("dense bce", "dense softmax", "chunked bce", "chunked softmax", "sampled bce", "sampled softmax")
+DENSE_LIMIT = 8 * 2**30
+DENSE_COPIES = 4
+"""A dense loss holds at least the scores, a function of them, its derivative and the gradient at a time."""
+GIB = 2**30
+
+
+def main() -> None:
+    """Runs the benchmark and prints its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, nargs="+", default=ITEMS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--history", type=int, default=25)
+    parser.add_argument("--negatives", type=int, default=8192)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--setup", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.setup:
+        print(json.dumps(_measure(**json.loads(args.setup))))
+        return
+    common = {name: getattr(args, name) for name in ("width", "batch", "history", "negatives", "steps")}
+    print(f"batch {args.batch}, width {args.width}; floor: imports, and the table with the moments of Adam")
+    print("| items | item loss | peak RSS, GiB | imports, GiB | floor, GiB | peak / floor | s a step |")
+    print("|---|---|---|---|---|---|---|")
+    for items in args.items:
+        for kind in args.kinds:
+            if kind.startswith("dense") and DENSE_COPIES * 4 * args.batch * items > DENSE_LIMIT:
+                print(f"| {items:,} | {kind} | too large | | | | |", flush=True)
+                continue
+            found = _in_fresh_process({"items": items, "kind": kind, **common})
+            print(
+                f"| {items:,} | {kind} | {found['peak'] / GIB:.2f} | {found['imports'] / GIB:.2f} | "
+                f"{found['floor'] / GIB:.2f} | {found['peak'] / found['floor']:.2f} | {found['seconds']:.3f} |",
+                flush=True,
+            )
+
+
+def _in_fresh_process(setup: dict[str, Any]) -> dict[str, float]:
+    # The peak of a process never falls, so one process can measure but one setup.
+    command = [sys.executable, "-m", "benchmarks.catalogue_memory", "--setup", json.dumps(setup)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measure(
+    items: int, kind: str, width: int, batch: int, history: int, negatives: int, steps: int
+) -> dict[str, float]:
+    """Trains and returns bytes and seconds: the peak, after imports, with the table, and the median step."""
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    import numpy as np
+    import tensorflow as tf
+
+    from model.full_catalogue import full_catalogue_loss
+    from model.lazy_adam import LazyAdam
+    from model.losses import LOSSES
+    from model.negative_sampling import LogUniform
+    from model.sampled_loss import sampled_loss
+
+    imports = _resident()
+    family, objective = kind.split()
+    table = tf.Variable(tf.random.stateless_normal([items + 2, width], [7, 0], stddev=0.1), name="embeddings")
+    optimizer = LazyAdam(1e-3)
+    optimizer.build([table])
+    floor = _resident()
+    sampler = LogUniform(items, negatives)
+
+    def loss(table: tf.Variable | tf.Tensor, outputs: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        if family == "dense":
+            return LOSSES[objective](tf.matmul(outputs, table[1:-1], transpose_b=True), targets)
+        if family == "chunked":
+            return full_catalogue_loss(objective, outputs, table, None, targets)
+        drawn = sampler.draw(tf.stack([7, step]))
+        return sampled_loss(objective, outputs, table, None, targets, drawn, sampler.log_expected(targets - 1))
+
+    @tf.function
+    def train(histories: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            # To gather from the variable would make each later read of the whole of it a copy.
+            rows = table if family == "sampled" else tf.convert_to_tensor(table)
+            outputs = tf.reduce_mean(tf.gather(rows, histories), axis=1)
+            total = tf.reduce_mean(loss(rows, outputs, targets, step))
+        optimizer.minimize(total, [table], tape)
+        return total
+
+    seconds = []
+    rng = np.random.default_rng(7)
+    for step in range(steps):
+        histories = tf.constant(rng.integers(1, items + 1, [batch, history], np.int32))
+        targets = tf.constant(rng.integers(1, items + 1, [batch, 3], np.int32))
+        begin = time.perf_counter()
+        value = train(histories, targets, tf.constant(step)).numpy()
+        seconds.append(time.perf_counter() - begin)
+        if not np.isfinite(value):
+            raise ValueError(f"The loss of {kind} over {items} items is {value} in step {step}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # The first step traces the function too.
+    return {"peak": peak, "imports": imports, "floor": floor, "seconds": float(np.median(seconds[1:] or seconds))}
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    main()

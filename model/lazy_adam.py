@@ -1,0 +1,80 @@
+"""Adam that leaves alone the rows of a table that a step did not touch, and needs no temporaries for the rest.
+
+The Adam of Keras decays the moments of a whole table for a gradient of a few rows, and makes several temporaries
+of the size of each variable. For an embedding table of millions of rows both dwarf the step itself.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+
+@tf_keras.utils.register_keras_serializable(package="dspnet")
+class LazyAdam(tf_keras.optimizers.Adam):
+    """Adam with lazy rows: equal to Keras's for dense gradients, and for sparse ones that touch every row.
+
+    With step t, learning rate r and gradient g:
+
+        m <- beta_1 m + (1 - beta_1) g
+        v <- beta_2 v + (1 - beta_2) g^2
+        x <- x - r sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
+
+    Where g is `tf.IndexedSlices` this is done to its rows alone; the other rows of x, m and v keep their values.
+    The variables are those of Keras's Adam, so either reads the checkpoints of the other. Weight decay and moving
+    averages, where asked for, are Keras's: they touch all rows.
+
+    Args:
+        learning_rate: r, a number or a schedule.
+        **kwargs: as for Keras's Adam.
+
+    Raises:
+        ValueError: if `amsgrad` is asked for.
+    """
+
+    def __init__(self, learning_rate: Any = 0.001, **kwargs: Any):
+        if kwargs.get("amsgrad"):
+            raise ValueError("LazyAdam has no AMSGrad variant. Leave amsgrad at False, or use Keras's Adam.")
+        # Compiled by XLA, the update would be compiled anew for every number of rows.
+        kwargs.setdefault("jit_compile", False)
+        super().__init__(learning_rate, **kwargs)
+
+    def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
+        """Updates one variable; rows of a sparse gradient must be distinct, as `apply_gradients` makes them."""
+        index = self._index_dict[self._var_key(variable)]
+        m, v = self._momentums[index], self._velocities[index]
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        rate, beta_1, beta_2, epsilon = (
+            tf.cast(number, variable.dtype) for number in (self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
+        )
+        power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
+        if self.adaptive_epsilon:
+            epsilon *= tf.sqrt(1 - power_2)
+        if not isinstance(gradient, tf.IndexedSlices):
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=m.handle,
+                v=v.handle,
+                beta1_power=power_1,
+                beta2_power=power_2,
+                lr=rate,
+                beta1=beta_1,
+                beta2=beta_2,
+                epsilon=epsilon,
+                grad=gradient,
+            )
+            return
+        rows, values = gradient.indices, gradient.values
+        m_rows = _move(m, rows, values, 1 - beta_1)
+        v_rows = _move(v, rows, tf.square(values), 1 - beta_2)
+        change = rate * tf.sqrt(1 - power_2) / (1 - power_1) * m_rows / (tf.sqrt(v_rows) + epsilon)
+        tf.raw_ops.ResourceScatterSub(resource=variable.handle, indices=rows, updates=change)
+
+
+def _move(variable: tf.Variable, rows: tf.Tensor, towards: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
+    """Moves rows of a moment a part of the way to new values and returns them."""
+    # By handle, as a mirrored variable offers it on each replica while other ways to read rows do not.
+    old = tf.raw_ops.ResourceGather(resource=variable.handle, indices=rows, dtype=variable.dtype)
+    new = old + part * (towards - old)
+    tf.raw_ops.ResourceScatterUpdate(resource=variable.handle, indices=rows, updates=new)
+    return new

@@ -1,0 +1,83 @@
+"""One replica and two give the same training: same losses, same weights, adversarial and contrastive terms on."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+TRAIN = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from model import trainer
+from model.config import ModelConfig, TrainingConfig
+from model.dspnet import DSPnet
+from model.network import DSPnetNetwork
+
+BATCH, STEPS = 6, 4
+rng = np.random.RandomState(0)
+data = {
+    "history_items": rng.randint(0, 13, [BATCH * STEPS, 5]),
+    "history_scenes": rng.randint(0, 6, [BATCH * STEPS, 5]),
+    "next_item": rng.randint(1, 12, [BATCH * STEPS, 1]),
+}
+data["future_items"] = np.concatenate([data["next_item"], np.zeros_like(data["next_item"])], axis=1)
+data["future_scenes"] = rng.randint(1, 5, [BATCH * STEPS, 1])
+data = {name: value.astype(np.int32) for name, value in data.items()}
+
+def train(devices, sampling):
+    strategy = tf.distribute.MirroredStrategy(devices)
+    assert strategy.num_replicas_in_sync == len(devices)
+    tf_keras.utils.set_random_seed(3)
+    config = TrainingConfig(
+        objective="softmax",
+        adversarial={"weight": 0.1},
+        contrastive={"weight": 0.01},
+        candidates={"sampling": sampling, "number": 5},
+    )
+    with strategy.scope():
+        network = DSPnetNetwork(
+            ModelConfig(item_dim=8, scene_dim=4, max_length=5, dropout=0.0, repeat_head=True, popularity_prior=True),
+            11, 4, np.zeros(11, np.float32), np.zeros(4, np.float32))
+        model = DSPnet(network, config, BATCH, np.full(11, -2.4, np.float32))
+        trainer.compile_model(model)
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(BATCH, drop_remainder=True)
+    losses = []
+    logger = tf_keras.callbacks.LambdaCallback(on_batch_end=lambda batch, logs: losses.append(dict(logs)))
+    validation = model.fit(dataset, validation_data=dataset, epochs=1, verbose=0, callbacks=[logger]).history
+    weights = [v.numpy().tolist() for v in network.variables + model._discriminator_variables]
+    return {"losses": losses, "validation": validation, "weights": weights}
+
+DEVICES = ["CPU:0"], ["CPU:0", "CPU:1"]
+print(json.dumps([[train(devices, sampling) for devices in DEVICES] for sampling in sys.argv[1:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """What one and two replicas logged and learned, over the whole catalogue and with in-batch negatives."""
+    run = subprocess.run([sys.executable, "-c", TRAIN, "none", "in_batch"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return dict(zip(["none", "in_batch"], json.loads(run.stdout.splitlines()[-1]), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["none", "in_batch"])
+def test_two_replicas_train_as_one(trained, sampling):
+    one, two = trained[sampling]
+    assert len(one["losses"]) == 4
+    assert {"item_loss", "scene_loss", "apr_loss", "ccr_loss"} < set(one["losses"][0])
+    for first, second in zip(one["losses"], two["losses"], strict=True):
+        for name, value in first.items():
+            assert second[name] == pytest.approx(value, rel=2e-4, abs=1e-5), name
+    for name, values in one["validation"].items():
+        np.testing.assert_allclose(two["validation"][name], values, rtol=1e-3, err_msg=name)
+    for first, second in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(second, first, rtol=1e-3, atol=2e-5)

@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model.losses import LOSSES
+from model.negative_sampling import LogUniform, Negatives
+from model.repeat import Copies
+from model.sampled_loss import sampled_loss
+
+N, D = 9, 3
+# The last but one row has an unknown target alone, the last none; 2 and 5 are targets and negatives (columns 1, 4).
+TARGETS = np.array([[2, 7, 0], [0, 5, 10], [10, 0, 0], [0, 0, 0]], np.int32)
+COLUMNS, COUNTS = np.array([1, 3, 4, 8]), np.array([1.0, 2.0, 1.0, 3.0])
+CELLS = {(0, 1): 0.3, (0, 6): -0.4, (1, 3): 1.2, (1, 0): 0.1, (2, 8): -2.0, (3, 4): 0.7}
+WEIGHTS = ("outputs", "embeddings", "bias", "values")
+OBJECTIVES = sorted(LOSSES)
+
+
+def problem():
+    rng = np.random.RandomState(0)
+    return {
+        "outputs": rng.normal(size=[4, D]),
+        "embeddings": rng.normal(size=[N + 2, D]),
+        "bias": rng.normal(size=[N]),
+        "values": np.array(list(CELLS.values())),
+        "log_expected": np.log(rng.uniform(0.1, 3, size=N)),
+    }
+
+
+def transcription(objective, p):
+    """The docstring of sampled_loss, candidate by candidate."""
+    losses = []
+    for row in range(4):
+
+        def score(k, row=row):
+            x = p["outputs"][row] @ p["embeddings"][k + 1] + p["bias"][k]
+            for (cell, column), value in zip(CELLS, p["values"], strict=True):
+                if (cell, column) == (row, k):
+                    x = np.log(np.exp(x) + np.exp(value))
+            return x
+
+        relevant = [target - 1 for target in TARGETS[row] if 1 <= target <= N]
+        negatives = [
+            k for k, count in zip(COLUMNS, COUNTS, strict=True) for _ in range(int(count)) if k not in relevant
+        ]
+        if objective == "bce":
+            terms = [-np.log(1 / (1 + np.exp(-score(k)))) for k in relevant]
+            terms += [-np.log(1 - 1 / (1 + np.exp(-score(k)))) for k in negatives]
+            losses.append(np.mean(terms))
+        elif relevant:
+            mass = {k: np.exp(score(k) - p["log_expected"][k]) for k in relevant + negatives}
+            partition = sum(mass[k] for k in relevant) + sum(mass[k] for k in negatives)
+            losses.append(-np.mean([np.log(mass[k] / partition) for k in relevant]))
+        else:
+            losses.append(0.0)
+    return np.array(losses)
+
+
+def sampled(objective, p, targets=TARGETS):
+    log_expected = tf.convert_to_tensor(p["log_expected"])
+    drawn = Negatives(tf.constant(COLUMNS), tf.constant(COUNTS), tf.gather(log_expected, COLUMNS))
+    at_targets = tf.gather(log_expected, np.clip(targets - 1, 0, N - 1))
+    rows, columns = (tf.constant(part, tf.int64) for part in zip(*CELLS, strict=True))
+    copies = Copies(rows, columns, p["values"])
+    return sampled_loss(
+        objective, p["outputs"], p["embeddings"], p["bias"], tf.constant(targets), drawn, at_targets, copies
+    )
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_value_equals_numpy_transcription(objective):
+    p = problem()
+    tensors = {name: tf.constant(value) for name, value in p.items()}
+    np.testing.assert_allclose(sampled(objective, tensors), transcription(objective, p), rtol=1e-10)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_gradient_equals_finite_differences(objective):
+    p, step, weights = problem(), 1e-5, np.arange(1, 5)
+    tensors = {name: tf.constant(value) for name, value in p.items()}
+    watched = [tensors[name] for name in WEIGHTS]
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        total = tf.reduce_sum(sampled(objective, tensors) * weights)
+    for name, gradient in zip(WEIGHTS, tape.gradient(total, watched), strict=True):
+        gradient = tf.convert_to_tensor(gradient).numpy()
+        for place in np.ndindex(*p[name].shape):
+            sides = []
+            for sign in (1, -1):
+                moved = {**p, name: p[name].copy()}
+                moved[name][place] += sign * step
+                sides.append(float(weights @ transcription(objective, moved)))
+            assert gradient[place] == pytest.approx((sides[0] - sides[1]) / (2 * step), abs=1e-7), (name, place)
+
+
+def test_single_targets_equal_tensorflows_sampled_softmax():
+    rng = np.random.RandomState(2)
+    outputs, table = (rng.normal(size=shape).astype(np.float32) for shape in ([5, D], [N + 2, D]))
+    bias = rng.normal(size=N).astype(np.float32)
+    sampler = LogUniform(N, 8)
+    drawn = sampler.draw(tf.constant([1, 2]))
+    repeated = tf.repeat(drawn.columns, tf.cast(drawn.counts, tf.int32))
+    # TensorFlow removes but one of the repeats of an accidental hit, so no target may have been drawn twice.
+    once = drawn.columns.numpy()[drawn.counts == 1]
+    never = np.setdiff1d(np.arange(N), drawn.columns)
+    assert len(once)
+    assert len(never)
+    assert len(drawn.columns) < len(repeated)
+    targets = 1 + rng.choice(np.r_[once, never], [5, 1])
+    targets[:2] = [[1 + once[0]], [1 + never[0]]]
+    expected = tf.nn.sampled_softmax_loss(
+        weights=table[1:-1],
+        biases=bias,
+        labels=targets - 1,
+        inputs=outputs,
+        num_sampled=len(repeated),
+        num_classes=N,
+        sampled_values=(
+            repeated,
+            tf.exp(sampler.log_expected(targets - 1)),
+            tf.repeat(tf.exp(drawn.log_expected), tf.cast(drawn.counts, tf.int32)),
+        ),
+        remove_accidental_hits=True,
+    )
+    found = sampled_loss(
+        "softmax", outputs, tf.constant(table), bias, tf.constant(targets), drawn, sampler.log_expected(targets - 1)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_all_candidates_as_negatives_equal_the_full_catalogue(objective):
+    rng = np.random.RandomState(4)
+    outputs, table = tf.constant(rng.normal(size=[4, D])), tf.constant(rng.normal(size=[N + 2, D]))
+    everything = Negatives(tf.range(N, dtype=tf.int64), tf.ones([N]), tf.zeros([N]))
+    found = sampled_loss(objective, outputs, table, None, tf.constant(TARGETS), everything, tf.zeros(TARGETS.shape))
+    dense = LOSSES[objective](tf.matmul(outputs, table[1:-1], transpose_b=True), tf.constant(TARGETS))
+    np.testing.assert_allclose(found, dense, rtol=1e-10)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_gradients_by_tables_are_row_sparse(objective, graph):
+    p = problem()
+    table, bias = tf.Variable(p["embeddings"]), tf.Variable(p["bias"])
+
+    def gradients():
+        with tf.GradientTape() as tape:
+            # As in training, the history reads the table too.
+            history = tf.reduce_mean(tf.gather(table, [[1, 1], [2, 2], [2, 3], [0, 1]]), axis=1)
+            tensors = {name: tf.constant(value) for name, value in p.items()}
+            loss = sampled(objective, {**tensors, "outputs": history, "embeddings": table, "bias": bias})
+            total = tf.reduce_sum(loss)
+        return tape.gradient(total, [table, bias])
+
+    by_table, by_bias = tf.function(gradients)() if graph else gradients()
+    assert isinstance(by_table, tf.IndexedSlices)
+    assert isinstance(by_bias, tf.IndexedSlices)
+    # Neither padding (but for the history's own) nor what stands in its place may be touched, not even by a zero.
+    assert set(by_bias.indices.numpy()) == {1, 6, 4} | set(COLUMNS)
+    assert set(by_table.indices.numpy()) == {2, 7, 5} | set(COLUMNS + 1) | {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("value", [-200.0, 200.0])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_large_scores_stay_finite(objective, value):
+    p = {name: tf.constant(part, tf.float32) for name, part in problem().items()}
+    p["outputs"], p["embeddings"] = tf.fill([4, 1], value), tf.constant([[1.0], [-1.0]] * 5 + [[0.0]])
+    with tf.GradientTape() as tape:
+        watched = [p[name] for name in WEIGHTS]
+        tape.watch(watched)
+        loss = sampled(objective, p)
+    assert np.isfinite(loss).all()
+    assert all(np.isfinite(tf.convert_to_tensor(gradient)).all() for gradient in tape.gradient(loss, watched))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_batch_of_one_with_a_catalogue_of_one(objective, target):
+    """The one negative is the one candidate: with it as target nothing but the target is left."""
+    drawn = Negatives(tf.constant([0], tf.int64), tf.constant([4.0]), tf.constant([1.0]))
+    outputs, table = tf.constant([[2.0]]), tf.constant([[5.0], [0.5], [5.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        loss = sampled_loss(objective, outputs, table, None, tf.constant([[target]]), drawn, tf.ones([1, 1]))
+    expected = 0.0 if objective == "softmax" else np.log1p(np.exp(-1.0 if target == 1 else 1.0))
+    np.testing.assert_allclose(loss, [expected], atol=1e-6)
+    assert np.isfinite(tf.convert_to_tensor(tape.gradient(loss, table))).all()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_no_candidates_at_all_is_zero(objective):
+    nothing = Negatives(tf.zeros([0], tf.int64), tf.zeros([0]), tf.zeros([0]))
+    table = tf.ones([4, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        loss = sampled_loss(
+            objective, tf.ones([1, 1]), table, None, tf.zeros([1, 2], tf.int32), nothing, tf.ones([1, 2])
+        )
+    np.testing.assert_array_equal(loss, [0.0])
+    np.testing.assert_array_equal(tf.convert_to_tensor(tape.gradient(loss, table)), np.zeros([4, 1]))
