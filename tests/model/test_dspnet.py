@@ -187,11 +187,21 @@ def test_terms_do_not_depend_on_padding():
         assert value == pytest.approx(second[name], rel=1e-4), name
 
 
-def test_a_batch_of_one_and_of_equal_sequences():
-    one = {name: value[:1] for name, value in _batch().items()}
-    equal = {name: tf.repeat(value[:1], 3, axis=0) for name, value in _batch().items()}
-    for batch in (one, equal):
-        model = _model()
-        for _ in range(3):
+@pytest.mark.parametrize("case", ["one", "equal", "long", "empty"])
+def test_odd_batches(case):
+    """A batch of one, equal sequences, very long ones and empty ones train and stay finite."""
+    plain = _batch()
+    change = {
+        "one": lambda value: value[:1],
+        "equal": lambda value: tf.repeat(value[:1], 3, axis=0),
+        "long": lambda value: tf.tile(value, [1, 1000]),
+        "empty": lambda value: value[:, :0],
+    }[case]
+    batch = {
+        name: change(value) if case in ("one", "equal") or "history" in name else value for name, value in plain.items()
+    }
+    for encoding in ("dual", "pair"):
+        model = _model({"repeat_head": True, "encoding": encoding})
+        for _ in range(2):
             logs = _logged(model.train_step(batch))
         assert np.isfinite(list(logs.values())).all()

@@ -32,9 +32,7 @@ data["future_items"] = np.concatenate([data["next_item"], np.zeros_like(data["ne
 data["future_scenes"] = rng.randint(1, 5, [BATCH * STEPS, 1])
 data = {name: value.astype(np.int32) for name, value in data.items()}
 
-def train(devices, sampling):
-    strategy = tf.distribute.MirroredStrategy(devices)
-    assert strategy.num_replicas_in_sync == len(devices)
+def train(strategy, sampling):
     tf_keras.utils.set_random_seed(3)
     config = TrainingConfig(
         objective="softmax",
@@ -55,8 +53,10 @@ def train(devices, sampling):
     weights = [v.numpy().tolist() for v in network.variables + model._discriminator_variables]
     return {"losses": losses, "validation": validation, "weights": weights}
 
-DEVICES = ["CPU:0"], ["CPU:0", "CPU:1"]
-print(json.dumps([[train(devices, sampling) for devices in DEVICES] for sampling in sys.argv[1:]]))
+# Two strategies over the same devices in one process would mix up each other's collective operations.
+strategies = [tf.distribute.MirroredStrategy(devices) for devices in (["CPU:0"], ["CPU:0", "CPU:1"])]
+assert [strategy.num_replicas_in_sync for strategy in strategies] == [1, 2]
+print(json.dumps([[train(strategy, sampling) for strategy in strategies] for sampling in sys.argv[1:]]))
 """
 
 
