@@ -2,8 +2,9 @@
 
 python -m benchmarks.catalogue_memory
 
-Each setup trains a table of N + 2 embeddings for a few steps in a process of its own: the mean of a history of
-embeddings stands in for the encoder, so that the loss and the history both have a gradient by the table.
+Each setup trains for a few steps in a process of its own. For the losses alone the mean of a history of embeddings
+stands in for the encoder, so that the loss and the history both have a gradient by the table; "DSPnet" is the whole
+training step, with the adversarial and the contrastive term.
 """
 
 import argparse
@@ -16,11 +17,21 @@ import time
 from typing import Any
 
 ITEMS = (100_000, 1_000_000, 7_900_000)
-KINDS = ("dense bce", "dense softmax", "chunked bce", "chunked softmax", "sampled bce", "sampled softmax")
+KINDS = (
+    "dense bce",
+    "dense softmax",
+    "chunked bce",
+    "chunked softmax",
+    "sampled bce",
+    "sampled softmax",
+    "DSPnet bce",
+    "DSPnet-sampled softmax",
+)
 DENSE_LIMIT = 8 * 2**30
 DENSE_COPIES = 4
 """A dense loss holds at least the scores, a function of them, its derivative and the gradient at a time."""
 GIB = 2**30
+SCENES = 300
 
 
 def main() -> None:
@@ -70,38 +81,55 @@ def _measure(
     import numpy as np
     import tensorflow as tf
 
+    from model.config import ModelConfig, TrainingConfig
+    from model.dspnet import DSPnet
     from model.full_catalogue import full_catalogue_loss
     from model.lazy_adam import LazyAdam
     from model.losses import LOSSES
     from model.negative_sampling import LogUniform
+    from model.network import DSPnetNetwork
     from model.sampled_loss import sampled_loss
+    from model.trainer import compile_model
 
     imports = _resident()
     family, objective = kind.split()
-    table = tf.Variable(tf.random.stateless_normal([items + 2, width], [7, 0], stddev=0.1), name="embeddings")
-    optimizer = LazyAdam(1e-3)
-    optimizer.build([table])
-    floor = _resident()
     sampler = LogUniform(items, negatives)
 
-    def loss(table: tf.Variable | tf.Tensor, outputs: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        if family == "dense":
-            return LOSSES[objective](tf.matmul(outputs, table[1:-1], transpose_b=True), targets)
-        if family == "chunked":
-            return full_catalogue_loss(objective, outputs, table, None, targets)
-        drawn = sampler.draw(tf.stack([7, step]))
-        return sampled_loss(objective, outputs, table, None, targets, drawn, sampler.log_expected(targets - 1))
+    if family.startswith("DSPnet"):
+        sampling = {"sampling": "log_uniform", "number": negatives} if family.endswith("sampled") else {}
+        config = TrainingConfig(objective=objective, candidates=sampling)
+        network = DSPnetNetwork(ModelConfig(item_dim=width, scene_dim=4, max_length=history), items, SCENES)
+        model = DSPnet(network, config, batch, np.full(items, -np.log(items), np.float32))
+        compile_model(model)
+        step_of_model = tf.function(model.train_step)
 
-    @tf.function
-    def train(histories: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            # To gather from the variable would make each later read of the whole of it a copy.
-            rows = table if family == "sampled" else tf.convert_to_tensor(table)
-            outputs = tf.reduce_mean(tf.gather(rows, histories), axis=1)
-            total = tf.reduce_mean(loss(rows, outputs, targets, step))
-        optimizer.minimize(total, [table], tape)
-        return total
+        def train(histories: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            of_items = {"history_items": histories, "next_item": targets[:, :1], "future_items": targets}
+            of_scenes = {"history_scenes": histories % SCENES + 1, "future_scenes": targets[:, :1] % SCENES + 1}
+            return step_of_model({**of_items, **of_scenes})["loss"]
 
+    else:
+        table = tf.Variable(tf.random.stateless_normal([items + 2, width], [7, 0], stddev=0.1), name="embeddings")
+        optimizer = LazyAdam(1e-3)
+        optimizer.build([table])
+
+        def loss(outputs: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            if family == "dense":
+                return LOSSES[objective](tf.matmul(outputs, table[1:-1], transpose_b=True), targets)
+            if family == "chunked":
+                return full_catalogue_loss(objective, outputs, table, None, targets)
+            drawn = sampler.draw(tf.stack([7, step]))
+            return sampled_loss(objective, outputs, table, None, targets, drawn, sampler.log_expected(targets - 1))
+
+        @tf.function
+        def train(histories: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                outputs = tf.reduce_mean(tf.gather(table, histories), axis=1)
+                total = tf.reduce_mean(loss(outputs, targets, step))
+            optimizer.minimize(total, [table], tape)
+            return total
+
+    floor = _resident()
     seconds = []
     rng = np.random.default_rng(7)
     for step in range(steps):
