@@ -25,7 +25,7 @@ class Backup(tf_keras.callbacks.Callback):
         self._epochs_done = tf.Variable(0, trainable=False, dtype=tf.int64)
         checkpoint = tf.train.Checkpoint(
             network=model.network,
-            discriminators=model.discriminators,
+            adversary=model.adversary,
             optimizer=model.optimizer,
             discriminator_optimizer=model.discriminator_optimizer,
             dropout=_dropout_generators(model.network),

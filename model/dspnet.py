@@ -7,11 +7,11 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from model import adversarial, replicas
+from model import replicas
+from model.adversarial import AdversarialPrior
 from model.augmentation import augment
 from model.config import TrainingConfig
 from model.contrastive import contrastive_loss
-from model.discriminator import Discriminator
 from model.full_catalogue import full_catalogue_loss, target_ranks
 from model.input import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
 from model.losses import LOSSES
@@ -56,11 +56,11 @@ class DSPnet(tf_keras.Model):
             "apr_loss": config.adversarial.weight,
             "ccr_loss": config.contrastive.weight,
         }
-        self.discriminators: dict[str, Discriminator] = {}
         names = ["loss", "item_loss", "scene_loss", VALIDATION_METRIC]
+        self.adversary = None
         if config.adversarial.weight:
-            self.discriminators = {name: Discriminator(name=name) for name in ("D_S", "D_V")}
-            names += ["apr_loss", *(f"{name}_accuracy" for name in self.discriminators)]
+            self.adversary = AdversarialPrior(PRIORS[config.adversarial.prior], config.adversarial.generator_loss)
+            names += ["apr_loss", "D_S_accuracy", "D_V_accuracy"]
         if config.contrastive.weight:
             names.append("ccr_loss")
         self.means = {name: tf_keras.metrics.Mean(name) for name in names}
@@ -71,8 +71,8 @@ class DSPnet(tf_keras.Model):
         one = tf.ones([1, 1], tf.int32)
         known = self.network.represent(one, one)
         self.network.outputs(known, one)
-        for name, discriminator in self.discriminators.items():
-            discriminator(_enhanced(known)[name])
+        if self.adversary:
+            self.adversary.build(known)
 
     def compile(
         self,
@@ -84,16 +84,13 @@ class DSPnet(tf_keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
         self.discriminator_optimizer = discriminator_optimizer
         optimizer.build(self.network.trainable_variables)
-        discriminator_optimizer.build(self._discriminator_variables)
+        if self.adversary:
+            discriminator_optimizer.build(self.adversary.trainable_variables)
 
     @property
     def metrics(self) -> list[tf_keras.metrics.Metric]:
         """The running means that Keras resets at every epoch."""
         return list(self.means.values())
-
-    @property
-    def _discriminator_variables(self) -> list[tf.Variable]:
-        return [variable for layer in self.discriminators.values() for variable in layer.trainable_variables]
 
     def call(self, batch: Batch, training: bool | None = None) -> Scores:
         """Scores all candidates for the histories of a batch (see `model.input`)."""
@@ -135,11 +132,12 @@ class DSPnet(tf_keras.Model):
             if self.config.scene_weight:
                 terms["scene_loss"] = self._scene_loss(outputs, batch[FUTURE_SCENES])
             measures: Batch = {}
-            if self.discriminators:
+            if self.adversary:
                 with tape.stop_recording():
-                    draws = self._draw_prior(known, for_prior)
-                    self._train_discriminators(known, draws)
-                terms["apr_loss"], measures = self._adversarial_loss(known, draws)
+                    draws = self.adversary.draw(known, for_prior)
+                    self._train_discriminators(self.adversary, known, draws)
+                    measures = self.adversary.accuracies(known, draws)
+                terms["apr_loss"] = self.adversary.generator_loss(known, draws)
             if augmented is not None:
                 terms["ccr_loss"] = self._contrastive_loss(known, augmented)
             total = tf.add_n([self.weights_of_terms[name] * term for name, term in terms.items()])
@@ -172,34 +170,11 @@ class DSPnet(tf_keras.Model):
         h_scene, h_item = (tf.reshape(h, [1 + number, -1, h.shape[1]]) for h in encoded)
         return self.network.enhance(h_scene[0], h_item[0]), (h_scene[1:], h_item[1:])
 
-    def _draw_prior(self, known: Representations, seed: tf.Tensor) -> Batch:
-        prior = PRIORS[self.config.adversarial.prior]
-        return {
-            name: prior.sample(tf.shape(z)[0], z.shape[1], tf.random.experimental.stateless_fold_in(seed, number))
-            for number, (name, z) in enumerate(_enhanced(known).items())
-        }
-
-    def _train_discriminators(self, known: Representations, draws: Batch) -> None:
+    def _train_discriminators(self, adversary: AdversarialPrior, known: Representations, draws: Batch) -> None:
         """Lets D_S and D_V climb Eq. 4."""
         with tf.GradientTape() as tape:
-            value = tf.add_n(
-                [
-                    adversarial.minimax(discriminator(draws[name]), discriminator(_enhanced(known)[name]))
-                    for name, discriminator in self.discriminators.items()
-                ]
-            )
-            loss = -tf.reduce_sum(value) / self.global_batch_size
-        self.discriminator_optimizer.minimize(loss, self._discriminator_variables, tape=tape)
-
-    def _adversarial_loss(self, known: Representations, draws: Batch) -> tuple[tf.Tensor, Batch]:
-        """Returns the network's side of Eq. 4, float [batch], and how often each discriminator is right."""
-        generator_loss = adversarial.GENERATOR_LOSSES[self.config.adversarial.generator_loss]
-        terms, measures = [], {}
-        for name, discriminator in self.discriminators.items():
-            prior_logits, logits = discriminator(draws[name]), discriminator(_enhanced(known)[name])
-            terms.append(generator_loss(prior_logits, logits))
-            measures[f"{name}_accuracy"] = adversarial.accuracy(prior_logits, logits)
-        return tf.add_n(terms), measures
+            loss = -tf.reduce_sum(adversary.value(known, draws)) / self.global_batch_size
+        self.discriminator_optimizer.minimize(loss, adversary.trainable_variables, tape=tape)
 
     def _contrastive_loss(self, known: Representations, augmented: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Returns L_CCR = L_CCR of scenes + L_CCR of items (Eq. 8 and 9), float [batch]."""
@@ -229,8 +204,3 @@ class DSPnet(tf_keras.Model):
         for name, value in values.items():
             self.means[name].update_state(value)
         return {name: self.means[name].result() for name in values}
-
-
-def _enhanced(known: Representations) -> Batch:
-    """What each discriminator judges: z_S and z_V."""
-    return {"D_S": known.z_scene, "D_V": known.z_item}

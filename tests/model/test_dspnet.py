@@ -52,14 +52,14 @@ def test_minimax_logs_eq_4_of_the_updated_discriminators():
     model = _model(sgd=True)
     known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
     drawn = []
-    draw = model._draw_prior
-    model._draw_prior = lambda *inputs: drawn.append(draw(*inputs)) or drawn[-1]
+    draw = model.adversary.draw
+    model.adversary.draw = lambda *inputs: drawn.append(draw(*inputs)) or drawn[-1]
     logs = _logged(model.train_step(_batch()))
     value = 0.0
     for name, z in (("D_S", known.z_scene), ("D_V", known.z_item)):
 
         def probability(x, name=name):
-            layers = [*model.discriminators[name].hidden, model.discriminators[name].output_layer]
+            layers = [*model.adversary.discriminators[name].hidden, model.adversary.discriminators[name].output_layer]
             for layer in layers[:-1]:
                 x = x @ layer.kernel.numpy() + layer.bias.numpy()
                 x = np.where(x > 0, x, 0.2 * x)
@@ -73,19 +73,19 @@ def test_the_players_climb_and_descend_the_same_value():
     """With the prior's draws held still, the discriminators' turn raises L_APR and the network's lowers it."""
     model = _model(sgd=True, scene_weight=0.0, contrastive={"weight": 0})
     known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
-    draws = model._draw_prior(known, tf.constant([1, 2]))
+    draws = model.adversary.draw(known, tf.constant([1, 2]))
 
     def value():
         known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
-        return float(tf.reduce_sum(model._adversarial_loss(known, draws)[0]))
+        return float(tf.reduce_sum(model.adversary.generator_loss(known, draws)))
 
     before = value()
-    model._train_discriminators(known, draws)
+    model._train_discriminators(model.adversary, known, draws)
     after = value()
     assert after > before
     with tf.GradientTape() as tape:
         known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
-        loss = tf.reduce_mean(model._adversarial_loss(known, draws)[0])
+        loss = tf.reduce_mean(model.adversary.generator_loss(known, draws))
     variables = model.network.trainable_variables
     used = [(g, v) for g, v in zip(tape.gradient(loss, variables), variables, strict=True) if g is not None]
     model.optimizer.learning_rate.assign(1e-4)  # small enough for the gradient to be the slope
@@ -97,10 +97,10 @@ def test_discriminators_do_not_learn_from_the_network_loss():
     """Each optimizer moves its own weights alone."""
     model = _model(sgd=True)
     model.discriminator_optimizer.learning_rate.assign(0.0)
-    before = [variable.numpy() for variable in model._discriminator_variables]
+    before = [variable.numpy() for variable in model.adversary.trainable_variables]
     weights = [variable.numpy() for variable in model.network.trainable_variables]
     model.train_step(_batch())
-    for old, variable in zip(before, model._discriminator_variables, strict=True):
+    for old, variable in zip(before, model.adversary.trainable_variables, strict=True):
         np.testing.assert_array_equal(old, variable)
     changed = [(old != v.numpy()).any() for old, v in zip(weights, model.network.trainable_variables, strict=True)]
     assert np.mean(changed) > 0.9
@@ -117,7 +117,7 @@ def test_discriminators_do_not_learn_from_the_network_loss():
 def test_terms_of_weight_0_are_left_out(switch, terms):
     model = _model(**switch)
     assert set(model.train_step(_batch())) == {"loss", "item_loss", "scene_loss"} | terms
-    assert bool(model.discriminators) == ("apr_loss" in terms)
+    assert (model.adversary is not None) == ("apr_loss" in terms)
 
 
 SWITCHES = {

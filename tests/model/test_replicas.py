@@ -50,7 +50,7 @@ def train(strategy, sampling):
     losses = []
     logger = tf_keras.callbacks.LambdaCallback(on_batch_end=lambda batch, logs: losses.append(dict(logs)))
     validation = model.fit(dataset, validation_data=dataset, epochs=1, verbose=0, callbacks=[logger]).history
-    weights = [v.numpy().tolist() for v in network.variables + model._discriminator_variables]
+    weights = [v.numpy().tolist() for v in [*network.variables, *model.adversary.variables]]
     return {"losses": losses, "validation": validation, "weights": weights}
 
 # Two strategies over the same devices in one process would mix up each other's collective operations.
