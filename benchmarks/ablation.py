@@ -76,8 +76,10 @@ def table(rows: Sequence[tuple[str, Sequence[dict[str, float]]]]) -> Iterator[st
     yield "|---" * (len(METRICS) + 2) + "|"
     for name, runs in rows:
         values = [sum(run[metric] for run in runs) / len(runs) for metric in METRICS.values()]
-        seconds = sum(run["seconds"] for run in runs) / len(runs)
-        yield f"| {name} | " + " | ".join(f"{value:.4f}"[1:] for value in values) + f" | {seconds:.0f} |"
+        timed = [run["seconds"] for run in runs if run["seconds"] > 1]
+        seconds = sum(timed) / max(len(timed), 1)
+        figures = " | ".join(f"{value:.4f}".removeprefix("0") for value in values)
+        yield f"| {name} | {figures} | {f'{seconds:.0f}' if seconds else 'cached'} |"
 
 
 if __name__ == "__main__":

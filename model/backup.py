@@ -23,20 +23,33 @@ class Backup(tf_keras.callbacks.Callback):
     def __init__(self, folder: str, model: DSPnet):
         super().__init__()
         self._epochs_done = tf.Variable(0, trainable=False, dtype=tf.int64)
-        checkpoint = tf.train.Checkpoint(
-            network=model.network,
-            adversary=model.adversary,
-            optimizer=model.optimizer,
-            discriminator_optimizer=model.discriminator_optimizer,
-            dropout=_dropout_generators(model.network),
-            epochs_done=self._epochs_done,
+        parts = {
+            "network": model.network,
+            "optimizer": model.optimizer,
+            "dropout": _dropout_generators(model.network),
+            "epochs_done": self._epochs_done,
+        }
+        if model.adversary:
+            parts |= {"adversary": model.adversary, "discriminator_optimizer": model.discriminator_optimizer}
+        self._manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(**parts), os.path.join(folder, "backup"), max_to_keep=1
         )
-        self._manager = tf.train.CheckpointManager(checkpoint, os.path.join(folder, "backup"), max_to_keep=1)
 
     def restore(self) -> int:
-        """Takes up an interrupted run; returns the number of epochs that are done, 0 for a new run."""
-        if self._manager.restore_or_initialize():
-            self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
+        """Takes up an interrupted run; returns the number of epochs that are done, 0 for a new run.
+
+        Raises:
+            ValueError: if what the run left behind cannot be read.
+        """
+        latest = self._manager.latest_checkpoint
+        if latest:
+            try:
+                self._manager.checkpoint.restore(latest).assert_consumed()
+            except Exception as error:  # the readers of a damaged file raise many kinds
+                raise ValueError(
+                    f"The state of an interrupted training, {latest}, cannot be read ({error}). "
+                    "Delete this folder to train from the start."
+                ) from error
         return int(self._epochs_done.numpy())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

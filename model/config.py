@@ -101,7 +101,7 @@ class TrainingConfig(Section):
     """Most passes over the train split; early stopping usually ends sooner."""
     patience: pydantic.PositiveInt = 5
     """Epochs without a better validation NDCG@10 before training stops; the best epoch is kept."""
-    seed: pydantic.NonNegativeInt = 7
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**32)] = 7
     """Seed of weights, shuffling and dropout; the same seed on the same machine repeats a run."""
 
 

@@ -16,7 +16,7 @@ from model.full_catalogue import full_catalogue_loss, target_ranks
 from model.input import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
 from model.losses import LOSSES
 from model.metrics import ndcg_at
-from model.negative_sampling import make_sampler
+from model.negative_sampling import SAMPLERS, in_batch
 from model.network import DSPnetNetwork, Outputs, Representations, Scores
 from model.priors import PRIORS
 from model.sampled_loss import sampled_loss
@@ -35,6 +35,9 @@ class DSPnet(tf_keras.Model):
         config: objective and weights.
         global_batch_size: sequences a step over all replicas, by which summed losses are divided.
         item_log_frequency: float [N_v], the log of each item's share of train futures, for in-batch negatives.
+
+    Raises:
+        ValueError: if in-batch negatives are asked for in batches of one.
     """
 
     def __init__(
@@ -46,7 +49,10 @@ class DSPnet(tf_keras.Model):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.item_log_frequency = item_log_frequency
+        if config.candidates.sampling == "in_batch" and global_batch_size == 1:
+            raise ValueError("in_batch negatives are the targets of other sequences: training.batch_size must be > 1.")
+        # A tensor, for a function to capture: an array would become part of its graph, millions of numbers and all.
+        self.item_log_frequency = tf.constant(item_log_frequency)
         self.network = network
         self.config = config
         self.global_batch_size = global_batch_size
@@ -104,13 +110,11 @@ class DSPnet(tf_keras.Model):
     def _sampled_item_loss(self, outputs: Outputs, targets: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns L_DSL of items over a row's targets and negatives that the global batch shares, float [batch]."""
         config, table, bias = self.config.candidates, self.network.item_embedding.table, self.network.item_bias
-        sampler = make_sampler(config.sampling, config.number, replicas.gather(targets), self.item_log_frequency)
-        # Padding and unknown targets have no column; `sampled_loss` does not look at theirs.
-        columns = tf.clip_by_value(targets - 1, 0, len(self.item_log_frequency) - 1)
-        expected = sampler.log_expected(columns)
-        drawn = sampler.draw(seed)
-        objective = self.config.objective
-        return sampled_loss(objective, outputs.o_item, table, bias, targets, drawn, expected, outputs.copies)
+        if config.sampling == "in_batch":
+            drawn = in_batch(replicas.gather(targets), self.item_log_frequency)
+        else:
+            drawn = SAMPLERS[config.sampling](len(self.item_log_frequency), config.number, seed)
+        return sampled_loss(self.config.objective, outputs.o_item, table, bias, targets, drawn, outputs.copies)
 
     def _scene_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
         """Returns L_DSL of scenes (Eq. 6a) over all scenes, which are few, float [batch]."""
@@ -135,8 +139,8 @@ class DSPnet(tf_keras.Model):
             if self.adversary:
                 with tape.stop_recording():
                     draws = self.adversary.draw(known, for_prior)
+                    measures = self.adversary.accuracies(known, draws)  # on what they have not yet learned from
                     self._train_discriminators(self.adversary, known, draws)
-                    measures = self.adversary.accuracies(known, draws)
                 terms["apr_loss"] = self.adversary.generator_loss(known, draws)
             if augmented is not None:
                 terms["ccr_loss"] = self._contrastive_loss(known, augmented)

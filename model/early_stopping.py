@@ -46,8 +46,9 @@ class EarlyStopping(tf_keras.callbacks.Callback):
         if value > self._state["best"]:
             self._state = {"best": float(value), "best_epoch": epoch}
             self._checkpoint.write(self._weights)
-            with tf.io.gfile.GFile(self._state_file, "w") as file:
+            with tf.io.gfile.GFile(self._state_file + ".new", "w") as file:
                 json.dump(self._state, file)
+            tf.io.gfile.rename(self._state_file + ".new", self._state_file, overwrite=True)  # whole or not at all
         self.model.stop_training = self.is_over(epoch + 1)
 
     def restore_best(self) -> None:

@@ -18,15 +18,15 @@ def sampled_loss(
     bias: tf.Tensor | tf.Variable | None,
     targets: tf.Tensor,
     negatives: Negatives,
-    target_log_expected: tf.Tensor,
     copies: Copies | None = None,
 ) -> tf.Tensor:
     """Eq. 6, or cross-entropy, over the targets of a row and the shared negatives that are not among them.
 
     ``bce`` is the mean of Eq. 6 over these candidates, a negative counted as often as it was drawn. ``softmax`` is
     the cross-entropy of softmax over them against the uniform distribution over the targets, where the log of how
-    often a candidate was expected to be drawn is taken off its score, target or not (as in
-    `tf.nn.sampled_softmax_loss`).
+    often a negative was expected to be drawn is taken off its score. Nothing is taken off a target, which is there
+    for certain: so the sum below the fraction is an unbiased estimate of that over the whole catalogue, and what
+    is learned has no bias towards popular targets.
 
     Args:
         objective: ``bce`` or ``softmax``.
@@ -36,8 +36,6 @@ def sampled_loss(
         targets: int [batch, targets], indices 1..N, each once a row; 0 is padding and indices above N (not in the
             catalogue) count for nothing.
         negatives: from a sampler of `model.negative_sampling`.
-        target_log_expected: float [batch, targets], the sampler's `log_expected` of the targets; any number where
-            there is no target in the catalogue. Only ``softmax`` reads it.
         copies: raises the scores of its cells, as `model.repeat.add_copies` does, before any correction.
 
     Returns:
@@ -49,7 +47,6 @@ def sampled_loss(
     weights = _negative_weights(known, negatives, tf.shape(at_negatives))
     if objective == "bce":
         return _binary_cross_entropy(at_targets, at_negatives, weights, known.rows)
-    at_targets -= tf.cast(tf.gather_nd(target_log_expected, known.places), at_targets.dtype)
     at_negatives -= tf.cast(negatives.log_expected, at_negatives.dtype)
     return _softmax_cross_entropy(at_targets, at_negatives, weights, known, targets)
 

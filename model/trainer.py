@@ -17,6 +17,7 @@ from model.catalogues import load_catalogues
 from model.config import ModelConfig, TrainingConfig
 from model.dspnet import VALIDATION_METRIC, DSPnet
 from model.early_stopping import EarlyStopping
+from model.finite import FiniteLosses
 from model.input import fingerprint_batches, index_batches, training_batches
 from model.lazy_adam import LazyAdam
 from model.network import DSPnetNetwork
@@ -37,7 +38,9 @@ def run_fn(fn_args: Any) -> None:
             outlives a killed run.
 
     Raises:
-        ValueError: if the train split has fewer sequences than one batch.
+        ValueError: if the train split has fewer sequences than one batch, or an interrupted run left a state that
+            cannot be read.
+        FloatingPointError: if training diverges.
     """
     settings = fn_args.custom_config
     config = TrainingConfig.model_validate(settings["training"])
@@ -72,10 +75,11 @@ def run_fn(fn_args: Any) -> None:
         network = build_network(ModelConfig.model_validate(settings["model"]), items, scenes)
         model = DSPnet(network, config, batch_size, log_frequency(items))
         compile_model(model)
-        folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args))
+        folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args, strategy.num_replicas_in_sync))
         backup = Backup(folder, model)
         epochs_done = backup.restore()
     callbacks = [
+        FiniteLosses(),
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
         TrainingProgress(steps, config.epochs),
         # Last, so that what it resumes from is never ahead of what the others have written.
@@ -87,7 +91,7 @@ def run_fn(fn_args: Any) -> None:
     else:
         monitor = f"val_{VALIDATION_METRIC}"
         stopping = EarlyStopping(os.path.join(folder, "best"), network, monitor, config.patience)
-        callbacks.insert(0, stopping)
+        callbacks.insert(1, stopping)
     if epochs_done:
         _log.info("Resuming an interrupted run after epoch %d.", epochs_done)
     if epochs_done < config.epochs and not (stopping and stopping.is_over(epochs_done)):
@@ -117,7 +121,9 @@ def build_network(config: ModelConfig, items: Catalogue, scenes: Catalogue) -> D
 def compile_model(model: DSPnet) -> None:
     """Gives a model its two optimizers."""
     rate = model.config.learning_rate
-    model.compile(optimizer=LazyAdam(rate), discriminator_optimizer=LazyAdam(rate))
+    # Eq. 6 divides by the size of the catalogue, and so its gradient; beside it Adam's usual epsilon would brake.
+    scale = len(model.item_log_frequency) if model.config.objective == "bce" else 1
+    model.compile(optimizer=LazyAdam(rate, epsilon=1e-7 / scale), discriminator_optimizer=LazyAdam(rate))
 
 
 def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:
@@ -126,7 +132,7 @@ def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:
     return np.log(counts / counts.sum()).astype(np.float32)
 
 
-def _run_key(fn_args: Any) -> str:
+def _run_key(fn_args: Any, replicas: int) -> str:
     """Names what is trained on what, so that only the same training is resumed."""
-    parts = [fn_args.custom_config, sorted(fn_args.train_files), sorted(fn_args.eval_files)]
+    parts = [replicas, fn_args.custom_config, sorted(fn_args.train_files), sorted(fn_args.eval_files)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

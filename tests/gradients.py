@@ -9,7 +9,9 @@ import tensorflow as tf
 def assert_gradients(
     function: Callable, transcription: Callable, arguments: Sequence[np.ndarray], rtol: float = 1e-5, atol: float = 1e-7
 ) -> None:
-    """Fails unless the gradient of the summed `function` is that of the summed `transcription`.
+    """Fails unless the gradient of a weighted sum of `function` is that of the same sum of `transcription`.
+
+    Each entry has a weight of its own, so that a gradient that mixes up rows is found out.
 
     Args:
         function: takes float64 tensors.
@@ -20,7 +22,9 @@ def assert_gradients(
     """
     variables = [tf.Variable(argument) for argument in arguments]
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(function(*(variable + 0.0 for variable in variables)))
+        values = function(*(variable + 0.0 for variable in variables))
+        weights = np.arange(1.0, 1 + values.shape.num_elements()).reshape(values.shape)
+        total = tf.reduce_sum(weights * values)
     for number, gradient in enumerate(tape.gradient(total, variables)):
         expected = np.zeros_like(arguments[number])
         for place in np.ndindex(expected.shape):
@@ -28,6 +32,6 @@ def assert_gradients(
             for step in (1e-5, -1e-5):
                 changed = [argument.copy() for argument in arguments]
                 changed[number][place] += step
-                shifted.append(np.sum(transcription(*changed)))
+                shifted.append(np.sum(weights * transcription(*changed)))
             expected[place] = (shifted[0] - shifted[1]) / 2e-5
         np.testing.assert_allclose(gradient, expected, rtol=rtol, atol=atol)

@@ -41,12 +41,18 @@ def test_equals_numpy_transcription_of_eq_8(case, temperatures):
     np.testing.assert_allclose(loss, _transcription(anchors, positives, *temperatures), rtol=1e-8)
 
 
-def test_gradients_equal_finite_differences():
+@pytest.mark.parametrize("case", [*CASES, "all equal"])
+@pytest.mark.parametrize("temperatures", [(1.0, 0.07), (0.5, 2.0)])
+def test_gradients_equal_finite_differences(case, temperatures):
+    """Also through the weights w+ and w-, and through the negatives, which are anchors themselves."""
+    batch, width, copies = CASES.get(case, (3, 2, 2))
     rng = np.random.RandomState(3)
-    anchors, positives = rng.normal(size=(4, 3)), rng.normal(size=(2, 4, 3))
+    anchors, positives = 0.3 * rng.normal(size=(batch, width)), rng.normal(size=(copies, batch, width))
+    if case == "all equal":
+        anchors, positives = np.tile(anchors[:1], [batch, 1]), np.tile(anchors[:1], [copies, batch, 1])
     assert_gradients(
-        lambda a, p: contrastive_loss(a, p, 1.0, 0.5),
-        lambda a, p: _transcription(a, p, 1.0, 0.5),
+        lambda a, p: contrastive_loss(a, p, *temperatures),
+        lambda a, p: _transcription(a, p, *temperatures),
         [anchors, positives],
     )
 

@@ -5,9 +5,15 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from model import dspnet
+from model.adversarial import minimax
+from model.augmentation import augment
 from model.config import ModelConfig, TrainingConfig
+from model.contrastive import contrastive_loss
 from model.dspnet import DSPnet
+from model.losses import softmax_cross_entropy
 from model.network import DSPnetNetwork
+from model.trainer import compile_model
 
 ITEMS, SCENES, BATCH = 11, 4, 3
 FREQUENCY = np.log(np.linspace(0.15, 0.03, ITEMS)).astype(np.float32)
@@ -45,6 +51,105 @@ def test_the_loss_is_eq_9(objective):
     total = logs["item_loss"] + 0.7 * logs["scene_loss"] + 0.3 * logs["apr_loss"] + 0.02 * logs["ccr_loss"]
     assert logs["loss"] == pytest.approx(total, rel=1e-5)
     assert {"D_S_accuracy", "D_V_accuracy"} < set(logs)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Every augmented copy that a training step makes, in order: items and scenes of the first copy, then the next."""
+    copies = []
+
+    def record(*arguments):
+        copies.append(augment(*arguments))
+        return copies[-1]
+
+    monkeypatch.setattr(dspnet, "augment", record)
+    return copies
+
+
+@pytest.mark.parametrize("large", ["item_loss", "scene_loss", "apr_loss", "ccr_loss"])
+@pytest.mark.parametrize("encoding", ["dual", "pair"])
+def test_the_update_is_the_gradient_of_eq_9(recorded, large, encoding):
+    """One step of plain gradient descent against the gradient of the terms, each computed on its own."""
+    weights = {"item_loss": 1.0, "scene_loss": 0.7, "apr_loss": 0.3, "ccr_loss": 0.01}
+    weights[large] *= 1 if large == "item_loss" else 30
+    config = {
+        "scene_weight": weights["scene_loss"],
+        "adversarial": {"weight": weights["apr_loss"]},
+        "contrastive": {"weight": weights["ccr_loss"]},
+    }
+    model = _model({"encoding": encoding}, sgd=True, objective="softmax", **config)
+    network, batch, drawn = model.network, _batch(), []
+    model.optimizer.learning_rate.assign(1e-3)
+    model.discriminator_optimizer.learning_rate.assign(0.0)
+    draw = model.adversary.draw
+    model.adversary.draw = lambda *inputs: drawn.append(draw(*inputs)) or drawn[-1]
+    before = [variable.numpy() for variable in network.trainable_variables]
+    model.train_step(batch)
+    after = [variable.numpy() for variable in network.trainable_variables]
+
+    for variable, value in zip(network.trainable_variables, before, strict=True):
+        variable.assign(value)
+    with tf.GradientTape() as tape:
+        known = network.represent(batch["history_items"], batch["history_scenes"])
+        outputs = network.outputs(known, batch["history_items"])
+        copies = [network.encode(items, scenes) for items, scenes in zip(recorded[::2], recorded[1::2], strict=True)]
+        terms = {
+            "item_loss": softmax_cross_entropy(network.score_items(outputs), batch["future_items"]),
+            "scene_loss": softmax_cross_entropy(network.score_scenes(outputs), batch["future_scenes"]),
+            "apr_loss": sum(
+                minimax(discriminator(drawn[0][name]), discriminator(z))
+                for (name, discriminator), z in zip(
+                    model.adversary.discriminators.items(), (known.z_scene, known.z_item), strict=True
+                )
+            ),
+            "ccr_loss": sum(
+                contrastive_loss(h, tf.stack([copy[kind] for copy in copies]), 1.0, 0.07)
+                for kind, h in enumerate((known.h_scene, known.h_item))
+            ),
+        }
+        loss = tf.reduce_mean(sum(weights[name] * term for name, term in terms.items()))
+    gradients = tape.gradient(loss, network.trainable_variables)
+    for variable, old, new, gradient in zip(network.trainable_variables, before, after, gradients, strict=True):
+        gradient = tf.convert_to_tensor(gradient).numpy()
+        np.testing.assert_allclose(
+            (old - new) / 1e-3, gradient, atol=2e-3 * max(1, np.abs(gradient).max()), err_msg=variable.name
+        )
+
+
+def test_copies_are_augmented_anew(recorded):
+    """Copies differ from the original and from one another, and from those of the next step."""
+    model = _model({"max_length": 40}, contrastive={"weight": 0.1, "positives": 3})
+    model.optimizer.learning_rate.assign(0.0)
+    batch = {**_batch(), "history_items": tf.random.stateless_uniform([3, 40], [1, 1], 1, 11, tf.int32)}
+    for _ in range(2):
+        model.train_step(batch)
+    items = [batch["history_items"], *(copy[:, -40:] for copy in recorded[::2])]
+    assert len(items) == 1 + 2 * 3
+    for number, first in enumerate(items):
+        for second in items[number + 1 :]:
+            assert (first.numpy() != second.numpy()).any()
+
+
+def test_pairs_are_augmented_alike(recorded):
+    """With one token an event, the same events are masked and moved in both sequences."""
+    model = _model({"encoding": "pair", "max_length": 40})
+    rows = tf.random.stateless_uniform([3, 40], [1, 1], 1, 4, tf.int32)
+    model.train_step({**_batch(), "history_items": rows, "history_scenes": rows})
+    for items, scenes in zip(recorded[::2], recorded[1::2], strict=True):
+        np.testing.assert_array_equal(tf.where(items == ITEMS + 1, SCENES + 1, items), scenes)
+
+
+def test_every_step_draws_its_own_prior_and_trains_the_discriminators():
+    model, drawn = _model(), []
+    draw = model.adversary.draw
+    model.adversary.draw = lambda *inputs: drawn.append(draw(*inputs)) or drawn[-1]
+    before = [variable.numpy() for variable in model.adversary.trainable_variables]
+    for _ in range(2):
+        model.train_step(_batch())
+    for name in ("D_S", "D_V"):
+        assert (drawn[0][name].numpy() != drawn[1][name].numpy()).all()
+    for old, variable in zip(before, model.adversary.trainable_variables, strict=True):
+        assert (old != variable.numpy()).any(), variable.name
 
 
 def test_minimax_logs_eq_4_of_the_updated_discriminators():
@@ -205,3 +310,22 @@ def test_odd_batches(case):
         for _ in range(2):
             logs = _logged(model.train_step(batch))
         assert np.isfinite(list(logs.values())).all()
+
+
+def test_in_batch_negatives_need_a_batch():
+    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4), ITEMS, SCENES)
+    with pytest.raises(ValueError, match="in_batch negatives are the targets of other sequences.*batch_size"):
+        DSPnet(network, TrainingConfig(candidates={"sampling": "in_batch"}), 1, FREQUENCY)
+
+
+@pytest.mark.parametrize("items", [1000, 1_000_000])
+def test_the_size_of_a_step_does_not_depend_on_the_catalogue(items):
+    """Eq. 6 is a mean over the catalogue, so its gradient falls as the catalogue grows; Adam's steps must not."""
+    config = TrainingConfig(adversarial={"weight": 0}, contrastive={"weight": 0})
+    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4, dropout=0.0), items, SCENES)
+    model = DSPnet(network, config, BATCH, np.zeros(items, np.float32))
+    compile_model(model)
+    before = network.item_embedding.table.numpy()[20:1000]
+    model.train_step(_batch())
+    steps = np.abs(network.item_embedding.table.numpy()[20:1000] - before) / config.learning_rate
+    assert np.median(steps) == pytest.approx(1, abs=0.1)

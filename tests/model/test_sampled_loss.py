@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from model.losses import LOSSES
-from model.negative_sampling import LogUniform, Negatives
+from model.negative_sampling import Negatives, log_uniform
 from model.repeat import Copies
 from model.sampled_loss import sampled_loss
 
@@ -48,9 +48,9 @@ def transcription(objective, p):
             terms += [-np.log(1 - 1 / (1 + np.exp(-score(k)))) for k in negatives]
             losses.append(np.mean(terms))
         elif relevant:
-            mass = {k: np.exp(score(k) - p["log_expected"][k]) for k in relevant + negatives}
-            partition = sum(mass[k] for k in relevant) + sum(mass[k] for k in negatives)
-            losses.append(-np.mean([np.log(mass[k] / partition) for k in relevant]))
+            partition = sum(np.exp(score(k)) for k in relevant)
+            partition += sum(np.exp(score(k)) / np.exp(p["log_expected"][k]) for k in negatives)
+            losses.append(-np.mean([np.log(np.exp(score(k)) / partition) for k in relevant]))
         else:
             losses.append(0.0)
     return np.array(losses)
@@ -59,12 +59,9 @@ def transcription(objective, p):
 def sampled(objective, p, targets=TARGETS):
     log_expected = tf.convert_to_tensor(p["log_expected"])
     drawn = Negatives(tf.constant(COLUMNS), tf.constant(COUNTS), tf.gather(log_expected, COLUMNS))
-    at_targets = tf.gather(log_expected, np.clip(targets - 1, 0, N - 1))
     rows, columns = (tf.constant(part, tf.int64) for part in zip(*CELLS, strict=True))
     copies = Copies(rows, columns, p["values"])
-    return sampled_loss(
-        objective, p["outputs"], p["embeddings"], p["bias"], tf.constant(targets), drawn, at_targets, copies
-    )
+    return sampled_loss(objective, p["outputs"], p["embeddings"], p["bias"], tf.constant(targets), drawn, copies)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -94,11 +91,11 @@ def test_gradient_equals_finite_differences(objective):
 
 
 def test_single_targets_equal_tensorflows_sampled_softmax():
+    """TensorFlow's, when it is told that the targets are there for certain: expected once."""
     rng = np.random.RandomState(2)
     outputs, table = (rng.normal(size=shape).astype(np.float32) for shape in ([5, D], [N + 2, D]))
     bias = rng.normal(size=N).astype(np.float32)
-    sampler = LogUniform(N, 8)
-    drawn = sampler.draw(tf.constant([1, 2]))
+    drawn = log_uniform(N, 8, tf.constant([1, 2]))
     repeated = tf.repeat(drawn.columns, tf.cast(drawn.counts, tf.int32))
     # TensorFlow removes but one of the repeats of an accidental hit, so no target may have been drawn twice.
     once = drawn.columns.numpy()[drawn.counts == 1]
@@ -117,15 +114,50 @@ def test_single_targets_equal_tensorflows_sampled_softmax():
         num_classes=N,
         sampled_values=(
             repeated,
-            tf.exp(sampler.log_expected(targets - 1)),
+            np.ones([5, 1], np.float32),
             tf.repeat(tf.exp(drawn.log_expected), tf.cast(drawn.counts, tf.int32)),
         ),
         remove_accidental_hits=True,
     )
-    found = sampled_loss(
-        "softmax", outputs, tf.constant(table), bias, tf.constant(targets), drawn, sampler.log_expected(targets - 1)
-    )
+    found = sampled_loss("softmax", outputs, tf.constant(table), bias, tf.constant(targets), drawn)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_partition_is_estimated_without_bias():
+    """Over many draws, the mean of exp(loss + mean target score) is the sum of exp over the whole catalogue."""
+    rng = np.random.RandomState(3)
+    outputs, table = (rng.normal(size=shape).astype(np.float32) for shape in ([2, D], [N + 2, D]))
+    targets = tf.constant([[1, 8], [3, 0]])
+    scores = outputs @ table[1:-1].T
+    mean = np.array([(scores[0, 0] + scores[0, 7]) / 2, scores[1, 2]])
+
+    @tf.function
+    def partition(number):
+        drawn = log_uniform(N, 6, tf.stack([1, number]))
+        return tf.exp(sampled_loss("softmax", outputs, tf.constant(table), None, targets, drawn) + mean)
+
+    estimates = tf.map_fn(partition, tf.range(3000), fn_output_signature=tf.float32)
+    np.testing.assert_allclose(tf.reduce_mean(estimates, axis=0), np.exp(scores).sum(axis=1), rtol=0.03)
+
+
+def test_what_is_learned_has_no_bias_towards_popular_targets():
+    """Two targets that always come together, one popular and one rare, end with equal scores."""
+    size, bias = 1000, tf.Variable(tf.zeros([1000]))
+    optimizer = tf.keras.optimizers.Adam(0.05)
+    optimizer.build([bias])
+    table, targets = tf.zeros([size + 2, 1]), tf.constant([[1, 900]])
+
+    @tf.function
+    def step(number):
+        with tf.GradientTape() as tape:
+            drawn = log_uniform(size, 64, tf.stack([4, number]))
+            loss = sampled_loss("softmax", tf.zeros([1, 1]), table, bias, targets, drawn)
+        optimizer.apply_gradients([(tape.gradient(loss, bias), bias)])
+
+    for number in tf.range(400):
+        step(number)
+    assert float(bias[0] - bias[899]) == pytest.approx(0, abs=0.3)
+    assert float(bias[0]) > float(tf.reduce_max(bias[1:899])) + 3
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -133,7 +165,7 @@ def test_all_candidates_as_negatives_equal_the_full_catalogue(objective):
     rng = np.random.RandomState(4)
     outputs, table = tf.constant(rng.normal(size=[4, D])), tf.constant(rng.normal(size=[N + 2, D]))
     everything = Negatives(tf.range(N, dtype=tf.int64), tf.ones([N]), tf.zeros([N]))
-    found = sampled_loss(objective, outputs, table, None, tf.constant(TARGETS), everything, tf.zeros(TARGETS.shape))
+    found = sampled_loss(objective, outputs, table, None, tf.constant(TARGETS), everything)
     dense = LOSSES[objective](tf.matmul(outputs, table[1:-1], transpose_b=True), tf.constant(TARGETS))
     np.testing.assert_allclose(found, dense, rtol=1e-10)
 
@@ -182,7 +214,7 @@ def test_batch_of_one_with_a_catalogue_of_one(objective, target):
     outputs, table = tf.constant([[2.0]]), tf.constant([[5.0], [0.5], [5.0]])
     with tf.GradientTape() as tape:
         tape.watch(table)
-        loss = sampled_loss(objective, outputs, table, None, tf.constant([[target]]), drawn, tf.ones([1, 1]))
+        loss = sampled_loss(objective, outputs, table, None, tf.constant([[target]]), drawn)
     expected = 0.0 if objective == "softmax" else np.log1p(np.exp(-1.0 if target == 1 else 1.0))
     np.testing.assert_allclose(loss, [expected], atol=1e-6)
     assert np.isfinite(tf.convert_to_tensor(tape.gradient(loss, table))).all()
@@ -194,8 +226,6 @@ def test_no_candidates_at_all_is_zero(objective):
     table = tf.ones([4, 1])
     with tf.GradientTape() as tape:
         tape.watch(table)
-        loss = sampled_loss(
-            objective, tf.ones([1, 1]), table, None, tf.zeros([1, 2], tf.int32), nothing, tf.ones([1, 2])
-        )
+        loss = sampled_loss(objective, tf.ones([1, 1]), table, None, tf.zeros([1, 2], tf.int32), nothing)
     np.testing.assert_array_equal(loss, [0.0])
     np.testing.assert_array_equal(tf.convert_to_tensor(tape.gradient(loss, table)), np.zeros([4, 1]))

@@ -83,6 +83,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
         "patience": 3,
         "adversarial": {"weight": 0.05},
         "contrastive": {"weight": 0.001},
+        "candidates": {"sampling": "log_uniform", "number": 6},
         "model": {**MODEL, "dropout": 0.2},
     }
     straight = _fn_args(tmp_path, "straight", **settings)
@@ -116,7 +117,8 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
 
 
 def test_a_run_killed_after_its_last_epoch_trains_no_further(tmp_path, monkeypatch):
-    args = _fn_args(tmp_path, "late", epochs=9, patience=1)
+    off = {"adversarial": {"weight": 0}, "contrastive": {"weight": 0}}
+    args = _fn_args(tmp_path, "late", epochs=9, patience=1, **off)
     export = trainer.serving.export
 
     def die(*_):
@@ -129,6 +131,30 @@ def test_a_run_killed_after_its_last_epoch_trains_no_further(tmp_path, monkeypat
     monkeypatch.setattr(DSPnet, "fit", die)
     trainer.run_fn(args)
     assert _weights(args)
+
+
+def test_a_state_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
+    args = _fn_args(tmp_path, "broken", epochs=2)
+    fit = DSPnet.fit
+
+    def fit_and_die(self, *arguments, **options):
+        fit(self, *arguments, **{**options, "epochs": 1})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DSPnet, "fit", fit_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run_fn(args)
+    (data,) = (tmp_path / "checkpoints").glob("*/backup/*.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(ValueError, match="state of an interrupted training.*cannot be read.*Delete this folder"):
+        trainer.run_fn(args)
+
+
+def test_diverged_training_is_refused_and_nothing_is_kept(tmp_path):
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1.*item_loss.*learning_rate"):
+        trainer.run_fn(_fn_args(tmp_path, "nan", learning_rate=1e30))
+    assert not list((tmp_path / "checkpoints").glob("*/backup/*"))
+    assert not list((tmp_path / "checkpoints").glob("*/best/state.json"))
 
 
 def test_each_term_reaches_tensorboard(trained):
