@@ -31,6 +31,7 @@ def main() -> None:
     """Times the variants and prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of `dspnet run`")
     parser.add_argument("--items", type=int, default=62_676)
     parser.add_argument("--scenes", type=int, default=96)
     parser.add_argument("--steps", type=int, default=10, help="timed steps a turn")
@@ -46,7 +47,7 @@ def main() -> None:
     from model.trainer import compile_model
     from pipeline.config import load_config
 
-    base = load_config(args.config)
+    base = load_config(args.config, args.set)
     batch, time_steps = base.training.batch_size, base.model.max_length
     rng = np.random.default_rng(base.training.seed)
 
@@ -64,7 +65,7 @@ def main() -> None:
     steps = {}
     for name, overrides in VARIANTS.items():
         tf_keras.utils.set_random_seed(base.training.seed)
-        config = load_config(args.config, overrides)
+        config = load_config(args.config, (*args.set, *overrides))
         network = DSPnetNetwork(config.model, args.items, args.scenes)
         model = DSPnet(network, config.training, batch, frequency)
         compile_model(model)
