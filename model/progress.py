@@ -53,5 +53,6 @@ class TrainingProgress(tf_keras.callbacks.Callback):
         self._epochs_timed += 1
         self._seconds += seconds
         left = self._seconds / self._epochs_timed * (self.epochs - epoch - 1)
-        values = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-        _log.info("epoch %d/%d  %.0f s  %s  (at most %.0f s left)", epoch + 1, self.epochs, seconds, values, left)
+        # What was measured on validation is logged last and asked for first; long lines are cut or wrapped.
+        values = "  ".join(f"{name} {value:.4f}" for name, value in reversed((logs or {}).items()))
+        _log.info("epoch %d/%d  %.0f s (at most %.0f s left)  %s", epoch + 1, self.epochs, seconds, left, values)
