@@ -60,23 +60,24 @@ class AdversarialPrior(tf.Module):
             for number, (name, z) in enumerate(_judged(known).items())
         }
 
-    def value(self, known: Representations, draws: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns Eq. 4, which the discriminators maximise, float [batch]."""
-        return tf.add_n([minimax(*logits) for logits in self._logits(known, draws).values()])
-
-    def generator_loss(self, known: Representations, draws: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns L_APR, which the network minimises, float [batch]."""
-        return tf.add_n([self._generator_loss(*logits) for logits in self._logits(known, draws).values()])
-
-    def accuracies(self, known: Representations, draws: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Returns ``D_S_accuracy`` and ``D_V_accuracy``, how often each discriminator is right, float [batch]."""
-        return {f"{name}_accuracy": accuracy(*logits) for name, logits in self._logits(known, draws).items()}
-
-    def _logits(self, known: Representations, draws: dict[str, tf.Tensor]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+    def logits(self, known: Representations, draws: dict[str, tf.Tensor]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """Returns each discriminator's logits of its draws and of its z, float [batch] each."""
         return {
             name: (discriminator(draws[name]), discriminator(_judged(known)[name]))
             for name, discriminator in self.discriminators.items()
         }
+
+    def value(self, logits: dict[str, tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
+        """Returns Eq. 4, which the discriminators maximise, float [batch]."""
+        return tf.add_n([minimax(*pair) for pair in logits.values()])
+
+    def generator_loss(self, logits: dict[str, tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
+        """Returns L_APR, which the network minimises, float [batch]."""
+        return tf.add_n([self._generator_loss(*pair) for pair in logits.values()])
+
+    def accuracies(self, logits: dict[str, tuple[tf.Tensor, tf.Tensor]]) -> dict[str, tf.Tensor]:
+        """Returns ``D_S_accuracy`` and ``D_V_accuracy``, how often each discriminator is right, float [batch]."""
+        return {f"{name}_accuracy": accuracy(*pair) for name, pair in logits.items()}
 
 
 def _judged(known: Representations) -> dict[str, tf.Tensor]:

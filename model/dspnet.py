@@ -139,9 +139,8 @@ class DSPnet(tf_keras.Model):
             if self.adversary:
                 with tape.stop_recording():
                     draws = self.adversary.draw(known, for_prior)
-                    measures = self.adversary.accuracies(known, draws)  # on what they have not yet learned from
-                    self._train_discriminators(self.adversary, known, draws)
-                terms["apr_loss"] = self.adversary.generator_loss(known, draws)
+                    measures = self._train_discriminators(self.adversary, known, draws)
+                terms["apr_loss"] = self.adversary.generator_loss(self.adversary.logits(known, draws))
             if augmented is not None:
                 terms["ccr_loss"] = self._contrastive_loss(known, augmented)
             total = tf.add_n([self.weights_of_terms[name] * term for name, term in terms.items()])
@@ -174,11 +173,13 @@ class DSPnet(tf_keras.Model):
         h_scene, h_item = (tf.reshape(h, [1 + number, -1, h.shape[1]]) for h in encoded)
         return self.network.enhance(h_scene[0], h_item[0]), (h_scene[1:], h_item[1:])
 
-    def _train_discriminators(self, adversary: AdversarialPrior, known: Representations, draws: Batch) -> None:
-        """Lets D_S and D_V climb Eq. 4."""
+    def _train_discriminators(self, adversary: AdversarialPrior, known: Representations, draws: Batch) -> Batch:
+        """Lets D_S and D_V climb Eq. 4; returns their accuracies on what they had not yet learned from."""
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_sum(adversary.value(known, draws)) / self.global_batch_size
+            logits = adversary.logits(known, draws)
+            loss = -tf.reduce_sum(adversary.value(logits)) / self.global_batch_size
         self.discriminator_optimizer.minimize(loss, adversary.trainable_variables, tape=tape)
+        return adversary.accuracies(logits)
 
     def _contrastive_loss(self, known: Representations, augmented: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Returns L_CCR = L_CCR of scenes + L_CCR of items (Eq. 8 and 9), float [batch]."""

@@ -19,7 +19,6 @@ class Embedding(tf_keras.layers.Layer):
     def __init__(self, catalogue_size: int, dim: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.catalogue_size = catalogue_size
-        self.dim = dim
         self.table = self.add_weight("embeddings", shape=[catalogue_size + 2, dim], initializer=initializer())
 
     @property

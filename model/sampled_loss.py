@@ -6,6 +6,7 @@ catalogue of any size.
 
 import tensorflow as tf
 
+from model.chunked_scores import scores_at
 from model.negative_sampling import Negatives
 from model.repeat import Copies, add_copies, add_copies_at
 from model.targets import KnownTargets, known_targets
@@ -42,23 +43,15 @@ def sampled_loss(
         float [batch]. A row without targets has the negatives alone under ``bce``, and 0 under ``softmax``.
     """
     known = known_targets(targets, embeddings.shape[0] - 2)
-    at_targets = _target_scores(outputs, embeddings, bias, known, copies)
+    at_targets = scores_at(outputs, embeddings, bias, known.rows, known.columns)
+    if copies is not None:
+        at_targets = add_copies_at(at_targets, known.rows, known.columns, copies)
     at_negatives = _negative_scores(outputs, embeddings, bias, negatives, copies)
     weights = _negative_weights(known, negatives, tf.shape(at_negatives))
     if objective == "bce":
         return _binary_cross_entropy(at_targets, at_negatives, weights, known.rows)
     at_negatives -= tf.cast(negatives.log_expected, at_negatives.dtype)
     return _softmax_cross_entropy(at_targets, at_negatives, weights, known, targets)
-
-
-def _target_scores(
-    outputs: tf.Tensor, embeddings: tf.Tensor, bias: tf.Tensor | None, known: KnownTargets, copies: Copies | None
-) -> tf.Tensor:
-    """Returns the scores of the known targets, float [P]."""
-    scores = tf.reduce_sum(tf.gather(outputs, known.rows) * tf.gather(embeddings, known.columns + 1), axis=1)
-    if bias is not None:
-        scores += tf.gather(bias, known.columns)
-    return scores if copies is None else add_copies_at(scores, known.rows, known.columns, copies)
 
 
 def _negative_scores(

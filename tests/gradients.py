@@ -34,4 +34,4 @@ def assert_gradients(
                 changed[number][place] += step
                 shifted.append(np.sum(weights * transcription(*changed)))
             expected[place] = (shifted[0] - shifted[1]) / 2e-5
-        np.testing.assert_allclose(gradient, expected, rtol=rtol, atol=atol)
+        np.testing.assert_allclose(tf.convert_to_tensor(gradient), expected, rtol=rtol, atol=atol)

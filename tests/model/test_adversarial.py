@@ -72,7 +72,7 @@ def _play(draw_z, steps=150):
         z = known(number)
         draws = adversary.draw(z, tf.stack([1, number]))
         with tf.GradientTape() as tape:
-            loss = -tf.reduce_mean(adversary.value(z, draws))
+            loss = -tf.reduce_mean(adversary.value(adversary.logits(z, draws)))
         optimizer.minimize(loss, adversary.trainable_variables, tape=tape)
 
     adversary.build(known(0))
@@ -80,7 +80,8 @@ def _play(draw_z, steps=150):
     for number in tf.range(steps):
         step(number)
     z = known(tf.constant(-1), 4096)
-    return [float(tf.reduce_mean(share)) for share in adversary.accuracies(z, adversary.draw(z, [9, 9])).values()]
+    logits = adversary.logits(z, adversary.draw(z, [9, 9]))
+    return [float(tf.reduce_mean(share)) for share in adversary.accuracies(logits).values()]
 
 
 def test_a_discriminator_that_can_win_does():

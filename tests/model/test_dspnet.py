@@ -182,7 +182,7 @@ def test_the_players_climb_and_descend_the_same_value():
 
     def value():
         known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
-        return float(tf.reduce_sum(model.adversary.generator_loss(known, draws)))
+        return float(tf.reduce_sum(model.adversary.generator_loss(model.adversary.logits(known, draws))))
 
     before = value()
     model._train_discriminators(model.adversary, known, draws)
@@ -190,7 +190,7 @@ def test_the_players_climb_and_descend_the_same_value():
     assert after > before
     with tf.GradientTape() as tape:
         known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
-        loss = tf.reduce_mean(model.adversary.generator_loss(known, draws))
+        loss = tf.reduce_mean(model.adversary.generator_loss(model.adversary.logits(known, draws)))
     variables = model.network.trainable_variables
     used = [(g, v) for g, v in zip(tape.gradient(loss, variables), variables, strict=True) if g is not None]
     model.optimizer.learning_rate.assign(1e-4)  # small enough for the gradient to be the slope

@@ -8,6 +8,7 @@ from model import metrics
 from model.full_catalogue import full_catalogue_loss, target_ranks
 from model.losses import LOSSES
 from model.repeat import Copies, add_copies
+from tests.gradients import assert_gradients
 
 OBJECTIVES = sorted(LOSSES)
 
@@ -75,14 +76,14 @@ def tensors(p):
     return {name: tf.constant(value) for name, value in p.items()}
 
 
-def value_and_gradients(loss, p, weigh=True):
+def value_and_gradients(loss, p):
     p = tensors(p)
     watched = [p[name] for name in WEIGHTS]
     with tf.GradientTape() as tape:
         tape.watch(watched)
         value = loss(p)
         # Rows weigh differently, so that a gradient which mixes them up is found out.
-        total = tf.reduce_sum(value * tf.cast(tf.range(1, len(value) + 1), value.dtype)) if weigh else value
+        total = tf.reduce_sum(value * tf.cast(tf.range(1, len(value) + 1), value.dtype))
     gradients = tape.gradient(total, watched, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return value.numpy(), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
@@ -97,16 +98,12 @@ def test_value_equals_numpy_transcription(objective, chunk_size):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_gradient_equals_finite_differences(objective):
     p = problem(batch=3, size=5, width=2, number=2)
-    _, gradients = value_and_gradients(lambda p: chunked(objective, p, 2), p)
-    weights, step = np.arange(1, 4), 1e-5
-    for name, gradient in zip(WEIGHTS, gradients, strict=True):
-        for place in np.ndindex(*p[name].shape):
-            sides = []
-            for sign in (1, -1):
-                moved = {**p, name: p[name].copy()}
-                moved[name][place] += sign * step
-                sides.append(float(weights @ transcription(objective, moved)))
-            assert gradient[place] == pytest.approx((sides[0] - sides[1]) / (2 * step), abs=1e-7), (name, place)
+    assert_gradients(
+        lambda *values: chunked(objective, {**tensors(p), **dict(zip(WEIGHTS, values, strict=True))}, 2),
+        lambda *values: transcription(objective, {**p, **dict(zip(WEIGHTS, values, strict=True))}),
+        [p[name] for name in WEIGHTS],
+        rtol=0,
+    )
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
