@@ -48,6 +48,8 @@ format: $(READY) ## format the code
 lock: $(READY) ## compile requirements.txt anew from setup.py
 	@cd $(ROOT) && $(BIN)/uv pip compile --quiet setup.py --all-extras --python-version 3.11 --no-header --no-annotate \
 	  --output-file requirements.txt
+	@sed -i '1i # Every package with its version. Made from setup.py by `make lock`; installed by `make setup`.' \
+	  $(ROOT)/requirements.txt
 
 clean: ## remove the virtual environment and all results
 	rm -rf $(ROOT)/.venv $(ROOT)/runs $(ROOT)/data

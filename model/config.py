@@ -105,6 +105,15 @@ class TrainingConfig(Section):
     """Seed of weights, shuffling and dropout; the same seed on the same machine repeats a run."""
 
 
+class ServingConfig(Section):
+    """How the served model finds the best items."""
+
+    retrieval: Literal["exact", "scann"] = "exact"
+    """`exact` compares every item; `scann` searches an approximate index, which stock TensorFlow Serving lacks."""
+    scann_search_share: Annotated[float, pydantic.Field(gt=0.0, le=1.0)] = 0.1
+    """Share of a ScaNN index that a request searches: more finds more of the best items and takes longer."""
+
+
 class EvaluationConfig(Section):
     """What is measured on the test split, and what a model must reach to be pushed."""
 

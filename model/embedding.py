@@ -30,6 +30,9 @@ class Embedding(tf_keras.layers.Layer):
         """Returns the latent representations e_k of the whole catalogue, float [N, d]."""
         return self.table[1:-1]
 
-    def call(self, indices: tf.Tensor) -> tf.Tensor:
+    def call(self, indices: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Looks up indices, int [...], as float [..., d]."""
-        return tf.gather(self.table, indices)
+        # A sparse read makes TensorFlow copy the whole variable at each dense read from then on. Training's updates of
+        # single rows bring that about anyway; a served model, which ranks by dense reads, would answer half as fast.
+        table = self.table if training else tf.convert_to_tensor(self.table)
+        return tf.gather(table, indices)

@@ -120,14 +120,18 @@ class DSPnetNetwork(tf_keras.layers.Layer):
         items, scenes = self.latest(items), self.latest(scenes)
         if self.config.encoding == "pair":
             return self._encode_pairs(items, scenes, training)
-        h_scene = self.scene_encoder(self.scene_embedding(scenes), scenes != PAD_INDEX, training=training)
-        h_item = self.item_encoder(self.item_embedding(items), items != PAD_INDEX, training=training)
+        embedded_scenes, embedded_items = self._embed(scenes, items, training)
+        h_scene = self.scene_encoder(embedded_scenes, scenes != PAD_INDEX, training=training)
+        h_item = self.item_encoder(embedded_items, items != PAD_INDEX, training=training)
         return h_scene, h_item
+
+    def _embed(self, scenes: tf.Tensor, items: tf.Tensor, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+        return self.scene_embedding(scenes, training=training), self.item_embedding(items, training=training)
 
     def _encode_pairs(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
         time = tf.maximum(tf.shape(items)[1], tf.shape(scenes)[1])
         items, scenes = (tf.pad(x, [[0, 0], [time - tf.shape(x)[1], 0]]) for x in (items, scenes))
-        pairs = tf.concat([self.scene_embedding(scenes), self.item_embedding(items)], axis=2)
+        pairs = tf.concat(self._embed(scenes, items, training), axis=2)
         valid = tf.logical_or(items != PAD_INDEX, scenes != PAD_INDEX)
         state = self.pair_encoder(pairs, valid, training=training)
         return state[:, : self.config.scene_dim], state[:, self.config.scene_dim :]

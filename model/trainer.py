@@ -11,17 +11,19 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from model import serving
 from model.backup import Backup
 from model.catalogues import load_catalogues
-from model.config import ModelConfig, TrainingConfig
+from model.config import ModelConfig, ServingConfig, TrainingConfig
 from model.dspnet import VALIDATION_METRIC, DSPnet
 from model.early_stopping import EarlyStopping
+from model.export import EXACT, export
 from model.finite import FiniteLosses
 from model.input import fingerprint_batches, index_batches, training_batches
 from model.lazy_adam import LazyAdam
 from model.network import DSPnetNetwork
 from model.progress import TrainingProgress
+from model.retrieval import describe
+from model.serving import ServingModule
 from model.vocabulary import FingerprintTable
 from schemas.catalogue import Catalogue
 from schemas.sequences import TRAIN, VALIDATION
@@ -33,9 +35,9 @@ def run_fn(fn_args: Any) -> None:
     """Trains on `fn_args.train_files`, stops early on `fn_args.eval_files`, exports the best epoch.
 
     Args:
-        fn_args: TFX's `FnArgs`. Its `custom_config` holds ``model`` and ``training`` (see `model.config`),
-            ``catalogue_uri``, ``sequences`` (how many each split has) and ``checkpoint_dir``, a folder that
-            outlives a killed run.
+        fn_args: TFX's `FnArgs`. Its `custom_config` holds ``name``, ``model``, ``training`` and ``serving`` (see
+            `model.config`), ``max_history`` (events of a history at most), ``catalogue_uri``, ``sequences`` (how many
+            each split has) and ``checkpoint_dir``, a folder that outlives a killed run.
 
     Raises:
         ValueError: if the train split has fewer sequences than one batch, or an interrupted run left a state that
@@ -109,7 +111,13 @@ def run_fn(fn_args: Any) -> None:
         )
     if stopping:
         stopping.restore_best()
-    serving.export(serving.ServingModule(network, items, scenes), fn_args.serving_model_dir)
+    serving_config = ServingConfig.model_validate(settings["serving"])
+    module = ServingModule(network, items, scenes, settings["max_history"], serving_config)
+    histories = fn_args.train_files if validation is None else fn_args.eval_files
+    retrieval = describe(module, serving_config, fingerprint_batches(histories, batch_size))
+    if retrieval != EXACT:
+        _log.info("Items are found by %s.", ", ".join(f"{key} {value}" for key, value in retrieval.items()))
+    export(module, fn_args.serving_model_dir, settings["name"], retrieval)
     tf.io.gfile.rmtree(folder)
 
 

@@ -45,8 +45,9 @@ class FingerprintTable(tf.Module):
     def __call__(self, fingerprints: tf.Tensor) -> tf.Tensor:
         """Returns int32 indices of the shape of `fingerprints`: 0 where padded, N + 1 where unknown."""
         flat = tf.reshape(fingerprints, [-1])
-        place = tf.minimum(tf.searchsorted(self.fingerprints, flat), self.size - 1)
-        found = tf.equal(tf.gather(self.fingerprints, place), flat)
+        known = tf.convert_to_tensor(self.fingerprints)  # a sparse read would make every dense one copy the variable
+        place = tf.minimum(tf.searchsorted(known, flat), self.size - 1)
+        found = tf.equal(tf.gather(known, place), flat)
         index = tf.where(found, tf.gather(self.indices, place), self.unknown_index)
         index = tf.where(tf.equal(flat, PAD_FINGERPRINT), PAD_INDEX, index)
         return tf.reshape(index, tf.shape(fingerprints))

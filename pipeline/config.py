@@ -7,7 +7,7 @@ import pydantic
 import yaml
 
 from components.sequence_example_gen.settings import SourceConfig, SplitConfig, WindowsConfig
-from model.config import EvaluationConfig, ModelConfig, TrainingConfig
+from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from schemas.section import Section
 
 
@@ -39,6 +39,8 @@ class PipelineConfig(Section):
     """The network."""
     training: TrainingConfig = TrainingConfig()
     """Its training."""
+    serving: ServingConfig = ServingConfig()
+    """How it is served."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """Its evaluation."""
     beam: BeamConfig = BeamConfig()

@@ -57,6 +57,8 @@ def create_pipeline(
             "name": config.name,
             "model": config.model.model_dump(mode="json"),
             "training": config.training.model_dump(mode="json"),
+            "serving": config.serving.model_dump(mode="json"),
+            "max_history": config.windows.max_history,
             "source_digest": digests.get("Trainer", ""),
             # Outside the artifact's folder, which TFX removes when a step fails: a killed training resumes from here.
             "checkpoint_dir": posixpath.join(pipeline_root, "checkpoints"),

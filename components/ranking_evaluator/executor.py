@@ -7,7 +7,6 @@ import os
 import time
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
@@ -21,6 +20,7 @@ from model.baselines.popularity import Popularity
 from model.catalogues import load_catalogues
 from model.config import EvaluationConfig
 from model.evaluation import Evaluation, evaluate
+from model.export import EXACT, load, read_retrieval
 from model.input import fingerprint_batches
 from schemas.sequences import TEST
 
@@ -77,7 +77,12 @@ def _baseline(input_dict: dict[str, list[types.Artifact]], candidate: types.Arti
 
 
 def _load(model: types.Artifact) -> Any:
-    return tf.saved_model.load(path_utils.serving_model_path(model.uri))
+    folder = path_utils.serving_model_path(model.uri)
+    retrieval = read_retrieval(folder)
+    if retrieval != EXACT:
+        facts = ", ".join(f"{key} {value}" for key, value in retrieval.items())
+        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", facts)
+    return load(folder)
 
 
 def _write(folder: str, config: EvaluationConfig, evaluations: dict[str, Evaluation], verdict: Verdict) -> None:

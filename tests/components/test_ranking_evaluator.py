@@ -7,8 +7,9 @@ from tfx.types import standard_artifacts
 
 from components.ranking_evaluator.executor import Executor
 from components.ranking_evaluator.verdict import judge
-from model import serving
 from model.config import EvaluationConfig, ModelConfig
+from model.export import EXACT, export
+from model.serving import ServingModule
 from model.trainer import build_network
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
@@ -51,7 +52,7 @@ def _model(folder, train, identifier, prior):
     network(tf.zeros([1, 1], tf.int32), tf.zeros([1, 1], tf.int32))
     network.item_bias.assign_add(prior * np.ones(len(items)))
     model = _artifact(standard_artifacts.Model, folder, identifier)
-    serving.export(serving.ServingModule(network, items, scenes), f"{folder}/Format-Serving")
+    export(ServingModule(network, items, scenes, max_history=20), f"{folder}/Format-Serving", "planted", EXACT)
     return model
 
 

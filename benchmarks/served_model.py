@@ -1,0 +1,57 @@
+"""Exports a DSPnet of any size with random weights, for measurements of serving."""
+
+import argparse
+import os
+import time
+
+
+def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retrieval: str = "exact") -> float:
+    """Writes a SavedModel over `items` items with string ids as the trainer would; returns the seconds it took.
+
+    The network has the shape of `configs/complete_journey.yaml`, but for `item_dim`. Its weights are random: speed and
+    size are those of a trained model, answers and ScaNN's recall are not.
+    """
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    import numpy as np
+    import tensorflow as tf
+
+    from model.config import ModelConfig, ServingConfig
+    from model.export import export
+    from model.serving import ServingModule
+    from model.trainer import build_network
+    from schemas.catalogue import Catalogue
+    from schemas.identity import fingerprints
+
+    def catalogue(kind: str, size: int) -> Catalogue:
+        ids = [raw_id(kind, number) for number in range(size)]
+        counts = np.maximum(1, size // np.arange(1, size + 1))
+        return Catalogue(fingerprints(ids), np.array(ids, object), counts, counts)
+
+    config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
+    network = build_network(config, catalogue("item", items), catalogue("scene", scenes))
+    network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
+    serve = ServingConfig(retrieval=retrieval)
+    begin = time.perf_counter()
+    module = ServingModule(network, catalogue("item", items), catalogue("scene", scenes), max_history=500, config=serve)
+    export(module, folder, "random", {"method": retrieval})
+    return time.perf_counter() - begin
+
+
+def raw_id(kind: str, number: int) -> str:
+    """Returns the raw id of the n-th item or scene of a random model."""
+    return f"{kind}-{number:09d}"
+
+
+def main() -> None:
+    """Exports from the command line: a process of its own, so that its memory is its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--items", type=int, required=True)
+    parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--retrieval", default="exact")
+    args = parser.parse_args()
+    print(f"{export_random(args.folder, args.items, args.scenes, retrieval=args.retrieval):.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The exact best items, found in as few passes over the catalogue as memory allows."""
+
+import tensorflow as tf
+
+from model.chunked_scores import catalogue_size, chunk_scores, for_chunks
+from model.ranked import NO_SCORE, Ranked
+
+CHUNK_SCORES = 1 << 24
+"""Scores held at a time, 64 MiB: one user's over 16M items, or 16 users' over a million."""
+
+
+class ExactTopK:
+    """Compares queries with every candidate.
+
+    It is asked like the top-k layers of TensorFlow Recommenders and answers like their `BruteForce`, but reads the
+    network's own table, where `BruteForce` holds a second one, and never more than `CHUNK_SCORES` scores at once, as
+    `Streaming` does, whose data set inside the graph takes two to twenty times as long
+    (`benchmarks/retrieval.py`).
+
+    Args:
+        table: float [N + 2, d]; row k is candidate k, rows 0 and N + 1 are no candidates.
+        bias: float [N], added to the scores, or None.
+        chunk_scores: most scores held at a time.
+    """
+
+    def __init__(self, table: tf.Variable, bias: tf.Variable | None, chunk_scores: int = CHUNK_SCORES):
+        self._table = table
+        self._bias = bias
+        self._chunk_scores = chunk_scores
+
+    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> Ranked:
+        """Returns the best candidates, best first; of equal scores the lower column first.
+
+        Args:
+            queries: float [batch, d].
+            k: how many, at most N.
+        """
+        table, bias = dense(self._table, self._bias)
+        size, batch = catalogue_size(table), tf.shape(queries)[0]
+        chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
+
+        def merge(best: Ranked, start: tf.Tensor, stop: tf.Tensor) -> Ranked:
+            scores = chunk_scores(queries, table, bias, start, stop)
+            top = tf.math.top_k(scores, tf.minimum(k, stop - start))
+            values = tf.concat([best.scores, top.values], axis=1)
+            columns = tf.concat([best.columns, tf.cast(top.indices + start, tf.int64)], axis=1)
+            # Earlier chunks come first, and so does the lower of two equal scores.
+            top = tf.math.top_k(values, k)
+            return Ranked(top.values, tf.gather(columns, top.indices, batch_dims=1))
+
+        nothing = Ranked(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
+        return for_chunks(merge, nothing, size, chunk)
+
+    def is_exact(self) -> bool:
+        """Tells whether what is found is the best there is."""
+        return True
+
+
+def dense(table: tf.Variable, bias: tf.Variable | None) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Reads table and bias whole, which copies nothing unless they have been read sparsely (`model.embedding`)."""
+    return tf.convert_to_tensor(table), None if bias is None else tf.convert_to_tensor(bias)

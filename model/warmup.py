@@ -1,0 +1,57 @@
+"""Requests that a model server sends itself before it serves a version, so that no user waits for a first call."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
+from schemas.served_model import (
+    EMBED_USERS,
+    EXAMPLES,
+    EXCLUDE_ITEM_IDS,
+    RECOMMEND_UNSEEN,
+    SERVING_DEFAULT,
+    SERVING_EXAMPLES,
+)
+
+EVENTS = 8
+"""Length of the history that is asked about."""
+
+
+def warmup_records(name: str, item_ids: tf.Tensor, scene_ids: tf.Tensor) -> Iterator[bytes]:
+    """Yields requests to every signature, for a history and for a user without one, as serialized PredictionLogs.
+
+    Args:
+        name: of the served model.
+        item_ids: string [N_v], the catalogue; the history is of its first items, no person's.
+        scene_ids: string [N_s], likewise.
+    """
+    items = item_ids[:EVENTS].numpy().tolist()
+    scenes = scene_ids[:EVENTS].numpy().tolist()
+    scenes = [scenes[place % len(scenes)] for place in range(len(items))]
+    nobody: list[bytes] = []
+    for history in ((items, scenes), (nobody, nobody)):
+        for request in _requests(name, *history):
+            log = prediction_log_pb2.PredictLog(request=request)
+            yield prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString()
+
+
+def _requests(name: str, items: Sequence[bytes], scenes: Sequence[bytes]) -> Iterator[predict_pb2.PredictRequest]:
+    history: dict[str, list[Sequence[bytes]]] = {HISTORY_ITEM_IDS: [items], HISTORY_SCENE_IDS: [scenes]}
+    example = tf.train.Example()
+    for feature, (ids,) in history.items():
+        example.features.feature[feature].bytes_list.value.extend(ids)
+    inputs: dict[str, Mapping[str, Sequence[Any]]] = {
+        SERVING_DEFAULT: history,
+        SERVING_EXAMPLES: {EXAMPLES: [example.SerializeToString()]},
+        RECOMMEND_UNSEEN: {**history, EXCLUDE_ITEM_IDS: [items[:1]]},
+        EMBED_USERS: history,
+    }
+    for signature, tensors in inputs.items():
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = name, signature
+        for key, value in tensors.items():
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(value, tf.string))
+        yield request

@@ -1,0 +1,98 @@
+"""How a model finds items is written beside it; ScaNN as a choice, measured against the exact ranking."""
+
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model import scann_top_k
+from model.config import ServingConfig
+from model.export import export, load, read_retrieval
+from model.input import fingerprint_batches
+from model.ranked import NO_SCORE
+from model.retrieval import describe
+from tests import served_model
+from tests.sequence_data import Sequence, planted, write_examples
+
+ITEMS = 2000
+pytestmark = pytest.mark.slow
+
+
+def many_items():
+    """Sequences over enough items for an index to be trained on."""
+    events = [(f"item{i}", f"scene{i % 3}") for i in range(ITEMS)]
+    return [Sequence(events[start : start + 10], events[start : start + 3]) for start in range(0, ITEMS, 10)]
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory):
+    return fingerprint_batches([write_examples(tmp_path_factory.mktemp("val") / "data.gz", many_items()[:50])], 16)
+
+
+def scann(share=1.0, **options):
+    config = ServingConfig(retrieval="scann", scann_search_share=share)
+    return served_model.build(many_items(), serve=config, **options), config
+
+
+def test_the_exact_index_is_called_exact(tmp_path, batches):
+    served = served_model.build(planted(20, seed=0))
+    how = describe(served.module, ServingConfig(), batches)
+    assert how == {"method": "exact"} == read_retrieval(str(tmp_path))
+    assert read_retrieval(served_model.export(served, tmp_path / "1")) == how
+
+
+@pytest.mark.parametrize("prior", [True, False])
+def test_scann_is_measured_against_the_exact_ranking(batches, prior):
+    served, config = scann(popularity_prior=prior)
+    how = describe(served.module, config, batches)
+    assert (how["method"], how["queries"]) == ("scann", 50)
+    hits = []
+    for batch in batches:
+        queries = served.module.queries(batch["history_items"], batch["history_scenes"])
+        exact, found = (
+            find(queries, 100).columns.numpy() for find in (served.module.exact_items, served.module.find_items)
+        )
+        hits += [len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(exact, found, strict=True)]
+    assert how["recall@10"] == pytest.approx(np.mean(hits)) and how["recall@10"] > 0.9
+    less, config = scann(share=0.05, popularity_prior=prior)
+    assert describe(less.module, config, batches)["recall@100"] < how["recall@100"]
+
+
+def test_a_scann_model_is_loaded_with_its_operations(tmp_path, batches):
+    served, config = scann()
+    folder, how = str(tmp_path / "1"), describe(served.module, config, batches)
+    export(served.module, folder, "planted", how)
+    assert read_retrieval(folder) == how
+    loaded = load(folder)
+    history = tf.constant([["item3", "item4"]]), tf.constant([["scene0", "scene1"]])
+    in_memory = served.module.recommend(*history)
+    for name, value in loaded.signatures["serving_default"](
+        history_item_ids=history[0], history_scene_ids=history[1]
+    ).items():
+        np.testing.assert_array_equal(value, in_memory[name])
+    answer = loaded.signatures["recommend_unseen"](
+        history_item_ids=history[0], history_scene_ids=history[1], exclude_item_ids=tf.constant([["item5"] * 500])
+    )
+    ids = set(answer["item_ids"].numpy()[0]) - {b""}
+    assert len(ids) > 50 and not ids & {b"item3", b"item4", b"item5"}
+    assert np.isfinite(answer["item_scores"]).all()
+
+
+def test_places_that_an_index_cannot_fill_are_empty():
+    served, _ = scann(share=0.001)
+    unknown = tf.constant([["?"]])
+    query = served.module.embed_users(unknown, unknown)["o_item"]
+    found = served.module.find_items(query, ITEMS)
+    filled = found.scores.numpy()[0] > NO_SCORE
+    assert filled.shape == (ITEMS,) and 0 < filled.sum() <= 400
+    leave_out = served.module.item_ids.numpy()[found.columns.numpy()[0][filled]]
+    answer = served.module.recommend_unseen(unknown, unknown, tf.constant([leave_out]))
+    assert set(answer["item_ids"].numpy()[0]) == {b""}
+    assert set(answer["item_scores"].numpy()[0]) == {np.finfo(np.float32).min}
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scann", None)
+    with pytest.raises(ImportError, match=r'pip install "dspnet\[scann\]".*retrieval=exact'):
+        scann_top_k.load_operations()
