@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component
 from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
 
 from components.catalogue.component import Catalogue
+from components.infra_validator.component import InfraValidator
 from components.ranking_evaluator.component import RankingEvaluator
 from components.sequence_example_gen.component import SequenceExampleGen
 from components.sequence_example_gen.settings import IngestSettings
@@ -76,9 +77,15 @@ def create_pipeline(
         baseline_model=baseline.outputs["model"],
         settings=config.evaluation.model_dump_json(),
     )
+    infra_validator = InfraValidator(
+        examples=example_gen.outputs["examples"],
+        catalogue=catalogue.outputs["catalogue"],
+        model=trainer.outputs["model"],
+    )
     pusher = tfx.components.Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving_dir)
         ),
@@ -86,13 +93,14 @@ def create_pipeline(
     # No data flows along these edges. Anomalies must stop the run before the costly steps.
     catalogue.add_upstream_node(validator)
     trainer.add_upstream_node(validator)
-    for component in (example_gen, validator, catalogue, evaluator):
+    for component in (example_gen, validator, catalogue, evaluator, infra_validator):
         _add_to_cache_key(component, digests.get(component.id, ""))
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=pipeline_root,
         components=[
-            example_gen, statistics_gen, schema, validator, catalogue, trainer, baseline, evaluator, pusher
+            example_gen, statistics_gen, schema, validator, catalogue, trainer, baseline, evaluator, infra_validator,
+            pusher,
         ],
         enable_cache=config.enable_cache,
         metadata_connection_config=metadata_connection_config,

@@ -1,4 +1,4 @@
-"""What came out of a run, as ML Metadata tells it: the evaluation, the verdict, the pushed model."""
+"""What came out of a run, as ML Metadata tells it: the evaluation, the verdicts, the pushed model."""
 
 import dataclasses
 import json
@@ -30,8 +30,10 @@ class RunResult:
         run_id: name of the run in ML Metadata.
         table: the evaluation, for people.
         metrics: of each ranker, DSPnet and the baselines, by ``task/metric@k``.
-        blessed: whether the model may be pushed.
+        blessed: whether RankingEvaluator found the model good enough.
         reasons: why, or why not.
+        infra_blessed: whether InfraValidator found that the model can be served.
+        infra_reason: how it did, or why not.
         model: folder of the pushed version; None when it was refused.
         example: a history of real ids, as `dspnet recommend` takes it.
     """
@@ -41,6 +43,8 @@ class RunResult:
     metrics: dict[str, dict[str, float]]
     blessed: bool
     reasons: tuple[str, ...]
+    infra_blessed: bool
+    infra_reason: str
     model: str | None
     example: str
 
@@ -58,12 +62,15 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
     with open(os.path.join(evaluation, TABLE_FILE), encoding="utf-8") as file:
         table = file.read().rstrip("\n")
     blessed = _only(outputs, "ModelBlessing", run_id).custom_properties["blessed"].int_value == 1
+    infra = _only(outputs, "InfraBlessing", run_id).custom_properties
     return RunResult(
         run_id=run_id,
         table=table,
         metrics={name: model["metrics"] for name, model in content["models"].items()},
         blessed=blessed,
         reasons=tuple(content["verdict"]["reasons"]),
+        infra_blessed=infra["blessed"].int_value == 1,
+        infra_reason=infra["reason"].string_value,
         model=_pushed_to(_only(outputs, "PushedModel", run_id)),
         example=example_history(_only(outputs, artifacts.Catalogue.TYPE_NAME, run_id).uri),
     )
@@ -78,15 +85,20 @@ def summary(result: RunResult, program: str) -> str:
     """
     lines = ["", result.table, ""]
     if result.model is None:
-        what = (
-            "The model was blessed, but not pushed."
-            if result.blessed
-            else "The model was refused, so it was not pushed:"
-        )
-        return "\n".join([*lines, what, *(f"  {reason}" for reason in result.reasons)])
+        return "\n".join([*lines, *_why_not_pushed(result)])
     model = short_path(result.model)
     command = [program, "recommend", "--model", model, "--history", result.example, "--top", "10"]
     return "\n".join([*lines, f"The model was pushed to {model}. Try it:", "", f"  {shlex.join(command)}"])
+
+
+def _why_not_pushed(result: RunResult) -> list[str]:
+    lines = []
+    if not result.blessed:
+        lines += ["The model was refused by RankingEvaluator, so it was not pushed:"]
+        lines += [f"  {reason}" for reason in result.reasons]
+    if not result.infra_blessed:
+        lines += [f"The model was refused by InfraValidator, so it was not pushed: {result.infra_reason}"]
+    return lines or ["The model was blessed, but not pushed."]
 
 
 def program_name(path: Iterable[str] = (), executable: str = sys.executable) -> str:

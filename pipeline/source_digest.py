@@ -11,6 +11,7 @@ SOURCES = {
     "Catalogue": (*_SHARED, "components/catalogue"),
     "Trainer": (*_SHARED, "model", "components/trainer"),
     "RankingEvaluator": (*_SHARED, "model", "components/ranking_evaluator"),
+    "InfraValidator": (*_SHARED, "model", "components/infra_validator"),
 }
 """Which files and folders each of our components runs, by component id."""
 

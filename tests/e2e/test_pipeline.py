@@ -76,7 +76,9 @@ def first(folder):
 
 def test_shows_each_step_the_table_and_where_the_model_went(first, folder):
     for step in ("SequenceExampleGen", "StatisticsGen", "StrictExampleValidator", "Catalogue", "Trainer", "Pusher"):
-        assert re.search(rf"\[\d/9\] {step} … .*\d s", first), step
+        assert re.search(rf"\[\d+/10\] {step} … .*\d s", first), step
+    loaded = r"\[\d+/10\] InfraValidator … \n  loaded in .* answered \d+ requests of the test split, .* ms each"
+    assert re.search(loaded, first), first
     assert "next item" in first and "own most frequent" in first and "Blessed" in first
     (version,) = (folder / "runs/planted/serving_model/planted").iterdir()
     assert version.name in first and (version / "saved_model.pb").exists()
@@ -111,7 +113,7 @@ def test_the_printed_line_gets_recommendations(first, folder):
 def test_a_second_run_answers_from_the_cache(first, folder):
     run = _dspnet("run", "--config", "config.yaml", cwd=folder)
     assert run.returncode == 0, run.stdout + run.stderr
-    for step in ("SequenceExampleGen", "StatisticsGen", "Catalogue", "Trainer"):
+    for step in ("SequenceExampleGen", "StatisticsGen", "Catalogue", "Trainer", "InfraValidator"):
         assert re.search(rf"{step} … cached", run.stdout), run.stdout
     assert "next item" in run.stdout
 

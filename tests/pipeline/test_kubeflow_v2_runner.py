@@ -30,8 +30,10 @@ def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     json_format.ParseDict(json.loads(text)["pipelineSpec"], spec)  # strict: an unknown field is an error
     tasks = spec.root.dag.tasks
     ours = {"SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue", "Trainer"}
-    assert ours | {"RankingEvaluator", "Pusher"} <= set(tasks)
-    assert tasks["Pusher"].inputs.artifacts["model_blessing"].task_output_artifact.producer_task == "RankingEvaluator"
+    assert ours | {"RankingEvaluator", "InfraValidator", "Pusher"} <= set(tasks)
+    inputs = tasks["Pusher"].inputs.artifacts
+    assert inputs["model_blessing"].task_output_artifact.producer_task == "RankingEvaluator"
+    assert inputs["infra_blessing"].task_output_artifact.producer_task == "InfraValidator"
     assert "StrictExampleValidator" in tasks["Trainer"].dependent_tasks
     schema = tasks["ImportSchemaGen"].inputs.parameters["schema_file"].runtime_value.constant.string_value
     assert schema == kubeflow_v2_runner.IMAGE_SCHEMA_FILE

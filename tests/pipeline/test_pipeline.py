@@ -48,13 +48,15 @@ def test_steps_and_their_order(nodes) -> None:
         "Trainer",
         "latest_blessed_model",
         "RankingEvaluator",
+        "InfraValidator",
         "Pusher",
     }
     upstream = {name: set(node.upstream_nodes) for name, node in nodes.items()}
     assert {"StrictExampleValidator", "Catalogue", "SequenceExampleGen"} == upstream["Trainer"]
     assert {"StrictExampleValidator", "SequenceExampleGen"} == upstream["Catalogue"]
     assert {"Trainer", "Catalogue", "SequenceExampleGen", "latest_blessed_model"} == upstream["RankingEvaluator"]
-    assert {"Trainer", "RankingEvaluator"} == upstream["Pusher"]
+    assert {"Trainer", "Catalogue", "SequenceExampleGen"} == upstream["InfraValidator"]
+    assert {"Trainer", "RankingEvaluator", "InfraValidator"} == upstream["Pusher"]
 
 
 def test_evaluator_gets_the_baseline(nodes) -> None:
@@ -62,9 +64,10 @@ def test_evaluator_gets_the_baseline(nodes) -> None:
     assert (channel.producer_node_query.id, channel.output_key) == ("latest_blessed_model", "model")
 
 
-def test_pusher_waits_for_the_blessing(nodes) -> None:
-    channel = nodes["Pusher"].inputs.inputs["model_blessing"].channels[0]
-    assert channel.producer_node_query.id == "RankingEvaluator"
+@pytest.mark.parametrize(("name", "by"), [("model", "RankingEvaluator"), ("infra", "InfraValidator")])
+def test_pusher_waits_for_both_blessings(nodes, name, by) -> None:
+    channel = nodes["Pusher"].inputs.inputs[f"{name}_blessing"].channels[0]
+    assert channel.producer_node_query.id == by
     assert "/serving" in parameter(nodes["Pusher"], "push_destination")
 
 

@@ -62,13 +62,19 @@ def run(tmp_path: pathlib.Path) -> Run:
     return run
 
 
+def bless(run: Run, model: int = 1, infra: int = 1) -> None:
+    run.put("ModelBlessing", blessed=model)
+    run.put("InfraBlessing", blessed=infra, reason="it answers nonsense" if not infra else "loaded in 0.9 s")
+
+
 def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
-    run.put("ModelBlessing", blessed=1)
+    bless(run)
     run.put("ModelBlessing", event=metadata_store_pb2.Event.INTERNAL_OUTPUT, blessed=0)  # the resolver's
     run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path))
     result = read_results(run.store, "now")
     assert result.metrics == {"DSPnet": {"next_item/recall@10": 0.5}}
     assert (result.table, result.blessed, result.reasons, result.model) == ("a table", True, ("good",), str(tmp_path))
+    assert (result.infra_blessed, result.infra_reason) == (True, "loaded in 0.9 s")
     line = summary(result, "dspnet").splitlines()[-1]
     command = shlex.split(line)
     assert command[:2] == ["dspnet", "recommend"] and command[-1] == "10"
@@ -76,28 +82,44 @@ def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
 
 
 def test_pushed_folder_was_removed_since(run: Run, tmp_path: pathlib.Path) -> None:
-    run.put("ModelBlessing", blessed=1)
+    bless(run)
     run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path / "gone"))
     assert read_results(run.store, "now").model == str(tmp_path)
 
 
-def test_refused(run: Run) -> None:
-    run.put("ModelBlessing", blessed=0)
+BY_EVALUATOR = "The model was refused by RankingEvaluator, so it was not pushed:\n  good"
+BY_INFRA_VALIDATOR = "The model was refused by InfraValidator, so it was not pushed: it answers nonsense"
+
+
+@pytest.mark.parametrize(
+    ("model", "infra", "said"),
+    [
+        (0, 1, BY_EVALUATOR),
+        (1, 0, BY_INFRA_VALIDATOR),
+        (0, 0, f"{BY_EVALUATOR}\n{BY_INFRA_VALIDATOR}"),
+        (1, 1, "The model was blessed, but not pushed."),
+    ],
+)
+def test_not_pushed(run: Run, model: int, infra: int, said: str) -> None:
+    bless(run, model, infra)
     run.put("PushedModel", pushed=0)
     result = read_results(run.store, "now")
     assert result.model is None
-    assert summary(result, "dspnet").endswith("The model was refused, so it was not pushed:\n  good")
+    assert summary(result, "dspnet") == f"\na table\n\n{said}"
 
 
 def test_a_run_without_its_results_is_named(run: Run) -> None:
     with pytest.raises(LookupError, match="'now' should have put out one ModelBlessing; it has 0"):
+        read_results(run.store, "now")
+    run.put("ModelBlessing", blessed=1)
+    with pytest.raises(LookupError, match="one InfraBlessing; it has 0"):
         read_results(run.store, "now")
     with pytest.raises(LookupError, match="no run 'then'"):
         read_results(run.store, "then")
 
 
 def test_shell_characters_are_quoted() -> None:
-    result = RunResult("now", "", {}, True, (), "models/my log", "it's:a b")
+    result = RunResult("now", "", {}, True, (), True, "", "models/my log", "it's:a b")
     command = shlex.split(summary(result, "dspnet").splitlines()[-1])
     assert "models/my log" in command and "it's:a b" in command
 

@@ -1,0 +1,120 @@
+"""What the answers of a candidate must be like."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.infra_validator.ids import NONE, Ids
+from components.infra_validator.refusal import RefusedError
+from model.serving import TOP_K
+
+TOLERANCE = 1e-4
+"""Scores of two loaders may differ by this share of the user's greatest score, or by this where that is below 1."""
+
+NOTHING = np.empty(0, np.int64)
+
+
+def check_ranking(outputs: Mapping[str, npt.NDArray[Any]], kind: str, rows: int, size: int) -> None:
+    """Checks the form of an answer: its shapes, and that finite scores fall.
+
+    Args:
+        outputs: ``<kind>_ids``, bytes [batch, k], and ``<kind>_scores``, float32 [batch, k].
+        kind: ``item`` or ``scene``.
+        rows: how many rows were asked.
+        size: of the catalogue.
+
+    Raises:
+        RefusedError: if anything is amiss.
+    """
+    shape = (rows, min(TOP_K, size))
+    for key, dtype in ((f"{kind}_ids", object), (f"{kind}_scores", np.float32)):
+        if key not in outputs:
+            raise RefusedError(f"it has no output {key}; it has {sorted(outputs)}")
+        array = outputs[key]
+        if array.shape != shape or array.dtype != dtype:
+            wanted = "string" if dtype is object else "float32"
+            found = "string" if array.dtype == object else array.dtype.name
+            raise RefusedError(f"{key} is {found} {list(array.shape)}, where {wanted} {list(shape)} is expected")
+    scores = outputs[f"{kind}_scores"]
+    if not np.isfinite(scores).all():
+        raise RefusedError(f"{kind}_scores has values that are not finite")
+    if (np.diff(scores, axis=1) > 0).any():
+        raise RefusedError(f"{kind}_scores does not fall from place to place")
+
+
+def check_row(
+    ids: npt.NDArray[np.object_],
+    scores: npt.NDArray[np.float32],
+    catalogue: Ids,
+    expected: npt.NDArray[np.float32],
+    exclude: npt.NDArray[np.int64] = NOTHING,
+    exact: bool = True,
+) -> None:
+    """Checks the answer for one user against the scores of the whole catalogue.
+
+    Args:
+        ids: bytes [k], best first; ``b""`` at places that nothing fills.
+        scores: float32 [k].
+        catalogue: what is ranked.
+        expected: float32 [N], in the order of the catalogue.
+        exclude: int64, distinct 0-based columns that must not come back.
+        exact: whether the best there are must come back; else some of them.
+
+    Raises:
+        RefusedError: if an id is not of the catalogue, comes back twice or should have been left out, if a score is
+            not the expected one, or if better ones have not come back.
+    """
+    if not np.isfinite(expected).all():
+        raise RefusedError("`score` gives values that are not finite")
+    possible = min(len(ids), len(expected) - len(exclude))
+    filled = np.count_nonzero(ids != b"")
+    if (ids[:filled] == b"").any():
+        raise RefusedError("a place that nothing fills comes before one that is filled")
+    if filled > possible or filled < (possible if exact else min(1, possible)):
+        raise RefusedError(f"{filled} of {possible} places are filled")
+    ids, scores = ids[:filled], scores[:filled]
+    columns = catalogue.columns_of_raw(ids)
+    if (columns == NONE).any():
+        raise RefusedError(f"{_text(ids[np.argmax(columns == NONE)])} is not in the catalogue")
+    distinct, counts = np.unique(columns, return_counts=True)
+    if len(distinct) != filled:
+        raise RefusedError(f"{_text(ids[columns == distinct[np.argmax(counts)]][0])} comes back more than once")
+    seen = np.isin(columns, exclude)
+    if seen.any():
+        raise RefusedError(f"{_text(ids[np.argmax(seen)])} comes back, though it was to be left out")
+    tolerance = TOLERANCE * max(1.0, np.abs(expected).max())
+    _compare(scores, expected[columns], tolerance, "the model gives {} by `score`")
+    if exact and filled:
+        left = np.delete(expected, exclude)
+        best = np.sort(np.partition(left, len(left) - filled)[len(left) - filled :])[::-1]
+        _compare(scores, best, tolerance, "the best there is has {}")
+
+
+def check_embeddings(outputs: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
+    """Checks that every output is a finite float32 [batch, width].
+
+    Raises:
+        RefusedError: if one is not.
+    """
+    for key, array in sorted(outputs.items()):
+        if array.dtype != np.float32 or array.ndim != 2 or len(array) != rows:
+            raise RefusedError(
+                f"{key} is {array.dtype.name} {list(array.shape)}, where float32 [{rows}, width] is expected"
+            )
+        if not np.isfinite(array).all():
+            raise RefusedError(f"{key} has values that are not finite")
+
+
+def _compare(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float, what: str) -> None:
+    wrong = np.abs(scores - expected) > tolerance
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        raise RefusedError(
+            f"place {place + 1} has the score {scores[place]:.6g}, but " + what.format(f"{expected[place]:.6g}")
+        )
+
+
+def _text(raw_id: bytes) -> str:
+    return repr(raw_id.decode("utf-8", "replace"))

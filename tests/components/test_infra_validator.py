@@ -1,0 +1,387 @@
+import dataclasses
+import pathlib
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.components.util import model_utils
+from tfx.types import channel, standard_artifacts
+
+from components import artifacts
+from components.infra_validator import answers, fresh_process, signatures
+from components.infra_validator.component import InfraValidator
+from components.infra_validator.executor import Executor
+from components.infra_validator.histories import read_histories
+from components.infra_validator.ids import NONE, Ids
+from components.infra_validator.refusal import RefusedError
+from model.config import ServingConfig
+from model.export import EXACT, export
+from model.serving import ServingModule
+from schemas.identity import fingerprints
+from schemas.served_model import RETRIEVAL_FILE
+from tests import served_model
+from tests.sequence_data import planted, write_catalogues, write_examples
+
+TRAIN = planted(60, seed=0)
+HISTORY = [
+    tf.TensorSpec([None, None], tf.string, name) for name in (signatures.HISTORY_ITEM_IDS, signatures.HISTORY_SCENE_IDS)
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """What the component reads, and a good model."""
+
+    folder: pathlib.Path
+    served: served_model.Served
+    items: Ids
+    scenes: Ids
+
+    @property
+    def good(self) -> str:
+        return str(self.folder / "good" / "Format-Serving")
+
+    def histories(self):
+        return read_histories(str(self.folder / "examples" / "Split-test"), self.items, self.scenes)[0]
+
+    def export(self, name: str, module: tf.Module, functions=None) -> None:
+        """Writes a model for `run`; as the trainer does, unless its signatures are given."""
+        folder = str(self.folder / name / "Format-Serving")
+        if functions is None:
+            export(module, folder, "planted", EXACT)
+        else:
+            tf.saved_model.save(module, folder, signatures=functions)
+
+    def run(self, name: str, examples: str = "examples", time_limit: int = 60) -> standard_artifacts.InfraBlessing:
+        """Validates a model of `export`."""
+        data = _artifact(standard_artifacts.Examples, self.folder / examples)
+        data.split_names = '["train", "val", "test"]'
+        blessing = _artifact(standard_artifacts.InfraBlessing, self.folder / f"{name} blessing")
+        inputs = {
+            "examples": [data],
+            "catalogue": [_artifact(artifacts.Catalogue, self.folder / "catalogue")],
+            "model": [_artifact(standard_artifacts.Model, self.folder / name)],
+        }
+        Executor().Do(inputs, {"blessing": [blessing]}, {"time_limit": time_limit})
+        return blessing
+
+    def reason_against(self, name: str, **options) -> str:
+        """Returns why a model is refused, and sees that it is refused as TFX does."""
+        blessing = self.run(name, **options)
+        assert not model_utils.is_infra_validated(blessing)
+        assert tf.io.gfile.listdir(blessing.uri) == ["INFRA_NOT_BLESSED"]
+        return blessing.get_string_custom_property("reason")
+
+
+def _artifact(cls, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact = cls()
+    artifact.uri = str(folder)
+    return artifact
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("infra_validator")
+    # Two items that training has not seen.
+    write_examples(folder / "examples" / "Split-test" / "data.gz", planted(70, seed=1, items=14))
+    (folder / "empty" / "Split-test").mkdir(parents=True)
+    write_catalogues(folder / "catalogue", TRAIN)
+    served = served_model.build(TRAIN)
+    served_model.export(served, folder / "good" / "Format-Serving")
+    return World(folder, served, Ids(served.items), Ids(served.scenes))
+
+
+def ask(world, signature="serving_default"):
+    """Asks the good model about every history in a fresh process."""
+    (found,) = [found for found in signatures.read_signatures(world.good) if found.name == signature]
+    requests = []
+    for asked in world.histories():
+        inputs = signatures.inputs_of(signature, asked, world.items.raw(world.items.catalogue.fingerprints[:1]))
+        inputs = {found.inputs[key]: value for key, value in inputs.items()}
+        requests.append(fresh_process.Request(asked.names[0], inputs, found.outputs))
+    return fresh_process.ask(world.good, requests, 60)
+
+
+def test_a_good_model_is_blessed_as_tfx_does(world, caplog):
+    with caplog.at_level("INFO", logger="dspnet"):
+        blessing = world.run("good")
+    assert model_utils.is_infra_validated(blessing)
+    assert tf.io.gfile.listdir(blessing.uri) == ["INFRA_BLESSED"]
+    reason = blessing.get_string_custom_property("reason")
+    # 32 sequences at once, 32 alone, and an empty history, of each of four signatures.
+    assert "s and answered 136 requests of the test split, " in reason and reason in caplog.messages
+
+
+def test_an_empty_test_split_is_said(world):
+    blessing = world.run("good", examples="empty")
+    assert model_utils.is_infra_validated(blessing)
+    said = "answered 16 requests with popular ids, for the test split is empty, "
+    assert said in blessing.get_string_custom_property("reason")
+
+
+def test_the_fresh_process_imports_no_tensorflow_no_keras_and_nothing_of_the_project(world):
+    given = fresh_process.ask(world.good, [], 60)
+    assert "numpy" in given.modules
+    top = {module.partition(".")[0] for module in given.modules}
+    assert not top & {"tensorflow", "keras", "tf_keras", "tfx", "schemas", "model", "components", "pipeline", "tests"}
+    assert given.load_seconds < 10
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "serving_examples"])
+def test_the_fresh_process_gives_the_scores_of_the_network_in_memory(world, signature):
+    given = ask(world, signature)
+    for asked, outputs in zip(world.histories(), given.outputs, strict=True):
+        index = [
+            # 1-based, 0 where padded, N + 1 where unknown.
+            np.where(prints < 0, 0, np.where(columns == NONE, len(ids.catalogue), columns) + 1)
+            for ids, prints in ((world.items, asked.items), (world.scenes, asked.scenes))
+            for columns in [ids.columns(prints)]
+        ]
+        scores = world.served.network(*(tf.constant(x, tf.int32) for x in map(right_aligned, index)))
+        for kind, ids, expected in (("item", world.items, scores.items), ("scene", world.scenes, scores.scenes)):
+            order = np.argsort(-expected.numpy(), axis=1, kind="stable")
+            raw = [[ids.catalogue.ids[column].encode() for column in row] for row in order]
+            assert outputs[f"{kind}_ids"].tolist() == raw
+            expected = np.take_along_axis(expected.numpy(), order, axis=1)
+            np.testing.assert_allclose(outputs[f"{kind}_scores"], expected, atol=1e-5)
+
+
+def right_aligned(index):
+    rows = [[value for value in row if value][-served_model.MAX_HISTORY :] for row in index]
+    return [[0] * (max(map(len, rows)) - len(row)) + row for row in rows]
+
+
+def test_requests_hold_raw_ids_of_the_catalogue_and_nothing_of_the_user(world):
+    histories = world.histories()
+    assert [len(asked.names) for asked in histories] == [32, *[1] * 32, 1]
+    assert histories[-1].items.shape == (1, 0)
+    sent = {raw for asked in histories for raw in asked.item_ids.ravel()}
+    assert sent == {b"", world.items.unknown, *(raw.encode() for raw in world.items.catalogue.ids)}
+    for asked in histories:
+        for record in signatures.inputs_of("serving_examples", asked, np.array([], object))["examples"]:
+            assert set(tf.train.Example.FromString(record).features.feature) == {spec.name for spec in HISTORY}
+
+
+class Lying(ServingModule):
+    """Changes its answers."""
+
+    def __init__(self, served, change):
+        super().__init__(served.network, served.items, served.scenes, served_model.MAX_HISTORY)
+        self.change = change
+
+    def _answer(self, items, outputs):
+        return self.change(super()._answer(items, outputs))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        (
+            "other ids",
+            lambda answer: {**answer, "item_ids": tf.strings.join([answer["item_ids"], "x"])},
+            r"serving_default, test sequence 1 in a batch of 32: 'item\d+x' is not in the catalogue",
+        ),
+        (
+            "rising scores",
+            lambda answer: {**answer, "scene_scores": answer["scene_scores"][:, ::-1]},
+            "serving_default, test sequence 1 in a batch of 32: scene_scores does not fall from place to place",
+        ),
+        (
+            "other scores",
+            lambda answer: {**answer, "item_scores": answer["item_scores"] + 0.01},
+            r"serving_default, .*: place 1 has the score .*, but the model gives .* by `score`",
+        ),
+    ],
+)
+def test_wrong_answers_are_refused(world, name, change, reason):
+    world.export(name, Lying(world.served, change))
+    said = world.reason_against(name)
+    assert re.match(reason, said), said
+
+
+def test_weights_that_are_no_numbers_are_refused(world):
+    broken = served_model.build(TRAIN, repeat_head=False)
+    weights = broken.network.trainable_variables[0]
+    weights.assign(np.full(weights.shape, np.nan, np.float32))
+    world.export("nan", broken.module)
+    assert "`score` gives values that are not finite" in world.reason_against("nan")
+
+
+def test_a_damaged_checkpoint_is_refused_with_what_tensorflow_says(world):
+    shutil.copytree(world.folder / "good", world.folder / "damaged")
+    (data,) = (world.folder / "damaged").rglob("variables.data-*")
+    data.write_bytes(data.read_bytes()[:1000])
+    reason = world.reason_against("damaged")
+    assert reason.startswith("it cannot be loaded: ") and "\n" not in reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "no saved_model.pb"), (b"nonsense", "cannot be read"), (b"", "no graph with the tag")],
+)
+def test_what_is_no_saved_model_is_refused(world, content, reason):
+    folder = world.folder / f"no model {content}" / "Format-Serving"
+    folder.mkdir(parents=True)
+    if content is not None:
+        (folder / "saved_model.pb").write_bytes(content)
+    assert reason in world.reason_against(folder.parent.name)
+
+
+class Hanging(tf.Module):
+    """Answers never."""
+
+    @tf.function(input_signature=HISTORY)
+    def ask(self, history_item_ids, history_scene_ids):
+        forever = tf.while_loop(lambda i: i >= 0, lambda i: [(i + 1) % 7], [tf.size(history_item_ids)])
+        return {"item_ids": tf.strings.as_string(forever[0])}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def ask_examples(self, examples):
+        return {"item_ids": examples}
+
+
+def test_a_model_that_hangs_is_killed_and_refused(world):
+    module = Hanging()
+    world.export("hanging", module, {"serving_default": module.ask, "serving_examples": module.ask_examples})
+    assert world.reason_against("hanging", time_limit=4) == "it did not load and answer 68 requests within 4 s"
+
+
+def test_a_signature_that_is_missing_or_takes_something_else_is_refused(world):
+    module = Hanging()
+    world.export("default only", module, {"serving_default": module.ask})
+    assert world.reason_against("default only") == "it has no signature serving_examples"
+    world.export("mixed up", module, {"serving_default": module.ask_examples, "serving_examples": module.ask_examples})
+    assert "serving_default takes ['examples'], where ['history_item" in world.reason_against("mixed up")
+
+
+def test_a_model_for_another_catalogue_is_refused(world):
+    items = dataclasses.replace(
+        world.served.items, **{name: column[::-1] for name, column in vars(world.served.items).items()}
+    )
+    module = ServingModule(world.served.network, items, world.served.scenes, served_model.MAX_HISTORY)
+    world.export("other", module)
+    assert world.reason_against("other") == "it ranks other items than the catalogue holds, or in another order"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("import os; os.abort()", r"its process died \(SIGABRT\): no message"),
+        ("raise MemoryError('too large')", r"its process died \(exit code 1\): MemoryError: too large"),
+    ],
+)
+def test_a_process_that_dies_is_a_reason(world, script, reason, tmp_path, monkeypatch):
+    file = tmp_path / "script.py"
+    file.write_text(script)
+    monkeypatch.setattr(fresh_process.c_api, "__file__", str(file))
+    with pytest.raises(RefusedError, match=reason):
+        fresh_process.ask(world.good, [], 60)
+
+
+def test_an_error_while_answering_names_the_request(world):
+    (found,) = [found for found in signatures.read_signatures(world.good) if found.name == "serving_default"]
+    items, scenes = (np.full(shape, b"x", object) for shape in ((2, 3), (3, 3)))
+    inputs = {found.inputs[HISTORY[0].name]: items, found.inputs[HISTORY[1].name]: scenes}
+    with pytest.raises(RefusedError, match="two and three rows: it does not answer: .*same number of rows"):
+        fresh_process.ask(world.good, [fresh_process.Request("two and three rows", inputs, found.outputs)], 60)
+
+
+def test_operations_that_tensorflow_lacks_are_loaded(world, tmp_path):
+    pytest.importorskip("scann")
+    train = planted(2000, seed=0, items=300)
+    served = served_model.build(train, serve=ServingConfig(retrieval="scann", scann_search_share=1.0))
+    folder = served_model.export(served, tmp_path / "scann")
+    with pytest.raises(RefusedError, match="it cannot be loaded: Op type not registered"):
+        fresh_process.ask(folder, [], 60)
+    pathlib.Path(folder, RETRIEVAL_FILE).write_text('{"method": "scann"}')
+    assert fresh_process.ask(folder, [], 60, fresh_process.libraries_for("scann")).load_seconds
+
+
+def test_ids_are_found_both_ways(world):
+    ids = world.items
+    prints = ids.catalogue.fingerprints
+    asked = np.array([[prints[2], -1], [5, prints[0]]])
+    assert ids.columns(asked).tolist() == [[2, NONE], [NONE, 0]]
+    assert ids.raw(asked).tolist() == [[b"%s" % ids.catalogue.ids[2].encode(), b""], [ids.unknown, ids.raw(prints)[0]]]
+    assert ids.columns_of_raw(np.array([ids.raw(prints)[3], ids.unknown, b"\xff"], object)).tolist() == [3, NONE, NONE]
+    assert ids.columns(fingerprints([ids.unknown.decode()])) == [NONE]
+
+
+def check(world, ids, scores, expected, exclude=(), exact=True):
+    """Checks a row of the world's first four items."""
+    few = Ids(dataclasses.replace(world.served.items, **{k: v[:4] for k, v in vars(world.served.items).items()}))
+    raw = np.array([few.catalogue.ids[place].encode() if place is not None else b"" for place in ids], object)
+    answers.check_row(
+        raw, np.array(scores, np.float32), few, np.array(expected, np.float32), np.array(exclude, np.int64), exact
+    )
+
+
+LOWEST = np.finfo(np.float32).min
+
+
+def test_a_right_row_passes(world):
+    check(world, [1, 3], [4.0, 3.00001], [1.0, 4.0, 2.0, 3.0])
+    check(world, [1, 3], [4000.0, 3000.01], [1.0, 4000.0, 2.0, 3000.0])  # a share of the greatest
+    check(world, [3, 2, 0, None], [3.0, 2.0, 1.0, LOWEST], [1.0, 4.0, 2.0, 3.0], exclude=[1])
+    check(world, [1, 2], [4.0, 2.0], [1.0, 4.0, 2.0, 3.0], exact=False)
+    check(world, [1, None], [4.0, LOWEST], [1.0, 4.0, 2.0, 3.0], exact=False)
+    check(world, [None, None], [LOWEST, LOWEST], [1.0, 4.0, 2.0, 3.0], exclude=[0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("ids", "scores", "options", "reason"),
+    [
+        ([1, 2], [4.0, 2.0], {}, "place 2 has the score 2, but the best there is has 3"),
+        ([1, 3], [4.0, 2.999], {}, "place 2 has the score 2.999, but the model gives 3 by `score`"),
+        ([1, 1], [4.0, 4.0], {}, "'item.*' comes back more than once"),
+        ([1, 3], [4.0, 3.0], {"exclude": [3]}, "'item.*' comes back, though it was to be left out"),
+        ([1, None], [4.0, LOWEST], {}, "1 of 2 places are filled"),
+        ([None, 1], [4.0, 4.0], {}, "a place that nothing fills comes before"),
+        ([None, None], [LOWEST, LOWEST], {"exact": False}, "0 of 2 places are filled"),
+        ([1, 3], [4.0, 3.0], {"expected": [1.0, 4.0, float("nan"), 3.0]}, "`score` gives values that are not finite"),
+    ],
+)
+def test_a_wrong_row_is_refused(world, ids, scores, options, reason):
+    with pytest.raises(RefusedError, match=reason):
+        check(world, ids, scores, **{"expected": [1.0, 4.0, 2.0, 3.0], **options})
+
+
+@pytest.mark.parametrize(
+    ("outputs", "reason"),
+    [
+        ({"item_scores": None}, "it has no output item_scores; it has .'item_ids'"),
+        ({"item_scores": np.zeros([2, 2], np.float32)}, r"item_scores is float32 \[2, 2\], where float32 \[2, 3\] is"),
+        ({"item_ids": np.zeros([2, 3], np.int64)}, r"item_ids is int64 \[2, 3\], where string"),
+        ({"item_scores": np.full([2, 3], np.inf, np.float32)}, "item_scores has values that are not finite"),
+        ({"item_scores": np.array([[3, 2, 1], [3, 1, 2]], np.float32)}, "item_scores does not fall"),
+    ],
+)
+def test_a_wrong_form_is_refused(outputs, reason):
+    good = {"item_ids": np.full([2, 3], b"x", object), "item_scores": np.zeros([2, 3], np.float32)}
+    answers.check_ranking(good, "item", 2, 3)
+    wrong = {key: array for key, array in {**good, **outputs}.items() if array is not None}
+    with pytest.raises(RefusedError, match=reason):
+        answers.check_ranking(wrong, "item", 2, 3)
+
+
+@pytest.mark.parametrize(
+    "array", [np.full([2, 3], np.nan, np.float32), np.zeros([3, 3], np.float32), np.zeros([2], int)]
+)
+def test_wrong_embeddings_are_refused(array):
+    answers.check_embeddings({"z": np.zeros([2, 3], np.float32)}, 2)
+    with pytest.raises(RefusedError, match="z "):
+        answers.check_embeddings({"z": array}, 2)
+
+
+def test_the_component():
+    component = InfraValidator(
+        examples=channel.Channel(standard_artifacts.Examples),
+        catalogue=channel.Channel(artifacts.Catalogue),
+        model=channel.Channel(standard_artifacts.Model),
+    )
+    assert (component.id, component.executor_spec.executor_class) == ("InfraValidator", Executor)
+    assert component.outputs["blessing"].type is standard_artifacts.InfraBlessing
+    assert component.exec_properties == {"time_limit": 300}
