@@ -6,7 +6,7 @@ BIN := $(ROOT)/.venv/bin
 READY := $(ROOT)/.venv/.ready
 CONFIG ?= configs/complete_journey.yaml
 ARGS ?=
-TYPED := schemas model pipeline/config.py
+TYPED := schemas model serving pipeline/config.py
 
 export TF_USE_LEGACY_KERAS := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2

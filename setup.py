@@ -40,7 +40,7 @@ setuptools.setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data={"schemas": ["*.pbtxt"]},
+    package_data={"schemas": ["*.pbtxt"], "serving": ["deploy/*"]},
     python_requires=">=3.11,<3.12",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

@@ -1,6 +1,7 @@
 """The command `dspnet`. Whatever is slow to import is imported by the command that needs it."""
 
 import argparse
+import datetime
 import os
 import pathlib
 import sys
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 from pipeline.config import ConfigError, PipelineConfig, load_config
 from pipeline.describe import describe, resolved_yaml
 from pipeline.failure import StepFailedError
-from serving.history import parse_history
+from serving.history import parse_history, parse_items
+from serving.model_server import GRPC_PORT, REST_PORT, SERVERS
 
 CONFIG_VARIABLE = "DSPNET_CONFIG"
 DEFAULT_CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "complete_journey.yaml"
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(["", f"{error.step} failed: {error}", "", *error.__notes__]), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("\nStopped. The same command resumes: finished steps are cached.", file=sys.stderr)
+        print(f"\n{arguments.stopped}", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -57,22 +59,67 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _recommend(arguments: argparse.Namespace) -> None:
-    from serving.recommend import find_version, format_table, recommend
+    from serving import client
+    from serving.recommend import UnusableModelError, find_version, recommend
+    from serving.recommendations import Question
+    from serving.table import format_table
 
-    if arguments.top < 1:
-        raise ConfigError(f"--top: must be at least 1. Received: {arguments.top}")
+    _check_top(arguments.top)
     try:
         items, scenes = parse_history(arguments.history, arguments.separator)
-        folder = find_version(arguments.model)
+        exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
+        folder = None if arguments.model is None else find_version(arguments.model)
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
-    print(format_table(recommend(folder, items, scenes, arguments.top)))
+    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude)
+    try:
+        if folder is None:
+            answer = client.recommend(arguments.endpoint, question, arguments.top)
+        else:
+            answer = recommend(folder, question, arguments.top)
+    except (client.EndpointError, UnusableModelError) as error:
+        raise ConfigError(str(error)) from error
+    print(format_table(answer))
+
+
+def _check_top(top: int) -> None:
+    if top < 1:
+        raise ConfigError(f"--top: must be at least 1. Received: {top}")
+
+
+def _batch_recommend(arguments: argparse.Namespace) -> None:
+    config = load_config(arguments.config, arguments.set)
+    _check_top(arguments.top)
+    as_of = None if arguments.as_of is None else _time("--as-of", arguments.as_of)
+    from pipeline import batch_runner
+
+    batch_runner.run(config, arguments.model, arguments.out, as_of, arguments.top, arguments.unseen)
+
+
+def _time(option: str, text: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{option}: expected a date or a time (UTC unless it names a zone), as in 2024-08-01 or "
+            f"2024-08-01T12:00. Received: {text!r}"
+        ) from error
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from serving.launch import Endpoint, ServeError, serve
+
+    try:
+        serve(Endpoint(arguments.model, arguments.name, arguments.server, arguments.rest_port, arguments.grpc_port))
+    except ServeError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dspnet", description="Recommends the next items and scenes from purchase logs."
     )
+    parser.set_defaults(stopped="Stopped. The same command resumes: finished steps are cached.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run the pipeline on this machine")
@@ -96,9 +143,13 @@ def _parser() -> argparse.ArgumentParser:
         dataset.add_argument("--out", required=True, metavar="FILE", help="Parquet file to write")
         dataset.set_defaults(command=_prepare, inputs=inputs)
 
-    recommend = commands.add_parser("recommend", help="ask a pushed model")
-    recommend.add_argument(
-        "--model", required=True, metavar="FOLDER", help="a pushed version, or the folder of all versions"
+    recommend = commands.add_parser("recommend", help="ask a pushed model, or an endpoint")
+    asked = recommend.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--model", metavar="FOLDER", help="a pushed version, or the folder of all versions")
+    asked.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="where a model is served, as in http://127.0.0.1:8501/v1/models/NAME, or NAME/versions/N",
     )
     recommend.add_argument(
         "--history",
@@ -107,8 +158,43 @@ def _parser() -> argparse.ArgumentParser:
         help="what the user did, oldest first; an item's id may hold a colon, a scene's may not",
     )
     recommend.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
+    recommend.add_argument("--unseen", action="store_true", help="leave out items of the history")
+    recommend.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
     recommend.add_argument("--top", type=int, default=10, metavar="N", help="how many to show (default: %(default)s)")
     recommend.set_defaults(command=_recommend)
+
+    batch = commands.add_parser("batch-recommend", help="recommend for every user of a log, into Parquet files")
+    _add_config(batch)
+    batch.add_argument(
+        "--model", required=True, metavar="FOLDER", help="a pushed version, or the folder of all versions"
+    )
+    batch.add_argument("--out", required=True, metavar="FOLDER", help="where to write; must not exist, or be empty")
+    batch.add_argument(
+        "--as-of", metavar="TIME", help="ignore events from then on, as in 2024-08-01 (UTC; default: read all events)"
+    )
+    batch.add_argument("--top", type=int, default=10, metavar="N", help="how many for each user (default: %(default)s)")
+    batch.add_argument("--unseen", action="store_true", help="leave out items of the user's own events")
+    batch.set_defaults(command=_batch_recommend, stopped="Stopped. Nothing was written.")
+
+    serve = commands.add_parser("serve", help="start an endpoint over a pushed model")
+    serve.add_argument("--model", required=True, metavar="FOLDER", help="the folder of all versions")
+    serve.add_argument("--name", default="", help="of the model in requests (default: the folder's name)")
+    serve.add_argument(
+        "--server",
+        choices=SERVERS,
+        default=SERVERS[0],
+        help="TensorFlow Serving, its image in docker, or a server for development; auto takes the first that is here "
+        "(default: %(default)s)",
+    )
+    for protocol, port in (("rest", REST_PORT), ("grpc", GRPC_PORT)):
+        serve.add_argument(
+            f"--{protocol}-port",
+            type=int,
+            default=port,
+            metavar="PORT",
+            help="0 takes a free one (default: %(default)s)",
+        )
+    serve.set_defaults(command=_serve)
     return parser
 
 

@@ -87,8 +87,10 @@ def summary(result: RunResult, program: str) -> str:
     if result.model is None:
         return "\n".join([*lines, *_why_not_pushed(result)])
     model = short_path(result.model)
-    command = [program, "recommend", "--model", model, "--history", result.example, "--top", "10"]
-    return "\n".join([*lines, f"The model was pushed to {model}. Try it:", "", f"  {shlex.join(command)}"])
+    recommend = [program, "recommend", "--model", model, "--history", result.example, "--top", "10"]
+    serve = [program, "serve", "--model", os.path.dirname(model)]
+    commands = [f"  {shlex.join(command)}" for command in (recommend, serve)]
+    return "\n".join([*lines, f"The model was pushed to {model}. Try it, or serve it:", "", *commands])
 
 
 def _why_not_pushed(result: RunResult) -> list[str]:

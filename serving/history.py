@@ -1,4 +1,4 @@
-"""Histories as a person types them."""
+"""Histories and lists of items as a person types them."""
 
 EVENT_SEPARATOR = ","
 SCENE_SEPARATOR = ":"
@@ -20,11 +20,11 @@ def parse_history(text: str, separator: str = EVENT_SEPARATOR) -> tuple[list[str
         The item ids and the scene ids.
 
     Raises:
-        ValueError: if an event lacks its item or its scene.
+        ValueError: if an event lacks its item or its scene, or is no text.
     """
     items, scenes = [], []
-    for place, event in enumerate(text.split(separator), start=1):
-        item, _, scene = event.strip().rpartition(SCENE_SEPARATOR)
+    for place, event in enumerate(_split("--history", text, separator), start=1):
+        item, _, scene = event.rpartition(SCENE_SEPARATOR)
         if not item or not scene:
             raise ValueError(
                 f"--history: event {place} must be written item{SCENE_SEPARATOR}scene, as in "
@@ -34,3 +34,37 @@ def parse_history(text: str, separator: str = EVENT_SEPARATOR) -> tuple[list[str
         items.append(item)
         scenes.append(scene)
     return items, scenes
+
+
+def parse_items(text: str, separator: str = EVENT_SEPARATOR) -> list[str]:
+    """Reads a list of items to leave out.
+
+    >>> parse_items("milk, bread")
+    ['milk', 'bread']
+
+    Args:
+        text: item ids.
+        separator: what stands between them.
+
+    Raises:
+        ValueError: if an id is empty, or is no text.
+    """
+    items = _split("--exclude", text, separator)
+    if "" in items:
+        raise ValueError(
+            f"--exclude: item {items.index('') + 1} is empty; expected ids, as in milk{separator}bread. "
+            f"Received: {text!r}"
+        )
+    return items
+
+
+def _split(option: str, text: str, separator: str) -> list[str]:
+    if not separator:
+        raise ValueError("--separator: must not be empty")
+    parts = [part.strip() for part in text.split(separator)]
+    for part in parts:
+        try:
+            part.encode("utf-8")
+        except UnicodeEncodeError as error:  # bytes of the command line that are no text come as lone surrogates
+            raise ValueError(f"{option}: expected text in UTF-8. Received: {part!r}") from error
+    return parts

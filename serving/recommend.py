@@ -1,22 +1,15 @@
 """Asks a pushed model, in this process, what a user with a given history wants next."""
 
-import dataclasses
 import os
 import warnings
 from typing import Any
 
+from serving.recommendations import Question, Recommendations
+from serving.version_folders import find_versions, needs_scann
 
-@dataclasses.dataclass(frozen=True)
-class Recommendations:
-    """What one user may want next, best first.
 
-    Attributes:
-        items: raw ids and scores.
-        scenes: likewise.
-    """
-
-    items: list[tuple[str, float]]
-    scenes: list[tuple[str, float]]
+class UnusableModelError(Exception):
+    """A SavedModel that cannot be asked; the message says what to do."""
 
 
 def find_version(model: str) -> str:
@@ -27,62 +20,60 @@ def find_version(model: str) -> str:
     """
     if os.path.isfile(os.path.join(model, "saved_model.pb")):
         return model
-    names = os.listdir(model) if os.path.isdir(model) else []
-    versions = [
-        name for name in names if name.isdigit() and os.path.isfile(os.path.join(model, name, "saved_model.pb"))
-    ]
+    versions = find_versions(model)
     if not versions:
         raise FileNotFoundError(
-            f"--model: no SavedModel in {model!r}; expected saved_model.pb, or folders of versions "
-            f"such as 1732406400 that "
-            "hold it. A run prints where it pushed its model"
+            f"--model: no SavedModel in {model!r}; expected saved_model.pb, or folders of versions such as 1732406400 "
+            "that hold it. A run prints where it pushed its model"
         )
-    return os.path.join(model, max(versions, key=int))
+    return versions[max(versions)]
 
 
-def recommend(model: str, items: list[str], scenes: list[str], top: int) -> Recommendations:
+def recommend(model: str, question: Question, top: int) -> Recommendations:
     """Loads a model and asks it.
 
     Args:
         model: folder of a SavedModel, or of its versions, of which the latest is taken.
-        items: raw item ids of the history, oldest first.
-        scenes: the scene of each.
+        question: what to ask.
         top: how many to return at most; the model itself returns a fixed number.
 
     Raises:
         FileNotFoundError: if there is no model.
+        UnusableModelError: if it cannot be loaded here, or lacks what is asked for.
     """
     folder = find_version(model)
+    loaded = _load(folder)
+    if question.signature not in loaded.signatures:
+        raise UnusableModelError(
+            f"--model: {folder} has no signature {question.signature!r}, only {sorted(loaded.signatures)}. It was "
+            "exported by an older version of this project: run the pipeline again"
+        )
+    import tensorflow as tf
+
+    inputs = {name: tf.constant(rows) for name, rows in question.inputs().items()}
+    outputs = loaded.signatures[question.signature](**inputs)
+    return Recommendations.from_outputs({name: _plain(tensor) for name, tensor in outputs.items()}, top)
+
+
+def _load(folder: str) -> Any:
     # What libraries say about the machine while they are imported helps nobody here; errors are exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import tensorflow as tf
-
-    loaded = tf.saved_model.load(folder)
-    outputs = loaded.signatures["serving_default"](
-        history_item_ids=tf.constant([items]), history_scene_ids=tf.constant([scenes])
-    )
-    return Recommendations(*(_ranked(outputs, kind, top) for kind in ("item", "scene")))
-
-
-def format_table(recommendations: Recommendations) -> str:
-    """Writes recommendations for people, items and scenes side by side."""
-    columns = [_column("item", recommendations.items), _column("scene", recommendations.scenes)]
-    height = max(map(len, columns))
-    rows = []
-    for place in range(height):
-        cells = [column[place] if place < len(column) else "" for column in columns]
-        rank = str(place) if place else ""
-        rows.append(f"{rank:>4}  {cells[0]:<{len(columns[0][0])}}   {cells[1]}".rstrip())
-    return "\n".join(rows)
+    if needs_scann(folder):
+        try:
+            import scann  # noqa: F401  (importing it registers the operations of the model)
+        except ImportError as error:
+            raise UnusableModelError(
+                f"--model: {folder} finds items with ScaNN, which cannot be imported ({error}). Install it: "
+                'pip install "dspnet[scann]"'
+            ) from error
+    return tf.saved_model.load(folder)
 
 
-def _ranked(outputs: dict[str, Any], kind: str, top: int) -> list[tuple[str, float]]:
-    ids, scores = outputs[f"{kind}_ids"].numpy()[0, :top], outputs[f"{kind}_scores"].numpy()[0, :top]
-    return [(raw_id.decode("utf-8"), float(score)) for raw_id, score in zip(ids, scores, strict=True)]
-
-
-def _column(title: str, ranked: list[tuple[str, float]]) -> list[str]:
-    width = max([len(title), *(len(raw_id) for raw_id, _ in ranked)])
-    return [f"{title:<{width}}  {'score':>8}", *(f"{raw_id:<{width}}  {score:>8.3f}" for raw_id, score in ranked)]
+def _plain(tensor: Any) -> list[Any]:
+    values = tensor.numpy()
+    if values.dtype == object:  # strings
+        return [[raw_id.decode("utf-8") for raw_id in row] for row in values]
+    return values.tolist()

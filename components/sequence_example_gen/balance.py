@@ -62,6 +62,15 @@ class Balance:
         """Share of the rows that were rejected."""
         return self["rows_rejected"] / max(self["rows_in"], 1)
 
+    def too_many_bad_rows(self, max_bad_share: float, folder: str) -> str:
+        """Returns why a log with more bad rows than `max_bad_share` is refused; they are listed in `folder`."""
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
+        return (
+            f"{self['rows_rejected']:,} of {self['rows_in']:,} rows are bad ({self.bad_share:.2%}): {reasons}. "
+            f"source.max_bad_share allows {max_bad_share:.2%}. The rows are listed in {folder}/rejects-*.csv; mend the "
+            "log or raise source.max_bad_share."
+        )
+
     def check(self) -> None:
         """Checks that no event was lost or counted twice.
 

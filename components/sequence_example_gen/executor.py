@@ -1,6 +1,5 @@
 """The work of SequenceExampleGen: builds the Beam graph, runs it, and reports the balance."""
 
-import json
 import logging
 import os
 from typing import Any
@@ -13,14 +12,11 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.sequence_example_gen import examples, files, rejects, sources, splits, transforms
+from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
 from components.sequence_example_gen.balance import Balance
+from components.sequence_example_gen.salt import read_salt
 from components.sequence_example_gen.settings import IngestSettings
 from schemas import sequences
-
-SALT_VARIABLE = "DSPNET_SALT"
-DEMO_SALT = "dspnet public demonstration salt"
-"""Known to all: hashes under it hide nobody. Only for data that is public already."""
 
 _log = logging.getLogger("dspnet")
 
@@ -63,30 +59,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         summary = os.path.join(staging, "summary.json")
         with self._make_beam_pipeline() as pipeline:
             build(pipeline, settings, salt, units, artifact.uri, id_map_uri, rejects_uri, staging, summary)
-        with FileSystems.open(summary) as file:
-            facts = json.loads(file.read())
-        balance = Balance(facts[transforms.COUNT])
-        refuse(list(facts[transforms.PROBLEM]), balance, settings, rejects_uri)
+        counts, problems = graph.read_summary(summary)
+        balance = Balance(counts)
+        refuse(problems, balance, settings, rejects_uri)
         balance.check()
         _log.info("SequenceExampleGen: %s", balance)
         _complete_empty(balance, settings, artifact.uri, rejects_uri, staging)
         _describe(artifact, balance)
-
-
-def read_salt(demo: bool) -> bytes:
-    """Returns the key of the users' hashes, from the environment.
-
-    Raises:
-        ValueError: if it is missing and this is no demonstration.
-    """
-    salt = os.environ.get(SALT_VARIABLE, "")
-    if not salt and not demo:
-        raise ValueError(
-            f"The environment variable {SALT_VARIABLE} is missing or empty, so users cannot be hashed safely. Set it "
-            "to a "
-            "long secret text and keep it (another salt gives other user hashes), or set `demo: true` for public data."
-        )
-    return (salt or DEMO_SALT).encode("utf-8")
 
 
 def build(
@@ -101,37 +80,18 @@ def build(
     summary: str,
 ) -> None:
     """Builds the graph: read, group by partition, cut and write; ids and facts beside it."""
-    split = (
-        pipeline
-        | "Files" >> beam.Create(units)
-        | "SplitUnits"
-        >> beam.ParDo(transforms.SplitUnits(settings)).with_outputs(transforms.SplitUnits.FACTS, main="units")
-    )
-    read = (
-        split.units
-        | "Spread" >> beam.Reshuffle()  # Else one worker would read all that it listed.
-        | "Read"
-        >> beam.ParDo(transforms.ReadLog(settings, salt, rejects_uri, staging)).with_outputs(
-            transforms.ReadLog.IDS, transforms.ReadLog.FACTS, main="events"
-        )
-    )
+    log = graph.read_log(pipeline, settings.source, settings.partitions, salt, units, rejects_uri, staging)
     cut = (
-        read.events
+        log.events
         | "ByPartition" >> beam.GroupByKey()
         | "CutAndWrite" >> beam.ParDo(transforms.WriteSequences(settings, examples_uri, staging))
     )
     ids = (
-        read[transforms.ReadLog.IDS]
+        log.ids
         | "ByFingerprint" >> beam.GroupByKey()
         | "WriteIdMap" >> beam.ParDo(transforms.WriteIdMap(id_map_uri, staging))
     )
-    _ = (
-        (split[transforms.SplitUnits.FACTS], read[transforms.ReadLog.FACTS], cut, ids)
-        | "Facts" >> beam.Flatten()
-        | "SumFacts" >> beam.CombinePerKey(sum)
-        | "ListFacts" >> beam.combiners.ToList()
-        | "WriteSummary" >> beam.Map(transforms.write_summary, summary, staging)
-    )
+    graph.sum_facts((*log.facts, cut, ids), summary, staging)
 
 
 def refuse(problems: list[str], balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
@@ -143,13 +103,7 @@ def refuse(problems: list[str], balance: Balance, settings: IngestSettings, reje
     if problems:
         raise ValueError("\n".join(sorted(problems)))
     if balance.bad_share > settings.source.max_bad_share:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in balance.reasons.items())
-        raise ValueError(
-            f"{balance['rows_rejected']:,} of {balance['rows_in']:,} rows are bad "
-            f"({balance.bad_share:.2%}): {reasons}. "
-            f"source.max_bad_share allows {settings.source.max_bad_share:.2%}. The rows are listed in "
-            f"{_keep_rejects(rejects_uri)}/rejects-*.csv; mend the log or raise source.max_bad_share."
-        )
+        raise ValueError(balance.too_many_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
     if not balance["sequences_train"]:
         raise ValueError(
             f"No training sequence is left of {settings.source.path}. {balance}. Of "
@@ -178,8 +132,7 @@ def _complete_empty(balance: Balance, settings: IngestSettings, uri: str, reject
             path = examples.shard_path(uri, split, 0, settings.partitions)
             examples.write_empty_shard(path, staging)
     if not balance["rows_rejected"]:
-        with rejects.RejectsWriter("", files.created(f"{rejects_uri}/rejects-00000-00000.csv", staging)) as writer:
-            writer.open()
+        rejects.write_none(f"{rejects_uri}/rejects-00000-00000.csv", staging)
 
 
 def _describe(artifact: types.Artifact, balance: Balance) -> None:

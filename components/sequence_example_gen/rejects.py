@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
+from components.sequence_example_gen import files
+
 MISSING_FIELD = "missing_field"
 BAD_TIMESTAMP = "bad_timestamp"
 TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
@@ -103,6 +105,12 @@ class RejectsWriter:
         table = pa.table([names, *rejects.columns], schema=rejects_file_schema())
         # One chunk: Arrow's CSV writer repeats its last lines when it meets an empty chunk.
         writer.write_table(table.combine_chunks())
+
+
+def write_none(path: str, staging: str) -> None:
+    """Writes a file without rejected rows, so that readers need no special case."""
+    with RejectsWriter("", files.created(path, staging)) as writer:
+        writer.open()
 
 
 def rejects_file_schema() -> pa.Schema:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.sequence_example_gen.settings import SplitConfig, WindowsConfig
+from components.sequence_example_gen.timestamps import to_microseconds
 from schemas import sequences
 
 TRAIN, VALIDATION, TEST = (
@@ -45,7 +46,7 @@ def plan_cuts(windows: WindowsConfig, split: SplitConfig) -> list[Cut]:
     Raises:
         ValueError: if there is no cutoff, or a split by time has fewer than three.
     """
-    cutoffs = [int(np.datetime64(cutoff.replace(tzinfo=None), "us").astype(np.int64)) for cutoff in windows.cutoffs]
+    cutoffs = [to_microseconds(cutoff) for cutoff in windows.cutoffs]
     if not cutoffs or (split.by == "time" and len(cutoffs) < 3):
         need = "at least 3 cutoffs to split by time" if split.by == "time" else "at least one cutoff"
         raise ValueError(f"windows.cutoffs needs {need}. Received: {len(cutoffs)}")

@@ -4,6 +4,7 @@ Microseconds, because a log in milliseconds must keep its order; the examples ro
 """
 
 import dataclasses
+import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,13 @@ class Times:
     missing: npt.NDArray[np.bool_]
     unparsable: npt.NDArray[np.bool_]
     out_of_range: npt.NDArray[np.bool_]
+
+
+def to_microseconds(moment: datetime.datetime) -> int:
+    """Returns a time as unix microseconds; without a zone it is UTC."""
+    if moment.tzinfo:
+        moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return int(np.datetime64(moment, "us").astype(np.int64))
 
 
 def parse_timestamps(array: pa.Array, timestamp_format: str, name: str) -> Times:

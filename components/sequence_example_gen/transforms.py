@@ -27,7 +27,7 @@ from components.sequence_example_gen import (
     windows,
 )
 from components.sequence_example_gen.casting import SourceError
-from components.sequence_example_gen.settings import IngestSettings
+from components.sequence_example_gen.settings import IngestSettings, SourceConfig
 from schemas import identity, sequences
 
 COUNT, PROBLEM = "count", "problem"
@@ -40,13 +40,13 @@ class SplitUnits(beam.DoFn):
 
     FACTS = "facts"
 
-    def __init__(self, settings: IngestSettings):
-        self._settings = settings
+    def __init__(self, source: SourceConfig):
+        self._source = source
 
     def process(self, unit: sources.Unit) -> Iterator[Any]:
         """Reads one unit of the source; see the class."""
         try:
-            yield from sources.split_unit(unit, self._settings.source)
+            yield from sources.split_unit(unit, self._source)
         except SourceError as error:
             yield beam.pvalue.TaggedOutput(self.FACTS, ((PROBLEM, str(error)), 1))
 
@@ -56,8 +56,9 @@ class ReadLog(beam.DoFn):
 
     IDS, FACTS = "ids", "facts"
 
-    def __init__(self, settings: IngestSettings, salt: bytes, rejects_uri: str, staging: str):
-        self._settings = settings
+    def __init__(self, source: SourceConfig, partitions: int, salt: bytes, rejects_uri: str, staging: str):
+        self._source = source
+        self._partitions = partitions
         self._salt = salt
         self._rejects_uri = rejects_uri
         self._staging = staging
@@ -73,7 +74,7 @@ class ReadLog(beam.DoFn):
         path = f"{self._rejects_uri}/rejects-{unit.file:05d}-{unit.row_group:05d}.csv"
         try:
             with rejects.RejectsWriter(unit.path, files.created(path, self._staging)) as writer:
-                for raw in readers.read_unit(unit, self._settings.source):
+                for raw in readers.read_unit(unit, self._source):
                     parsed = self._parse(raw, unit)
                     writer.write(parsed.rejects)
                     yield from self._outputs(parsed, unit, raw)
@@ -81,18 +82,17 @@ class ReadLog(beam.DoFn):
             yield self._fact(PROBLEM, str(error), 1)
 
     def _parse(self, raw: sources.RawBatch, unit: sources.Unit) -> parsing.Parsed:
-        source = self._settings.source
-        if source.layout == "sequences":
-            return sequence_files.parse_sequences(raw, source.timestamp_format, self._hash_user, unit.file)
-        return parsing.parse_events(raw, source.timestamp_format, self._hash_user)
+        times = self._source.timestamp_format
+        if self._source.layout == "sequences":
+            return sequence_files.parse_sequences(raw, times, self._hash_user, unit.file)
+        return parsing.parse_events(raw, times, self._hash_user)
 
     def _outputs(self, parsed: parsing.Parsed, unit: sources.Unit, raw: sources.RawBatch) -> Iterator[Any]:
-        partitions = self._settings.partitions
         place = (unit.file << sources.ROW_BITS) | (int(raw.rows[0]) if len(raw.rows) else 0)
-        for number, part in blocks.partition(parsed.events, partitions):
+        for number, part in blocks.partition(parsed.events, self._partitions):
             yield number, (place, blocks.to_bytes(part))
         for kind, ids in (("items", parsed.items), ("scenes", parsed.scenes)):
-            for number, part in id_map.shard(ids, partitions):
+            for number, part in id_map.shard(ids, self._partitions):
                 yield beam.pvalue.TaggedOutput(self.IDS, ((kind, number), blocks.to_bytes(part)))
         counts = {
             "rows_in": parsed.rows_in,

@@ -1,13 +1,18 @@
+import datetime
 import pathlib
 import subprocess
 import sys
 import types
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from pipeline import cli, local_runner
 from pipeline.config import ConfigError, parse_config
 from pipeline.failure import StepFailedError
+from serving import client
+from serving.recommendations import Question, Recommendations
 
 MINIMAL = "name: log\nsource: {path: log.csv}\nwindows: {cutoffs: [2024-08-01]}\n"
 
@@ -80,11 +85,149 @@ def test_a_local_run_needs_a_folder(config: str, capsys: pytest.CaptureFixture) 
         (["--history", "milk"], "event 1 must be written item:scene"),
         (["--history", "milk:cart"], "no SavedModel in '/nowhere'"),
         (["--history", "milk:cart", "--top", "0"], "--top: must be at least 1. Received: 0"),
+        (["--history", "milk:cart", "--exclude", "milk,"], "--exclude: item 2 is empty"),
+        (["--history", "milk:cart", "--separator", ""], "--separator: must not be empty"),
     ],
 )
 def test_recommend_asked_wrongly(arguments: list[str], shown: str, capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["recommend", "--model", "/nowhere", *arguments]) == 2
     assert shown in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], "one of the arguments --model --endpoint is required"),
+        (["--model", "m", "--endpoint", "http://h/v1/models/m"], "not allowed with argument --model"),
+    ],
+)
+def test_recommend_asks_either_a_model_or_an_endpoint(
+    arguments: list[str], shown: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["recommend", "--history", "milk:cart", *arguments])
+    assert stopped.value.code == 2 and shown in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", "--endpoint: expected the REST address of a model"),
+        ("localhost:8501", "--endpoint: expected the REST address of a model"),
+        ("http://nowhere.invalid/v1/models/m", "no server can be reached at http://nowhere.invalid/v1/models/m"),
+    ],
+)
+def test_recommend_cannot_ask_the_endpoint(url: str, shown: str, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["recommend", "--endpoint", url, "--history", "milk:cart"]) == 2
+    assert shown in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "unseen", "exclude"),
+    [([], False, []), (["--unseen"], True, []), (["--exclude", "tea, milk"], True, ["tea", "milk"])],
+)
+def test_recommend_asks_the_endpoint(
+    options: list[str],
+    unseen: bool,
+    exclude: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    seen = []
+
+    def recommend(endpoint: str, question: Question, top: int) -> Recommendations:
+        seen.append((endpoint, question, top))
+        return Recommendations([("bread", 1.0)], [("cart", 0.5)])
+
+    monkeypatch.setattr(client, "recommend", recommend)
+    url = "http://h/v1/models/m"
+    assert cli.main(["recommend", "--endpoint", url, "--history", "milk:cart", "--top", "3", *options]) == 0
+    assert seen == [(url, Question(["milk"], ["cart"], unseen, exclude), 3)]
+    assert "bread" in capsys.readouterr().out
+
+
+def test_recommend_by_endpoint_needs_no_tensorflow() -> None:
+    code = (
+        "import sys; from pipeline import cli;"
+        "cli.main(['recommend', '--endpoint', 'http://nowhere.invalid/v1/models/m', '--history', 'milk:cart']);"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not set(done.stdout.split()) & {"tensorflow", "tfx", "apache_beam", "pyarrow", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--as-of", "yesterday"], "--as-of: expected a date or a time"),
+        (["--top", "0"], "--top: must be at least 1. Received: 0"),
+        (["--set", "windows.max_history=0"], "windows.max_history"),
+        (["--set", "windows.history_days=30"], "--as-of: windows.history_days counts back from it"),
+        ([], "no SavedModel in '/nowhere'"),
+    ],
+)
+def test_batch_recommend_asked_wrongly(
+    arguments: list[str], shown: str, config: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = str(tmp_path / "out")
+    assert cli.main(["batch-recommend", "--config", config, "--model", "/nowhere", "--out", out, *arguments]) == 2
+    assert shown in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
+
+
+HISTORY_DAYS = ("--set", "windows.history_days=30")
+
+
+@pytest.fixture
+def batch(config: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], int]:
+    """Returns a function that starts a batch job whose work is a function of its settings."""
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+
+    def start(work: Any) -> int:
+        fake = types.SimpleNamespace(run=work, RequestError=LookupError)
+        monkeypatch.setitem(sys.modules, "components.batch_recommend.job", fake)
+        monkeypatch.setattr("components.batch_recommend.job", fake, raising=False)
+        command = ["batch-recommend", "--config", config, "--model", str(tmp_path), "--out", str(tmp_path / "out")]
+        return cli.main(
+            [*command, "--as-of", "2024-08-01T12:00+02:00", "--unseen", "--set", "demo=true", *HISTORY_DAYS]
+        )
+
+    return start
+
+
+def test_batch_recommend_hands_on_its_arguments(
+    batch: Callable[[Any], int], tmp_path: pathlib.Path, capfd: pytest.CaptureFixture
+) -> None:
+    seen = []
+    assert batch(lambda settings: seen.append(settings) or "3 users") == 0
+    (settings,) = seen
+    assert (settings.model, settings.out) == (str(tmp_path / "1"), str(tmp_path / "out"))
+    assert settings.as_of == datetime.datetime(2024, 8, 1, 10, tzinfo=datetime.timezone.utc)
+    assert (settings.top, settings.unseen, settings.demo, settings.max_history) == (10, True, True, 100)
+    assert settings.history_days == 30
+    assert settings.source.path == "log.csv" and settings.beam_args[0] == "--runner=FnApiRunner"
+    assert "3 users" in capfd.readouterr().out
+    assert (tmp_path / "out.batch-recommend.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "shown"),
+    [
+        (LookupError("--out: not empty"), 2, "--out: not empty"),
+        (ValueError("9 of 10 rows are bad"), 1, "batch-recommend failed: 9 of 10 rows are bad\n\nThe full log"),
+        (KeyboardInterrupt(), 130, "Stopped. Nothing was written."),
+    ],
+)
+def test_batch_recommend_fails(
+    batch: Callable[[Any], int], error: BaseException, code: int, shown: str, capfd: pytest.CaptureFixture
+) -> None:
+    def fail(_: Any) -> None:
+        raise error
+
+    assert batch(fail) == code
+    captured = capfd.readouterr()
+    assert shown in captured.err and "Traceback" not in captured.err + captured.out
 
 
 def test_prepare_hands_on_its_arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

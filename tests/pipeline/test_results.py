@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 import shlex
 
@@ -75,8 +76,8 @@ def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
     assert result.metrics == {"DSPnet": {"next_item/recall@10": 0.5}}
     assert (result.table, result.blessed, result.reasons, result.model) == ("a table", True, ("good",), str(tmp_path))
     assert (result.infra_blessed, result.infra_reason) == (True, "loaded in 0.9 s")
-    line = summary(result, "dspnet").splitlines()[-1]
-    command = shlex.split(line)
+    command, serve = map(shlex.split, summary(result, "dspnet").splitlines()[-2:])
+    assert serve == ["dspnet", "serve", "--model", os.path.dirname(result.model)]
     assert command[:2] == ["dspnet", "recommend"] and command[-1] == "10"
     assert parse_history(command[command.index("--history") + 1]) == (["milk", "a:b"], ["cart", "cart"])
 
@@ -119,9 +120,10 @@ def test_a_run_without_its_results_is_named(run: Run) -> None:
 
 
 def test_shell_characters_are_quoted() -> None:
-    result = RunResult("now", "", {}, True, (), True, "", "models/my log", "it's:a b")
-    command = shlex.split(summary(result, "dspnet").splitlines()[-1])
-    assert "models/my log" in command and "it's:a b" in command
+    result = RunResult("now", "", {}, True, (), True, "", "models/my log/1", "it's:a b")
+    command, serve = map(shlex.split, summary(result, "dspnet").splitlines()[-2:])
+    assert "models/my log/1" in command and "it's:a b" in command
+    assert serve == ["dspnet", "serve", "--model", "models/my log"]
 
 
 def test_one_item_is_enough(tmp_path: pathlib.Path) -> None:

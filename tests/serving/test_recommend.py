@@ -1,9 +1,16 @@
+import json
 import pathlib
+import sys
 
 import pytest
 
-from serving.history import parse_history
-from serving.recommend import Recommendations, find_version, format_table, recommend
+from serving.history import parse_history, parse_items
+from serving.recommend import UnusableModelError, find_version, recommend
+from serving.recommendations import Question, Recommendations
+from serving.table import display_width, format_table
+from tests import served_model
+
+HISTORY = (["item3", "item4"], ["scene1", "scene2"])
 
 
 @pytest.mark.parametrize(
@@ -12,6 +19,7 @@ from serving.recommend import Recommendations, find_version, format_table, recom
         ("milk:cart", ",", (["milk"], ["cart"])),
         ("milk:cart, urn:x:search", ",", (["milk", "urn:x"], ["cart", "search"])),
         ("milk,2%:cart;bread:cart", ";", (["milk,2%", "bread"], ["cart", "cart"])),
+        ("牛乳:検索,brød:håndkøb", ",", (["牛乳", "brød"], ["検索", "håndkøb"])),
     ],
 )
 def test_parse_history(text: str, separator: str, expected: tuple[list[str], list[str]]) -> None:
@@ -22,6 +30,23 @@ def test_parse_history(text: str, separator: str, expected: tuple[list[str], lis
 def test_incomplete_history_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"--history: event \d must be written item:scene"):
         parse_history(text)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    typed = b"br\xf8d".decode("utf-8", "surrogateescape")  # as Python hands on the command line
+    with pytest.raises(ValueError, match="--history: expected text in UTF-8"):
+        parse_history(f"{typed}:cart")
+    with pytest.raises(ValueError, match="--exclude: expected text in UTF-8"):
+        parse_items(f"milk,{typed}")
+
+
+def test_items_to_leave_out() -> None:
+    assert parse_items("milk, urn:x") == ["milk", "urn:x"]
+    assert parse_items("milk,2%;bread", ";") == ["milk,2%", "bread"]
+    with pytest.raises(ValueError, match="--exclude: item 2 is empty"):
+        parse_items("milk,,bread")
+    with pytest.raises(ValueError, match="--separator: must not be empty"):
+        parse_items("milk", "")
 
 
 def test_latest_complete_version_is_taken(tmp_path: pathlib.Path) -> None:
@@ -47,7 +72,46 @@ def test_table_lists_items_and_scenes() -> None:
     ]
 
 
-def test_asks_the_served_signature(tmp_path: pathlib.Path) -> None:
+def test_table_with_more_scenes_than_items() -> None:
+    table = format_table(Recommendations(items=[("milk", 1.5)], scenes=[("cart", 2.0), ("search", -12345.5)]))
+    assert table.splitlines() == [
+        "      item     score   scene        score",
+        "   1  milk     1.500   cart         2.000",
+        "   2                   search  -12345.500",
+    ]
+
+
+def test_table_stays_aligned_in_any_script() -> None:
+    items = [("牛乳", 1.0), ("cafe\u0301", 1.0), ("milk\x1b[31m\n", 1.0), ("a\u202eb", 1.0), ("می\u200cروم", 1.0)]
+    lines = format_table(Recommendations(items=items, scenes=[("søg", 1.0)] * 5)).splitlines()
+    assert len(lines) == 6
+    assert {display_width(line) for line in lines} == {display_width(lines[0])}
+    assert r"milk\x1b[31m\n" in lines[3] and r"a\u202eb" in lines[4]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("model")
+    served_model.export(served_model.build(), folder / "1")
+    return folder
+
+
+def test_answers_with_what_the_model_has(model: pathlib.Path) -> None:
+    answer = recommend(str(model), Question(*HISTORY), top=1000)
+    assert sorted(raw_id for raw_id, _ in answer.items) == sorted(f"item{number}" for number in range(12))
+    assert [score for _, score in answer.items] == sorted((score for _, score in answer.items), reverse=True)
+    assert len(answer.scenes) == 3
+    assert recommend(str(model), Question(*HISTORY), top=2).items == answer.items[:2]
+
+
+def test_leaves_out_what_was_seen_or_excluded(model: pathlib.Path) -> None:
+    unseen = recommend(str(model), Question(*HISTORY, unseen=True), top=1000)
+    assert {f"item{number}" for number in range(12)} - {raw_id for raw_id, _ in unseen.items} == set(HISTORY[0])
+    left = recommend(str(model), Question(*HISTORY, unseen=True, exclude=["item7", "never seen"]), top=1000)
+    assert [raw_id for raw_id, _ in left.items] == [raw_id for raw_id, _ in unseen.items if raw_id != "item7"]
+
+
+def test_a_model_without_the_signature(tmp_path: pathlib.Path) -> None:
     import tensorflow as tf
 
     class Echo(tf.Module):
@@ -66,5 +130,16 @@ def test_asks_the_served_signature(tmp_path: pathlib.Path) -> None:
 
     echo = Echo()
     tf.saved_model.save(echo, str(tmp_path / "1"), signatures={"serving_default": echo.serve})
-    result = recommend(str(tmp_path), ["milk", "brød"], ["cart", "search"], top=1)
+    result = recommend(str(tmp_path), Question(["milk", "brød"], ["cart", "search"]), top=1)
     assert result == Recommendations(items=[("brød", 0.0)], scenes=[("search", 0.0)])
+    with pytest.raises(UnusableModelError, match="no signature 'recommend_unseen'.*run the pipeline again"):
+        recommend(str(tmp_path), Question(["milk"], ["cart"], unseen=True), top=1)
+
+
+def test_a_model_that_needs_scann(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "retrieval.json").write_text(json.dumps({"method": "scann"}))
+    (tmp_path / "saved_model.pb").touch()
+    monkeypatch.setitem(sys.modules, "scann", None)
+    with pytest.raises(UnusableModelError, match=r"finds items with ScaNN.*pip install \"dspnet\[scann\]\""):
+        recommend(str(tmp_path), Question(["milk"], ["cart"]), top=1)

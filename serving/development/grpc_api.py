@@ -1,0 +1,153 @@
+"""TensorFlow Serving's gRPC services: PredictionService and ModelService."""
+
+import logging
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from schemas.served_model import SERVING_DEFAULT
+from serving.development.limits import Limits
+from serving.development.loaded_model import LoadedModel
+from serving.development.model_info import SIGNATURE_FIELD, metadata_of, status_of
+from serving.development.proto_tensors import arrays_from_protos, protos_from_arrays
+from serving.development.refusal import Reason, Refusal
+from serving.development.versions import Versions
+from serving.ports import HOST, STOP_SECONDS
+
+THREADS = 16
+
+_logger = logging.getLogger(__name__)
+
+
+class GrpcServer:
+    """Answers gRPC calls on 127.0.0.1.
+
+    Args:
+        versions: what is served.
+        limits: what a call may ask for.
+        port: 0 for any free one.
+
+    Attributes:
+        port: that was bound.
+
+    Raises:
+        OSError: if the port cannot be had.
+    """
+
+    def __init__(self, versions: Versions, limits: Limits, port: int):
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(THREADS, "grpc"),
+            options=[
+                ("grpc.max_receive_message_length", limits.request_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),  # else a second server would share the port and take half of the calls
+            ],
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            _Predictions(versions, limits), self._server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(versions), self._server)
+        try:
+            self.port = self._server.add_insecure_port(f"{HOST}:{port}")
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+
+    def start(self) -> None:
+        """Answers from now on, in threads of its own."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Takes no more calls; those in flight may finish for `STOP_SECONDS`."""
+        self._server.stop(STOP_SECONDS).wait()
+
+
+class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, versions: Versions, limits: Limits):
+        self._versions = versions
+        self._limits = limits
+
+    def Predict(self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
+        return _answer(context, lambda: self._predict(request))
+
+    def GetModelMetadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
+    ) -> Any:
+        return _answer(context, lambda: self._metadata(request))
+
+    def Classify(self, request: object, context: grpc.ServicerContext) -> None:
+        _unimplemented(context)
+
+    Regress = MultiInference = Classify
+
+    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+        model = _select(self._versions, request.model_spec)
+        signature = model.signature(request.model_spec.signature_name)
+        inputs = arrays_from_protos(request.inputs, self._limits)
+        self._limits.check_rows(inputs)
+        outputs = signature.run(inputs, request.output_filter)
+        response = predict_pb2.PredictResponse(outputs=protos_from_arrays(outputs))
+        response.model_spec.name = self._versions.name
+        response.model_spec.version.value = model.version
+        response.model_spec.signature_name = request.model_spec.signature_name or SERVING_DEFAULT
+        return response
+
+    def _metadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        if list(request.metadata_field) != [SIGNATURE_FIELD]:
+            raise Refusal(
+                Reason.INVALID,
+                f"metadata_field: expected ['{SIGNATURE_FIELD}']. Received: {list(request.metadata_field)}",
+            )
+        return metadata_of(_select(self._versions, request.model_spec), self._versions.name)
+
+
+class _Models(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, versions: Versions):
+        self._versions = versions
+
+    def GetModelStatus(self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext) -> Any:
+        name, version = request.model_spec.name, _version(request.model_spec)
+        return _answer(context, lambda: status_of(self._versions, name, version))
+
+    def HandleReloadConfigRequest(self, request: object, context: grpc.ServicerContext) -> None:
+        _unimplemented(context)
+
+
+def _select(versions: Versions, spec: model_pb2.ModelSpec) -> LoadedModel:
+    if not spec.name:
+        raise Refusal(Reason.INVALID, f"Missing ModelSpec: model_spec.name is empty. Served here: {versions.name}")
+    if spec.version_label:
+        raise Refusal(
+            Reason.INVALID,
+            f"Unrecognized servable version label: {spec.version_label}. There are none here: give a version, or none",
+        )
+    return versions.select(spec.name, _version(spec))
+
+
+def _version(spec: model_pb2.ModelSpec) -> int | None:
+    return spec.version.value if spec.HasField("version") else None
+
+
+def _answer(context: grpc.ServicerContext, work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Refusal as refusal:
+        context.abort(grpc.StatusCode[refusal.reason.grpc_status], str(refusal))
+    except Exception:
+        _logger.exception("A gRPC call failed")
+        context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says why")
+
+
+def _unimplemented(context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, "The development server answers Predict, metadata and status only")

@@ -1,0 +1,83 @@
+"""A version of a model, loaded and warmed up."""
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from schemas.served_model import SERVING_DEFAULT
+from serving.development.refusal import Reason, Refusal
+from serving.development.signature import Signature
+from serving.development.warmup import replay_warmup
+from serving.version_folders import needs_scann
+
+_TAG = "serve"
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """A version that can be asked.
+
+    Attributes:
+        version: its number.
+        signatures: by name.
+        load_seconds: how long loading and warming up took.
+        root: what TensorFlow loaded; the signatures' variables live only as long as it does.
+    """
+
+    version: int
+    signatures: Mapping[str, Signature]
+    load_seconds: float
+    root: Any = dataclasses.field(repr=False)
+
+    def signature(self, name: str) -> Signature:
+        """Returns a signature, `serving_default` for an empty name.
+
+        Raises:
+            Refusal: if there is none of that name.
+        """
+        signature = self.signatures.get(name or SERVING_DEFAULT)
+        if signature is None:
+            raise Refusal(
+                Reason.UNKNOWN_SIGNATURE,
+                f'Serving signature name "{name or SERVING_DEFAULT}" not found. Expected one of: '
+                f"{sorted(self.signatures)}",
+            )
+        return signature
+
+
+def load_model(folder: str, version: int) -> LoadedModel:
+    """Loads a SavedModel and replays the warm-up requests that lie in it.
+
+    Whatever TensorFlow or a custom op raises comes through: a half-copied model breaks in many ways.
+
+    Args:
+        folder: that holds ``saved_model.pb``.
+        version: its number.
+
+    Raises:
+        ImportError: if the model needs ScaNN, which is not installed.
+        ValueError: if a warm-up request is not answered.
+    """
+    began = time.monotonic()
+    if needs_scann(folder):
+        _import_scann()
+    root = tf.saved_model.load(folder, tags=[_TAG])
+    with open(os.path.join(folder, "saved_model.pb"), "rb") as file:
+        graphs = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
+    # Loading refuses a model without the tag, so that there is one.
+    definitions = next(graph.signature_def for graph in graphs if _TAG in graph.meta_info_def.tags)
+    signatures = {name: Signature(name, definitions[name], root.signatures[name]) for name in root.signatures}
+    replay_warmup(folder, signatures)
+    return LoadedModel(version, signatures, time.monotonic() - began, root)
+
+
+def _import_scann() -> None:
+    try:
+        import scann  # noqa: F401  (importing it registers the op)
+    except ImportError as error:
+        raise ImportError(f'it finds items with ScaNN: pip install "dspnet[scann]" ({error})') from error

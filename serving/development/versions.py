@@ -1,0 +1,160 @@
+"""Watches a folder of versions and holds the newest one, loaded."""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from serving.development.loaded_model import LoadedModel, load_model
+from serving.development.refusal import Reason, Refusal
+from serving.version_folders import files_of, find_versions
+
+RETRY_SECONDS = 60.0
+"""After this long a version that could not be loaded is tried again, even if its files are the same."""
+
+_logger = logging.getLogger(__name__)
+
+
+class NoVersionError(Exception):
+    """Nothing in the folder can be served; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionState:
+    """How a version stands.
+
+    Attributes:
+        state: the name of a ``ModelVersionStatus.State``: LOADING, AVAILABLE or END.
+        error: why it could not be loaded; else "".
+    """
+
+    state: str
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failure:
+    files: tuple[tuple[str, int, int], ...]
+    at: float
+
+
+class Versions:
+    """Serves the newest version that lies in a folder, as TensorFlow Serving does by default.
+
+    A new version is loaded and warmed up beside the old one and then takes its place at once; requests that the old
+    one is answering finish on it. A version that is half copied or broken leaves the old one in place: it is tried
+    again when its files change, and every `RETRY_SECONDS`, but warned about once. When the newest version is removed,
+    the next older one takes its place; when all are, the last one stays.
+
+    Args:
+        name: of the model.
+        base: folder that holds ``<version>/saved_model.pb``.
+        load: makes a model of a folder and a version.
+        poll_seconds: how often to look.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        load: Callable[[str, int], LoadedModel] = load_model,
+        poll_seconds: float = 1.0,
+    ):
+        self.name = name
+        self.base = base
+        self._load = load
+        self._poll_seconds = poll_seconds
+        self._current: LoadedModel | None = None
+        self._states: dict[int, VersionState] = {}
+        self._failures: dict[int, _Failure] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def current(self) -> LoadedModel | None:
+        """The version that is served."""
+        return self._current
+
+    @property
+    def states(self) -> Mapping[int, VersionState]:
+        """How each version stands that was tried."""
+        return self._states
+
+    def select(self, name: str, version: int | None = None) -> LoadedModel:
+        """Returns the version to answer a request with; it stays usable when another takes its place.
+
+        Raises:
+            Refusal: if another model is asked for, or a version that is not served.
+        """
+        current = self._current  # read once: it may be replaced between two lines
+        if current is None or name != self.name or version not in (None, current.version):
+            wanted = f"Specific({name}, {version})" if version is not None else f"Latest({name})"
+            served = f"{self.name}, version {current.version}" if current else "nothing yet"
+            raise Refusal(Reason.NOT_FOUND, f"Servable not found for request: {wanted}. Served here: {served}")
+        return current
+
+    def start(self) -> LoadedModel:
+        """Loads the newest version and keeps watching in a thread of its own.
+
+        Raises:
+            NoVersionError: if no version can be loaded.
+        """
+        self.poll()
+        if self._current is None:
+            reasons = [f"version {version}: {state.error}" for version, state in sorted(self._states.items())]
+            raise NoVersionError(
+                f"{self.base}: no version can be loaded. " + ("\n".join(reasons) or "It holds none with saved_model.pb")
+            )
+        self._thread = threading.Thread(target=self._watch, name="versions", daemon=True)
+        self._thread.start()
+        return self._current
+
+    def stop(self) -> None:
+        """Stops watching; a version that is being loaded is waited for."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def poll(self) -> None:
+        """Looks once, and loads the newest version if it is not the one that is served."""
+        for version, folder in sorted(find_versions(self.base).items(), reverse=True):
+            if self._current and version == self._current.version:
+                return
+            if self._try(version, folder):
+                return
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._poll_seconds):
+            try:
+                self.poll()
+            except Exception:  # the watch must outlive a folder that cannot be read for a moment
+                _logger.exception("%s: cannot look for new versions", self.base)
+
+    def _try(self, version: int, folder: str) -> bool:
+        files = files_of(folder)
+        failure = self._failures.get(version)
+        if failure and failure.files == files and time.monotonic() - failure.at < RETRY_SECONDS:
+            return False
+        self._set(version, VersionState("LOADING"))
+        try:
+            model = self._load(folder, version)
+            if files_of(folder) != files:
+                raise OSError("its files changed while it was loaded, so it is still being copied")
+        except Exception as error:  # a broken SavedModel raises anything
+            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            self._set(version, VersionState("END", reason))
+            if failure is None:
+                _logger.warning("Version %d cannot be served, and is tried again later. %s", version, reason)
+            self._failures[version] = _Failure(files, time.monotonic())
+            return False
+        self._failures.pop(version, None)
+        old, self._current = self._current, model
+        self._set(version, VersionState("AVAILABLE"))
+        if old:
+            self._set(old.version, VersionState("END"))
+        _logger.info("Serving version %d, loaded in %.1f s", version, model.load_seconds)
+        return True
+
+    def _set(self, version: int, state: VersionState) -> None:
+        self._states = {**self._states, version: state}  # replaced, so that a reader sees one or the other

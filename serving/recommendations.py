@@ -1,0 +1,93 @@
+"""What is asked of a model, and what it answers; how it is reached is told elsewhere."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas import sequences
+from schemas.served_model import EXCLUDE_ITEM_IDS, RECOMMEND_UNSEEN, SERVING_DEFAULT
+
+NOTHING = ""
+"""The id in a place of an answer that nothing fills, and in a place of a request that is padding."""
+
+KINDS = ("item", "scene")
+
+_INFINITE = 1e39  # above any float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """What one user did, and what must not come back.
+
+    Attributes:
+        items: raw item ids of the history, oldest first.
+        scenes: the scene of each.
+        unseen: whether items of the history are left out.
+        exclude: more items to leave out; needs `unseen`.
+    """
+
+    items: Sequence[str]
+    scenes: Sequence[str]
+    unseen: bool = False
+    exclude: Sequence[str] = ()
+
+    @property
+    def signature(self) -> str:
+        """The signature that answers it."""
+        return RECOMMEND_UNSEEN if self.unseen else SERVING_DEFAULT
+
+    def inputs(self) -> dict[str, list[list[str]]]:
+        """Returns the inputs of that signature, one row each."""
+        inputs = {sequences.HISTORY_ITEM_IDS: [list(self.items)], sequences.HISTORY_SCENE_IDS: [list(self.scenes)]}
+        if self.unseen:
+            # Padding rather than no value: some servers cannot tell the shape of an empty list.
+            inputs[EXCLUDE_ITEM_IDS] = [list(self.exclude) or [NOTHING]]
+        return inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Recommendations:
+    """What one user may want next, best first.
+
+    Attributes:
+        items: raw ids and scores.
+        scenes: likewise.
+    """
+
+    items: list[tuple[str, float]]
+    scenes: list[tuple[str, float]]
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Any], top: int) -> "Recommendations":
+        """Reads the answer of a model to one question.
+
+        Args:
+            outputs: ``item_ids``, ``item_scores``, ``scene_ids``, ``scene_scores``, each with one row.
+            top: how many to return at most.
+
+        Raises:
+            ValueError: if the outputs are something else; names the first that is wrong.
+        """
+        return cls(*(_ranked(outputs, kind)[:top] for kind in KINDS))
+
+
+def _ranked(outputs: Mapping[str, Any], kind: str) -> list[tuple[str, float]]:
+    ids = _row(outputs, f"{kind}_ids", lambda value: isinstance(value, str))
+    scores = _row(outputs, f"{kind}_scores", _is_score)
+    if len(ids) != len(scores):
+        raise ValueError(f"{kind}_ids: expected as many as {kind}_scores, {len(scores)}. Received: {len(ids)}")
+    return [(raw_id, float(score)) for raw_id, score in zip(ids, scores, strict=True) if raw_id != NOTHING]
+
+
+def _row(outputs: Mapping[str, Any], name: str, fits: Any) -> list[Any]:
+    rows = outputs.get(name)
+    if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], list):
+        raise ValueError(f"{name}: expected one row. Received: {str(rows)[:80]}")
+    wrong = [value for value in rows[0] if not fits(value)]
+    if wrong:
+        raise ValueError(f"{name}: expected {'ids' if name.endswith('_ids') else 'numbers'}. Received: {wrong[0]!r}")
+    return rows[0]
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _INFINITE
