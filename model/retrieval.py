@@ -10,6 +10,7 @@ from model.input import HISTORY_ITEMS, HISTORY_SCENES
 from model.serving import TOP_K, ServingModule
 
 MEASURED_QUERIES = 1000
+"""Enough for a recall to be known to a hundredth."""
 
 
 def describe(module: ServingModule, config: ServingConfig, batches: tf.data.Dataset) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def describe(module: ServingModule, config: ServingConfig, batches: tf.data.Data
     Args:
         module: the model before its export.
         config: how it finds items.
-        batches: of `model.input.fingerprint_batches`, real histories to ask for; `MEASURED_QUERIES` are taken.
+        batches: of `model.input.fingerprint_batches`, real histories to ask for, until there are `MEASURED_QUERIES`.
 
     Returns:
         ``method``; for ScaNN also ``scann_search_share``, ``queries``, and ``recall@10`` and ``recall@100`` (or of the
@@ -34,11 +35,13 @@ def describe(module: ServingModule, config: ServingConfig, batches: tf.data.Data
         return module.exact_items(queries, ks[-1]).columns, module.find_items(queries, ks[-1]).columns
 
     hits, queries = dict.fromkeys(ks, 0), 0
-    for batch in batches.unbatch().batch(100).take(MEASURED_QUERIES // 100):
+    for batch in batches:
         exact, approximate = (columns.numpy() for columns in found(batch[HISTORY_ITEMS], batch[HISTORY_SCENES]))
         for expected, got in zip(exact, approximate, strict=True):
             queries += 1
             for k in ks:
                 hits[k] += len(set(expected[:k]) & set(got[:k]))
+        if queries >= MEASURED_QUERIES:
+            break
     recalls = {f"recall@{k}": hits[k] / (k * queries) for k in ks}
     return {"method": "scann", "scann_search_share": config.scann_search_share, "queries": queries, **recalls}

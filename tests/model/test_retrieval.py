@@ -22,12 +22,16 @@ pytestmark = pytest.mark.slow
 def many_items():
     """Sequences over enough items for an index to be trained on."""
     events = [(f"item{i}", f"scene{i % 3}") for i in range(ITEMS)]
-    return [Sequence(events[start : start + 10], events[start : start + 3]) for start in range(0, ITEMS, 10)]
+    # Of different lengths, as real histories are.
+    return [
+        Sequence(events[start + start // 10 % 7 : start + 10], events[start : start + 10])
+        for start in range(0, ITEMS, 10)
+    ]
 
 
 @pytest.fixture(scope="module")
 def batches(tmp_path_factory):
-    return fingerprint_batches([write_examples(tmp_path_factory.mktemp("val") / "data.gz", many_items()[:50])], 16)
+    return fingerprint_batches([write_examples(tmp_path_factory.mktemp("val") / "data.gz", many_items()[:50])], 3)
 
 
 def scann(share=1.0, **options):
