@@ -5,7 +5,8 @@ import math
 import tensorflow as tf
 
 from model.config import ServingConfig
-from model.ranked import NO_SCORE, Ranked
+from model.exact_top_k import ExactTopK
+from model.ranked import Ranked
 
 MISSING_PACKAGE = (
     'This model finds items with ScaNN, which is not installed: pip install "dspnet[scann]". '
@@ -19,7 +20,9 @@ REORDERED = 4
 class ScannTopK:
     """Asks TensorFlow Recommenders' ScaNN layer, in the form of `model.exact_top_k.ExactTopK`.
 
-    The index holds a copy of the candidates as they are now, with the bias as one more dimension.
+    The index holds a copy of the candidates as they are now, with the bias as one more dimension. When it cannot fill
+    all places, because few candidates lie in the part that is searched or more are asked for than it ranks anew, the
+    exact search answers: whoever leaves out what was seen already must not run out of items.
 
     Args:
         table: float [N + 2, d]; row k is candidate k, rows 0 and N + 1 are no candidates.
@@ -38,6 +41,7 @@ class ScannTopK:
         load_operations()
         from tensorflow_recommenders.layers import factorized_top_k
 
+        self._exact = ExactTopK(table, bias)
         candidates = table[1:-1]
         self._has_bias = bias is not None
         if self._has_bias:
@@ -58,15 +62,16 @@ class ScannTopK:
 
         Args:
             queries: float [batch, d].
-            k: how many; places that the index cannot fill have `NO_SCORE`.
+            k: how many, at most N.
         """
-        if self._has_bias:
-            queries = tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0)
-        scores, columns = self._layer(queries, k=k)
-        # Where the searched leaves hold too few candidates, ScaNN answers with NaN.
-        scores = tf.where(tf.math.is_nan(scores), NO_SCORE, scores)
-        missing = [[0, 0], [0, k - tf.shape(scores)[1]]]
-        return Ranked(tf.pad(scores, missing, constant_values=NO_SCORE), tf.pad(tf.cast(columns, tf.int64), missing))
+        scores, columns = self._layer(self._with_bias(queries), k=k)
+        # Where the searched leaves hold too few candidates, ScaNN answers with NaN; beyond `REORDERED` with nothing.
+        is_full = tf.logical_and(tf.equal(tf.shape(scores)[1], k), tf.reduce_all(tf.math.is_finite(scores)))
+        found = Ranked(scores, tf.cast(columns, tf.int64))
+        return tf.cond(is_full, lambda: found, lambda: self._exact(queries, k))
+
+    def _with_bias(self, queries: tf.Tensor) -> tf.Tensor:
+        return tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0) if self._has_bias else queries
 
     def is_exact(self) -> bool:
         """Tells whether what is found is the best there is."""

@@ -16,6 +16,8 @@ from serving.model_server import GRPC_PORT, REST_PORT, SERVERS
 CONFIG_VARIABLE = "DSPNET_CONFIG"
 DEFAULT_CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "complete_journey.yaml"
 
+TOP_HELP = "how many for a user; a model gives 100 at most (default: %(default)s)"
+
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -98,8 +100,9 @@ def _batch_recommend(arguments: argparse.Namespace) -> None:
 
 def _time(option: str, text: str) -> datetime.datetime:
     try:
-        return datetime.datetime.fromisoformat(text)
-    except ValueError as error:
+        time = datetime.datetime.fromisoformat(text)
+        return time.astimezone(datetime.timezone.utc) if time.tzinfo else time
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{option}: expected a date or a time (UTC unless it names a zone), as in 2024-08-01 or "
             f"2024-08-01T12:00. Received: {text!r}"
@@ -160,7 +163,13 @@ def _parser() -> argparse.ArgumentParser:
     recommend.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
     recommend.add_argument("--unseen", action="store_true", help="leave out items of the history")
     recommend.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
-    recommend.add_argument("--top", type=int, default=10, metavar="N", help="how many to show (default: %(default)s)")
+    recommend.add_argument(
+        "--top",
+        type=int,
+        default=10,
+        metavar="N",
+        help=TOP_HELP,
+    )
     recommend.set_defaults(command=_recommend)
 
     batch = commands.add_parser("batch-recommend", help="recommend for every user of a log, into Parquet files")
@@ -172,7 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument(
         "--as-of", metavar="TIME", help="ignore events from then on, as in 2024-08-01 (UTC; default: read all events)"
     )
-    batch.add_argument("--top", type=int, default=10, metavar="N", help="how many for each user (default: %(default)s)")
+    batch.add_argument(
+        "--top",
+        type=int,
+        default=10,
+        metavar="N",
+        help=TOP_HELP,
+    )
     batch.add_argument("--unseen", action="store_true", help="leave out items of the user's own events")
     batch.set_defaults(command=_batch_recommend, stopped="Stopped. Nothing was written.")
 

@@ -18,41 +18,38 @@ BATCH_CELLS = 1 << 20
 """Most places of a batch, padding included: a few very long histories go in smaller batches."""
 
 
-def before(events: Columns, as_of: int | None, days: int | None = None) -> Columns:
+def before(events: Columns, as_of: int | None) -> Columns:
     """Returns the events [n] that lie before a time (unix microseconds; None: all); futures of sequence files never.
 
     Args:
         events: of `blocks.sorted_columns`; their order is kept.
         as_of: first time that is left out.
-        days: how long before it the first event may lie, as `windows.history_days` cuts them in training.
     """
-    known = np.ones(len(events["time"]), bool)
-    if as_of is not None:
-        known = events["time"] < as_of
-        if days is not None:
-            known &= events["time"] >= as_of - days * DAY
+    known = np.ones(len(events["time"]), bool) if as_of is None else events["time"] < as_of
     if "is_future" in events:
         known &= ~events["is_future"]
     return {name: column[known] for name, column in events.items()}
 
 
-def latest(events: Columns, max_history: int) -> Windows:
-    """Finds each user's history: the last events, and where the user's events begin.
+def latest(events: Columns, max_history: int, since: int = 0) -> Windows:
+    """Finds each user's history: the last events.
 
     A user who has several records in a sequence file is taken at the one that ends last (the last of these in the log).
 
     Args:
         events: of `before`.
         max_history: the last this many events are read.
+        since: first time (unix microseconds) of an event that is read; sequence files are cut already.
 
     Returns:
-        One window a user that has any event, in the order of the users' hashes.
+        One window a user that has any such event, in the order of the users' hashes.
     """
     if "record" not in events:
         bounds = windows.user_bounds(events["user_high"], events["user_low"])
         test = np.full(len(bounds) - 1, splits.TEST, np.int64)
-        everything = splits.Cut(0, splits.FOREVER, splits.FOREVER, split=splits.TEST, is_last=True)
-        return windows.cut_windows(events["time"], bounds, test, [everything], max_history)
+        everything = splits.Cut(since, splits.FOREVER, splits.FOREVER, split=splits.TEST, is_last=True)
+        cut = windows.cut_windows(events["time"], bounds, test, [everything], max_history)
+        return cut.select(cut.history_length > 0)
     records = sequence_files.ready_windows(events["record"], events["is_future"], max_history)
     bounds = windows.user_bounds(events["user_high"][records.first], events["user_low"][records.first])
     user = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
@@ -61,13 +58,15 @@ def latest(events: Columns, max_history: int) -> Windows:
     return records.select(order[bounds[1:] - 1])
 
 
-def older_items(events: Columns, histories: Windows) -> tuple[Places, npt.NDArray[np.int64]]:
-    """Lists the items of each user that lie before the events that are read, each once.
+def seen_items(events: Columns, histories: Windows) -> tuple[Places, npt.NDArray[np.int64]]:
+    """Lists the items of all events of each user, those that are not read too, each once.
 
     Returns:
         Offsets int64 [users + 1] of each user in the list, and the list of fingerprints.
     """
-    offsets, places = windows.gather(histories.window_start, histories.history_start)
+    bounds = windows.user_bounds(events["user_high"], events["user_low"])
+    place = np.searchsorted(bounds, histories.first, side="right") - 1
+    offsets, places = windows.gather(bounds[place], bounds[place + 1])
     user = np.repeat(np.arange(len(histories)), np.diff(offsets))
     items = events["item"][places]
     order = np.lexsort((items, user))

@@ -27,7 +27,7 @@ class Report:
 
     Attributes:
         users: how many have a row.
-        without_history: how many have none, because no event of theirs lies before `as_of`.
+        without_history: how many have none, because no event of theirs lies before `as_of`, within `history_days`.
         rows_in: rows of the log.
         rows_rejected: bad ones.
         seconds: wall time, with the loading of the model.

@@ -10,8 +10,11 @@ from components.batch_recommend.rows import RECOMMENDATIONS, shard_name
 from components.sequence_example_gen import files
 
 INCOMPLETE = "_incomplete"
+COMPLETE = "_SUCCESS"
+"""Written last, as Hadoop and Spark do: without it a job was killed while its results were moved into place."""
+
 REJECTS = "_rejects"
-"""Names that begin with an underscore are passed over by whatever reads a folder of Parquet files."""
+"""Names that begin with an underscore, as all of these, are passed over by whatever reads a folder of Parquet files."""
 
 
 class Output:
@@ -60,7 +63,15 @@ class Output:
             if not FileSystems.exists(path):
                 with files.created(path, self.staging) as file:
                     pq.write_table(RECOMMENDATIONS.empty_table(), file)
-        FileSystems.rename(staged, [f"{self.folder}/{shard_name(shard, shards)}" for shard in range(shards)])
+        published = [f"{self.folder}/{shard_name(shard, shards)}" for shard in range(shards)]
+        try:
+            FileSystems.rename(staged, published)
+        except BaseException:
+            # A part of the results would pass for the whole.
+            FileSystems.delete([path for path in published if FileSystems.exists(path)])
+            raise
+        with files.created(f"{self.folder}/{COMPLETE}", self.staging) as file:
+            file.write(b"")
 
     def clean(self) -> None:
         """Removes what is no result, and the folder itself if nothing is left in it."""

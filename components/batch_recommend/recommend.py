@@ -22,7 +22,7 @@ from components.sequence_example_gen.transforms import COUNT, Fact
 from components.sequence_example_gen.windows import Windows
 
 USERS, WITHOUT_HISTORY = "users", "users_without_history"
-"""Counts: users with a row, and users without any event before `as_of`."""
+"""Counts: users with a row, and users without an event that is read."""
 
 ROW_GROUP = 1 << 16
 """Rows that are written at once."""
@@ -42,6 +42,8 @@ class Recommend(beam.DoFn):
     def __init__(self, settings: BatchSettings, model: ModelHandle, output: Output):
         self._settings = settings
         self._as_of = None if settings.as_of is None else to_microseconds(settings.as_of)
+        days = settings.history_days
+        self._since = 0 if days is None or self._as_of is None else self._as_of - days * histories.DAY
         self._handle = model
         self._output = output
 
@@ -54,8 +56,8 @@ class Recommend(beam.DoFn):
         partition, parts = element
         events = blocks.sorted_columns(parts)
         everybody = len(windows.user_bounds(events["user_high"], events["user_low"])) - 1
-        events = histories.before(events, self._as_of, self._settings.history_days)
-        users = histories.latest(events, self._settings.max_history)
+        events = histories.before(events, self._as_of)
+        users = histories.latest(events, self._settings.max_history, self._since)
         shards = self._settings.partitions
         with (
             files.created(self._output.staged(partition, shards), self._output.staging) as file,
@@ -71,21 +73,21 @@ class Recommend(beam.DoFn):
         """Yields a row for each user, batch by batch."""
         ids = hex_users(events["user_high"][users.first], events["user_low"][users.first])
         lengths = users.history_stop - users.history_start
-        older = histories.older_items(events, users) if self._settings.unseen else None
-        for batch in histories.batches(lengths if older is None else lengths + np.diff(older[0])):
-            answer = self._ask(events, users.select(batch), older, batch)
+        seen = histories.seen_items(events, users) if self._settings.unseen else None
+        for batch in histories.batches(lengths if seen is None else lengths + np.diff(seen[0])):
+            answer = self._ask(events, users.select(batch), seen, batch)
             yield to_rows(ids[batch], lengths[batch], answer, self._settings.top)
 
-    def _ask(self, events: blocks.Columns, users: Windows, older: Any, batch: windows.Places) -> dict[str, Any]:
+    def _ask(self, events: blocks.Columns, users: Windows, seen: Any, batch: windows.Places) -> dict[str, Any]:
         items, scenes = (
             tf.constant(histories.padded(events[name], users.history_start, users.history_stop))
             for name in ("item", "scene")
         )
-        if older is None:
+        if seen is None:
             answer = self._model.recommend_fingerprints(items, scenes)
         else:
-            offsets, seen = older
-            exclude = tf.constant(histories.padded(seen, offsets[batch], offsets[batch + 1]))
+            offsets, items_seen = seen
+            exclude = tf.constant(histories.padded(items_seen, offsets[batch], offsets[batch + 1]))
             answer = self._model.recommend_unseen_fingerprints(items, scenes, exclude)
         return {name: tensor.numpy() for name, tensor in answer.items()}
 

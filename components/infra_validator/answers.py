@@ -72,7 +72,7 @@ def check_row(
     filled = np.count_nonzero(ids != b"")
     if (ids[:filled] == b"").any():
         raise RefusedError("a place that nothing fills comes before one that is filled")
-    if filled > possible or filled < (possible if exact else min(1, possible)):
+    if filled != possible:
         raise RefusedError(f"{filled} of {possible} places are filled")
     ids, scores = ids[:filled], scores[:filled]
     columns = catalogue.columns_of_raw(ids)

@@ -26,7 +26,7 @@ class InfraValidator(base_component.BaseComponent):
     """Does for Pusher what TFX's InfraValidator does, in a process where that starts a container.
 
     The process has TensorFlow's C++ loader, as a model server has, and no Python behind the graph. A model that cannot
-    be loaded, does not answer or answers wrongly is refused; the step itself does not fail.
+    be loaded, does not answer or answers wrongly is refused; the step itself fails only when that cannot be found out.
 
     Args:
         examples: what SequenceExampleGen wrote; requests are made from the test split.

@@ -37,7 +37,12 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Marks the blessing as TFX's own InfraValidator does, and gives the reason."""
+        """Marks the blessing as TFX's own InfraValidator does, and gives the reason.
+
+        Raises:
+            UndecidedError: if the fresh process dies or takes too long.
+            ImportError: if the candidate needs a package that is not installed here.
+        """
         items, scenes = map(Ids, load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"])))
         folder = artifact_utils.get_split_uri(input_dict["examples"], TEST)
         histories, source = read_histories(folder, items, scenes)

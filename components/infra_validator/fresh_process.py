@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from components.infra_validator import c_api
-from components.infra_validator.refusal import RefusedError, first_line
+from components.infra_validator.refusal import RefusedError, UndecidedError, first_line
 from model import scann_top_k
 
 SCANN_OPERATIONS = os.path.join("scann_ops", "cc", "_scann_ops.so")
@@ -67,7 +67,8 @@ def ask(folder: str, requests: Sequence[Request], time_limit: float, libraries: 
         libraries: files with operations that the model needs.
 
     Raises:
-        RefusedError: if TensorFlow reports an error, or the process dies or takes too long.
+        RefusedError: if TensorFlow reports an error.
+        UndecidedError: if the process dies or takes too long.
     """
     content = {
         "model": folder,
@@ -133,11 +134,17 @@ def _run(arguments: Sequence[str], requests: int, time_limit: float) -> None:
         )
     except subprocess.TimeoutExpired as error:
         _log.info("%s", (error.output or b"").decode("utf-8", "replace"))
-        raise RefusedError(f"it did not load and answer {requests} requests within {time_limit:g} s") from error
+        raise UndecidedError(
+            f"The model did not load and answer {requests} requests within {time_limit:g} s. Run again when the "
+            "machine is less busy; if it happens again, the model hangs."
+        ) from error
     said = done.stdout.decode("utf-8", "replace").strip()
     _log.info("%s", said)
     if done.returncode:
         name = f"exit code {done.returncode}"
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
-        raise RefusedError(f"its process died ({name}): {said.splitlines()[-1] if said else 'no message'}")
+        raise UndecidedError(
+            f"The process that asked the model died ({name}): {said.splitlines()[-1] if said else 'no message'}. Run "
+            "again with more memory free; if it happens again, the model breaks TensorFlow."
+        )

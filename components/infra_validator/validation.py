@@ -47,6 +47,7 @@ def validate(folder: str, histories: Sequence[Histories], items: Ids, scenes: Id
 
     Raises:
         RefusedError: if the candidate cannot be loaded, does not answer, or answers wrongly.
+        UndecidedError: if the fresh process dies or takes too long.
         ImportError: if it needs a package that is not installed here.
     """
     known = signatures.read_signatures(folder)

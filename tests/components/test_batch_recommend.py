@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from apache_beam.io.filesystems import FileSystems
 
 from components.batch_recommend import histories, job, recommend
 from components.batch_recommend.rows import RECOMMENDATIONS
@@ -69,7 +70,7 @@ def run(model, tmp_path, monkeypatch):
 def read(out: str, partitions: int) -> dict[str, dict]:
     names = sorted(os.path.basename(path) for path in glob.glob(f"{out}/*"))
     shards = [f"recommendations-{shard:05d}-of-{partitions:05d}.parquet" for shard in range(partitions)]
-    assert names == ["_rejects", *shards]
+    assert names == ["_SUCCESS", "_rejects", *shards]
     for shard in shards:
         assert pq.read_schema(f"{out}/{shard}").equals(RECOMMENDATIONS)
     rows = pq.read_table(out).to_pylist()  # what is no Parquet is passed over
@@ -155,9 +156,19 @@ def test_histories_reach_back_as_far_as_in_training(run, tmp_path):
     events = random_events()
     early = [("private-early", "item1", "scene1", 16 * DAY - 1)]
     kept = [event for event in events if event[3] >= 16 * DAY]
-    rows, report = run(write(tmp_path / "log.csv", events + early), as_of=AS_OF, history_days=4, unseen=True)
-    alone, _ = run(write(tmp_path / "kept.csv", kept), as_of=AS_OF, unseen=True)
+    rows, report = run(write(tmp_path / "log.csv", events + early), as_of=AS_OF, history_days=4)
+    alone, _ = run(write(tmp_path / "kept.csv", kept), as_of=AS_OF)
     assert rows == alone and user("private-early") not in rows and report.without_history >= 1
+
+
+def test_items_from_before_the_days_that_are_read_are_left_out_too(run, tmp_path):
+    events = random_events()
+    rows, _ = run(write(tmp_path / "log.csv", events), as_of=AS_OF, history_days=4, unseen=True, top=100)
+    histories_of = by_user(events, as_of=20 * DAY)
+    for raw_id, history in histories_of.items():
+        if user(raw_id) in rows:
+            assert not set(rows[user(raw_id)]["item_ids"]) & {event[1] for event in history}
+    assert any(event[3] < 16 * DAY for history in histories_of.values() for event in history)
 
 
 def test_a_date_before_the_log_leaves_nobody(run, tmp_path):
@@ -271,6 +282,20 @@ def test_a_job_that_breaks_leaves_nothing(run, tmp_path, monkeypatch):
     with pytest.raises(Exception, match="out of order"):
         run(write(tmp_path / "log.csv", random_events()))
     assert not (tmp_path / "out0").exists()
+
+
+def test_results_that_cannot_all_be_moved_are_none(run, tmp_path, monkeypatch):
+    rename = FileSystems.rename
+
+    def fail(sources, destinations):
+        rename(sources[:1], destinations[:1])
+        if len(sources) > 1:
+            raise OSError("no space left")
+
+    monkeypatch.setattr(FileSystems, "rename", fail)
+    with pytest.raises(OSError, match="no space left"):
+        run(write(tmp_path / "log.csv", random_events()))
+    assert [path.name for path in (tmp_path / "out0").iterdir()] == ["_rejects"]
 
 
 @pytest.mark.parametrize("name", ["recommendations-00000-of-00002.parquet", "_incomplete", "notes.txt"])

@@ -10,7 +10,6 @@ from model import scann_top_k
 from model.config import ServingConfig
 from model.export import export, load, read_retrieval
 from model.input import fingerprint_batches
-from model.ranked import NO_SCORE
 from model.retrieval import describe
 from tests import served_model
 from tests.sequence_data import Sequence, planted, write_examples
@@ -83,17 +82,24 @@ def test_a_scann_model_is_loaded_with_its_operations(tmp_path, batches):
     assert np.isfinite(answer["item_scores"]).all()
 
 
-def test_places_that_an_index_cannot_fill_are_empty():
-    served, _ = scann(share=0.001)
-    unknown = tf.constant([["?"]])
-    query = served.module.embed_users(unknown, unknown)["o_item"]
-    found = served.module.find_items(query, ITEMS)
-    filled = found.scores.numpy()[0] > NO_SCORE
-    assert filled.shape == (ITEMS,) and 0 < filled.sum() <= 400
-    leave_out = served.module.item_ids.numpy()[found.columns.numpy()[0][filled]]
-    answer = served.module.recommend_unseen(unknown, unknown, tf.constant([leave_out]))
-    assert set(answer["item_ids"].numpy()[0]) == {b""}
-    assert set(answer["item_scores"].numpy()[0]) == {np.finfo(np.float32).min}
+@pytest.mark.parametrize(("k", "share"), [(100, 1.0), (401, 1.0), (ITEMS, 0.001)])
+def test_what_an_index_cannot_fill_is_searched_exactly(k, share):
+    """Beyond 400 candidates it never gives more, and one leaf holds too few."""
+    served, _ = scann(share=share)
+    query = served.module.embed_users(tf.constant([["?"]]), tf.constant([["?"]]))["o_item"]
+    found, exact = (find(query, k) for find in (served.module.find_items, served.module.exact_items))
+    assert len(set(found.columns.numpy()[0])) == k
+    if k > 400:
+        np.testing.assert_array_equal(found.columns, exact.columns)
+
+
+def test_items_never_run_out_while_pages_are_turned():
+    served, _ = scann()
+    unknown, seen = tf.constant([["?"]]), []
+    for _ in range(6):
+        page = served.module.recommend_unseen(unknown, unknown, tf.constant([seen or [""]]))["item_ids"].numpy()[0]
+        assert b"" not in page and not set(page) & set(seen)
+        seen += page.tolist()
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
