@@ -42,7 +42,7 @@ def recommend(endpoint: str, question: Question, top: int, timeout: float = TIME
     answer = _send(request, endpoint, timeout)
     try:
         return Recommendations.from_outputs(json.loads(answer)["outputs"], top)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise EndpointError(
             f"--endpoint: {endpoint} answered, but not with recommendations ({_one_line(str(error))}). Is it a model "
             "of this project, served by TensorFlow Serving or `dspnet serve`?"
@@ -108,7 +108,7 @@ def _server_error(error: urllib.error.HTTPError) -> str:
     try:
         answer: Any = json.loads(error.read())
         return str(answer["error"])
-    except (ValueError, LookupError, TypeError, OSError, http.client.HTTPException):
+    except (ValueError, LookupError, TypeError, RecursionError, OSError, http.client.HTTPException):
         return ""
 
 

@@ -46,7 +46,8 @@ class Endpoint:
         """Returns the same with its name filled in.
 
         Raises:
-            ServeError: if there is no version in the folder, or the name cannot be part of a URL.
+            ServeError: if there is no version in the folder, the name cannot be part of a URL, or one port is given
+                for both protocols.
         """
         name = self.name or os.path.basename(os.path.abspath(self.model))
         if not name or set(name) & set("/:,?#% "):
@@ -55,6 +56,11 @@ class Endpoint:
             parent = os.path.dirname(os.path.abspath(self.model))
             raise ServeError(f"--model: {self.model!r} is one version; give the folder that holds versions: {parent}")
         newest_version(self.model)
+        if self.rest_port == self.grpc_port != 0:
+            raise ServeError(
+                f"--grpc-port: expected another port than --rest-port. Received: {self.rest_port} for both; 0 is any "
+                "free one"
+            )
         return dataclasses.replace(self, name=name)
 
 

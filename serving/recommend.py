@@ -4,6 +4,7 @@ import os
 import warnings
 from typing import Any
 
+from serving.development.refusal import first_line
 from serving.recommendations import Question, Recommendations
 from serving.version_folders import find_versions, needs_scann
 
@@ -39,7 +40,7 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
 
     Raises:
         FileNotFoundError: if there is no model.
-        UnusableModelError: if it cannot be loaded here, or lacks what is asked for.
+        UnusableModelError: if it cannot be loaded here, lacks what is asked for, or answers with something else.
     """
     folder = find_version(model)
     loaded = _load(folder)
@@ -51,8 +52,14 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
     import tensorflow as tf
 
     inputs = {name: tf.constant(rows) for name, rows in question.inputs().items()}
-    outputs = loaded.signatures[question.signature](**inputs)
-    return Recommendations.from_outputs({name: _plain(tensor) for name, tensor in outputs.items()}, top)
+    try:
+        outputs = loaded.signatures[question.signature](**inputs)
+        return Recommendations.from_outputs({name: _plain(tensor) for name, tensor in outputs.items()}, top)
+    except Exception as error:  # a foreign model raises anything
+        raise UnusableModelError(
+            f"--model: {folder} did not answer with recommendations ({first_line(error)}). Is it a model of this "
+            "project? A run prints where it pushed its model"
+        ) from error
 
 
 def _load(folder: str) -> Any:
@@ -69,7 +76,14 @@ def _load(folder: str) -> Any:
                 f"--model: {folder} finds items with ScaNN, which cannot be imported ({error}). Install it: "
                 'pip install "dspnet[scann]"'
             ) from error
-    return tf.saved_model.load(folder)
+    try:
+        return tf.saved_model.load(folder)
+    except Exception as error:  # a broken SavedModel raises anything
+        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        raise UnusableModelError(
+            f"--model: {folder} cannot be loaded ({reason}). It may be half copied or damaged: wait for the copy to "
+            "end, copy it again, or give the folder of another version"
+        ) from error
 
 
 def _plain(tensor: Any) -> list[Any]:

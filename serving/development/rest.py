@@ -17,6 +17,9 @@ from serving.development.refusal import Reason, Refusal
 from serving.development.versions import Versions
 from serving.ports import HOST, STOP_SECONDS
 
+_QUIET_SECONDS = 0.25
+"""A stop ends after so long without a request; until then busy clients are answered, and told to close."""
+
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?"
 _CALL = re.compile(_MODEL + r":(?P<method>predict|classify|regress)")
 _INFO = re.compile(_MODEL + r"(?P<metadata>/metadata)?")
@@ -26,6 +29,9 @@ _logger = logging.getLogger(__name__)
 
 class RestServer(server.ThreadingHTTPServer):
     """Answers HTTP requests on 127.0.0.1, with a thread for each connection.
+
+    It listens at once: a port that is bound, but not listened on, can be bound by another server too. A client that
+    connects before `start` waits.
 
     Args:
         versions: what is served.
@@ -43,31 +49,31 @@ class RestServer(server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, versions: Versions, limits: Limits, port: int):
-        self._in_flight = InFlight()
-        served = {"versions": versions, "limits": limits, "in_flight": self._in_flight}
+        self._in_flight, self._stopping = InFlight(), threading.Event()
+        served = {
+            "versions": versions,
+            "limits": limits,
+            "in_flight": self._in_flight,
+            "stopping": self._stopping,
+        }
         handler = type("Connection", (_Connection,), served)
-        super().__init__((HOST, port), handler, bind_and_activate=False)
-        try:
-            self.server_bind()
-        except OSError:
-            self.server_close()
-            raise
+        super().__init__((HOST, port), handler)
         self.port = self.server_address[1]
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Answers from now on, in threads of its own."""
-        self.server_activate()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.25,), name="rest", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes no more connections; requests in flight may finish for `STOP_SECONDS`."""
+        """Takes no more connections and lets go of the open ones; requests may finish for `STOP_SECONDS`."""
         if self._thread:
             self.shutdown()
             self._thread.join()
         self.server_close()
-        self._in_flight.wait(STOP_SECONDS)
+        self._stopping.set()
+        self._in_flight.wait(STOP_SECONDS, _QUIET_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing of clients that go away in the middle."""
@@ -86,6 +92,7 @@ class _Connection(JsonConnection):
     versions: Versions
     limits: Limits
     in_flight: InFlight
+    stopping: threading.Event
 
     @property
     def max_body(self) -> int:  # type: ignore[override]
@@ -107,6 +114,12 @@ class _Connection(JsonConnection):
         self._not_allowed("GET, POST")
 
     do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_PUT  # noqa: N815  (the names that the standard library looks for)
+
+    def send_json(self, status: int, body: bytes, **headers: str) -> None:
+        """Answers; the last time on this connection when the server stops, for a busy client would never let it."""
+        if self.stopping.is_set():
+            self.close_connection = True
+        super().send_json(status, body, **headers)
 
     def _info(self, path: str) -> bytes:
         found = _INFO.fullmatch(path)

@@ -185,6 +185,7 @@ def test_no_answer_in_time(stub):
         ),
         (400, b'{"error": "\\u001b[31mred\\u001b[0m"}', r"refused to answer .400.: \[31mred \[0m"),
         (503, b"", "refused to answer .503.: Service Unavailable"),
+        (400, b"[" * 100_000, "refused to answer .400.: Bad Request"),
         (500, b"[1]", "refused to answer .500.: Internal Server Error"),
     ],
 )
@@ -199,6 +200,7 @@ def test_what_the_server_refuses(stub, status, body, said):
     ("answer", "said"),
     [
         ("<html>", "Expecting value"),
+        ("[" * 100_000, "recursion"),
         ({"predictions": []}, "'outputs'"),
         ({"outputs": [[1.0]]}, "list"),
         ([], "list"),

@@ -130,6 +130,10 @@ def test_what_cannot_be_served(model: pathlib.Path, capsys: pytest.CaptureFixtur
             (["--model", str(model), "--name", "a/b"], "--name: expected a name without"),
             (["--model", str(model), "--rest-port", port], f"--rest-port: 127.0.0.1:{port} cannot be had"),
             (["--model", str(model), "--grpc-port", port], f"--grpc-port: 127.0.0.1:{port} cannot be had"),
+            (
+                ["--model", str(model), "--rest-port", "18501", "--grpc-port", "18501"],
+                "--grpc-port: expected another port than --rest-port. Received: 18501 for both",
+            ),
             (["--model", str(model), "--rest-port", "99999"], "--rest-port: expected 0 to 65535. Received: 99999"),
             (["--model", str(model), "--rest-port", "0", "--grpc-port", "0"], "version 7: "),  # an empty file
         ):

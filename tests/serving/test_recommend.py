@@ -1,9 +1,12 @@
 import json
 import pathlib
+import shutil
 import sys
+from collections.abc import Callable
 
 import pytest
 
+from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from serving.history import parse_history, parse_items
 from serving.recommend import UnusableModelError, find_version, recommend
 from serving.recommendations import Question, Recommendations
@@ -11,6 +14,7 @@ from serving.table import display_width, format_table
 from tests import served_model
 
 HISTORY = (["item3", "item4"], ["scene1", "scene2"])
+HISTORY_INPUTS = [HISTORY_ITEM_IDS, HISTORY_SCENE_IDS]
 
 
 @pytest.mark.parametrize(
@@ -143,3 +147,51 @@ def test_a_model_that_needs_scann(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "scann", None)
     with pytest.raises(UnusableModelError, match=r"finds items with ScaNN.*pip install \"dspnet\[scann\]\""):
         recommend(str(tmp_path), Question(["milk"], ["cart"]), top=1)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda folder: shutil.rmtree(folder / "variables"), "FileNotFoundError: .*variables"),
+        (lambda folder: _cut(folder / "saved_model.pb"), "OSError: Cannot parse file"),
+        (lambda folder: (folder / "saved_model.pb").write_bytes(b""), "ValueError: "),
+        (lambda folder: [_cut(path) for path in (folder / "variables").glob("*.data*")], "Read less bytes"),
+        (lambda folder: [_cut(path) for path in (folder / "variables").glob("*.index")], "not an sstable"),
+    ],
+)
+def test_a_broken_model(model: pathlib.Path, tmp_path: pathlib.Path, broken: Callable, said: str) -> None:
+    folder = tmp_path / "1"
+    shutil.copytree(model / "1", folder)
+    broken(folder)
+    with pytest.raises(
+        UnusableModelError, match=rf"--model: {folder} cannot be loaded \(.*{said}.*copy it again"
+    ) as error:
+        recommend(str(tmp_path), Question(*HISTORY), top=1)
+    assert "\n" not in str(error.value)
+
+
+def _cut(path: pathlib.Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("names", "dtype", "outputs", "said"),
+    [
+        (["x"], "string", {"y": 0.0}, "missing required arguments: x"),
+        (HISTORY_INPUTS, "int64", {"y": 0.0}, "expected to be a int64 tensor but is a string tensor"),
+        (HISTORY_INPUTS, "string", {"y": 0.0}, "item_ids: expected one row. Received: None"),
+        (HISTORY_INPUTS, "string", {"item_ids": ["rank 1"]}, ""),
+        (HISTORY_INPUTS, "string", {"item_ids": [[b"\xff"]]}, "'utf-8' codec can't decode"),
+    ],
+)
+def test_a_foreign_model(tmp_path: pathlib.Path, names: list[str], dtype: str, outputs: dict, said: str) -> None:
+    import tensorflow as tf
+
+    specs = {name: tf.TensorSpec([None, None], dtype, name) for name in names}
+    serve = tf.function(lambda **_: {name: tf.constant(value) for name, value in outputs.items()})
+    foreign = tf.Module()
+    tf.saved_model.save(foreign, str(tmp_path / "1"), {"serving_default": serve.get_concrete_function(**specs)})
+    expected = rf"--model: {tmp_path / '1'} did not answer with recommendations \(.*{said}.*a model of this project"
+    with pytest.raises(UnusableModelError, match=expected) as error:
+        recommend(str(tmp_path), Question(*HISTORY), top=1)
+    assert "\n" not in str(error.value)

@@ -21,7 +21,7 @@ from serving.development.limits import Limits
 from serving.development.server import DevelopmentServer
 from serving.development.signature import Signature
 from serving.development.versions import Versions
-from serving.ports import PortError
+from serving.ports import PortError, free_port
 from tests.serving.echo import DEADLINE, NAME, Server, eventually, histories, predict
 
 LIMITS = Limits(request_bytes=20_000, rows=8)
@@ -74,11 +74,21 @@ def test_the_largest_body_is_taken(server: Server) -> None:
         ("Transfer-Encoding: chunked\r\n", 411),
         ("Content-Length: -1\r\n", 400),
         ("Content-Length: x\r\n", 400),
+        (f"Content-Length: {'0' * 25}99999999999\r\n", 413),
+        (f"Content-Length: {'0' * 5_000}{'9' * 5_000}\r\n", 413),
+        (f"Content-Length: {'0' * 5_000}\r\n", 400),  # an empty body is no JSON
     ],
 )
 def test_a_body_needs_its_length(server: Server, header: str, status: int) -> None:
     answer = _say(server, f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{header}\r\n")
     assert answer.startswith(f"HTTP/1.1 {status} ") and '{"error": "' in answer
+
+
+def test_zeros_before_a_length_change_nothing(server: Server) -> None:
+    with _connection(server) as connection:
+        body = json.dumps({"instances": [ROW]})
+        connection.request("POST", PATH, body, {"Content-Length": f"{len(body):05000}"})
+        assert connection.getresponse().status == 200
 
 
 def test_what_is_no_http_gets_json_too(server: Server) -> None:
@@ -230,6 +240,41 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(
         assert rest.result()[0] == 200 and call.result().outputs
 
 
+def test_kept_connections_are_let_go_when_the_server_stops(
+    echo_versions: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, released, answer = threading.Event(), threading.Event(), Signature.run
+
+    def slow(*arguments: object) -> object:
+        began.set()
+        assert released.wait(DEADLINE)
+        return answer(*arguments)
+
+    def ask(connection: http.client.HTTPConnection, method: str = "POST") -> tuple[int, str | None]:
+        path, body = (PATH, json.dumps({"instances": [ROW]})) if method == "POST" else (PATH.partition(":")[0], None)
+        connection.request(method, path, body)
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.getheader("Connection")
+
+    development = DevelopmentServer(Versions(NAME, str(echo_versions)), 0, 0)
+    development.start()
+    server = Server(echo_versions, development.rest_port, development.grpc_port)
+    with ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as stack:
+        first, second, third = (stack.enter_context(_connection(server)) for _ in range(3))
+        assert ask(first) == ask(second) == ask(third, "GET") == (200, None)
+        monkeypatch.setattr(Signature, "run", slow)
+        in_flight = pool.submit(ask, first)
+        assert began.wait(DEADLINE)
+        monkeypatch.undo()
+        stopped = pool.submit(development.stop)
+        eventually(lambda: not _accepts(server), "new connections are refused")
+        assert ask(second) == ask(third, "GET") == (200, "close")
+        released.set()
+        assert in_flight.result() == (200, "close")
+        stopped.result()
+
+
 def _accepts(server: Server) -> bool:
     try:
         socket.create_connection((server.host, server.rest_port), DEADLINE).close()
@@ -243,3 +288,27 @@ def test_port_in_use(server: Server, flag: str) -> None:
     ports = (server.rest_port, 0) if flag == "--rest-port" else (0, server.grpc_port)
     with pytest.raises(PortError, match=f"{flag}: 127.0.0.1:{max(ports)} cannot be had"):
         DevelopmentServer(Versions(NAME, str(server.base)), *ports)
+
+
+@pytest.mark.parametrize("flag", ["--rest-port", "--grpc-port"])
+def test_port_of_a_server_that_is_still_loading(echo_versions: pathlib.Path, flag: str) -> None:
+    versions = Versions(NAME, str(echo_versions))
+    with DevelopmentServer(versions, 0, 0) as loading:
+        ports = (loading.rest_port, 0) if flag == "--rest-port" else (0, loading.grpc_port)
+        with pytest.raises(PortError, match=f"{flag}: 127.0.0.1:{max(ports)} cannot be had"):
+            DevelopmentServer(Versions(NAME, str(echo_versions)), *ports)
+
+
+def test_one_port_for_both(echo_versions: pathlib.Path) -> None:
+    port = free_port("--rest-port", 0)
+    with pytest.raises(PortError, match=f"--grpc-port: 127.0.0.1:{port} cannot be had"):
+        DevelopmentServer(Versions(NAME, str(echo_versions)), port, port)
+
+
+def test_a_client_that_comes_early_is_answered_once_the_model_is_loaded(echo_versions: pathlib.Path) -> None:
+    with DevelopmentServer(Versions(NAME, str(echo_versions)), 0, 0) as development:
+        server = Server(echo_versions, development.rest_port, development.grpc_port)
+        with _connection(server) as connection:
+            connection.request("POST", PATH, json.dumps({"instances": [ROW]}))
+            development.start()
+            assert connection.getresponse().status == 200
