@@ -160,6 +160,7 @@ def test_recommend_by_endpoint_needs_no_tensorflow() -> None:
     ("arguments", "shown"),
     [
         (["--as-of", "yesterday"], "--as-of: expected a date or a time"),
+        (["--as-of", "0001-01-01T00:00+14:00"], "--as-of: expected a date or a time"),
         (["--top", "0"], "--top: must be at least 1. Received: 0"),
         (["--set", "windows.max_history=0"], "windows.max_history"),
         (["--set", "windows.history_days=30"], "--as-of: windows.history_days counts back from it"),
