@@ -6,7 +6,7 @@ from typing import Any
 
 from serving.development.refusal import first_line
 from serving.recommendations import Question, Recommendations
-from serving.version_folders import find_versions, needs_scann
+from serving.version_folders import find_versions, load_operations
 
 
 class UnusableModelError(Exception):
@@ -68,14 +68,10 @@ def _load(folder: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import tensorflow as tf
-    if needs_scann(folder):
-        try:
-            import scann  # noqa: F401  (importing it registers the operations of the model)
-        except ImportError as error:
-            raise UnusableModelError(
-                f"--model: {folder} finds items with ScaNN, which cannot be imported ({error}). Install it: "
-                'pip install "dspnet[scann]"'
-            ) from error
+    try:
+        load_operations(folder)
+    except ImportError as error:
+        raise UnusableModelError(f"--model: {folder} cannot be loaded: {error}") from error
     try:
         return tf.saved_model.load(folder)
     except Exception as error:  # a broken SavedModel raises anything

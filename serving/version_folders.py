@@ -40,3 +40,19 @@ def needs_scann(folder: str) -> bool:
             return json.load(file).get("method") == "scann"
     except (OSError, ValueError, AttributeError):  # no such file, or a half-copied one
         return False
+
+
+def load_operations(folder: str) -> None:
+    """Makes TensorFlow know the operations that a version needs beside its own.
+
+    Raises:
+        ImportError: if it needs ScaNN, which cannot be imported.
+    """
+    if not needs_scann(folder):
+        return
+    try:
+        import scann  # noqa: F401  (importing it registers them)
+    except Exception as error:  # a build for another TensorFlow raises TensorFlow's own errors
+        raise ImportError(
+            f'it finds items with ScaNN, which cannot be imported ({error}). Install it: pip install "dspnet[scann]"'
+        ) from error

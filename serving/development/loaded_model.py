@@ -13,7 +13,7 @@ from schemas.served_model import SERVING_DEFAULT
 from serving.development.refusal import Reason, Refusal
 from serving.development.signature import Signature
 from serving.development.warmup import replay_warmup
-from serving.version_folders import needs_scann
+from serving.version_folders import load_operations
 
 _TAG = "serve"
 
@@ -60,12 +60,11 @@ def load_model(folder: str, version: int) -> LoadedModel:
         version: its number.
 
     Raises:
-        ImportError: if the model needs ScaNN, which is not installed.
+        ImportError: if the model needs ScaNN, which cannot be imported.
         ValueError: if a warm-up request is not answered.
     """
     began = time.monotonic()
-    if needs_scann(folder):
-        _import_scann()
+    load_operations(folder)
     root = tf.saved_model.load(folder, tags=[_TAG])
     with open(os.path.join(folder, "saved_model.pb"), "rb") as file:
         graphs = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
@@ -74,10 +73,3 @@ def load_model(folder: str, version: int) -> LoadedModel:
     signatures = {name: Signature(name, definitions[name], root.signatures[name]) for name in root.signatures}
     replay_warmup(folder, signatures)
     return LoadedModel(version, signatures, time.monotonic() - began, root)
-
-
-def _import_scann() -> None:
-    try:
-        import scann  # noqa: F401  (importing it registers the op)
-    except ImportError as error:
-        raise ImportError(f'it finds items with ScaNN: pip install "dspnet[scann]" ({error})') from error
