@@ -28,11 +28,12 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
         return Catalogue(fingerprints(ids), np.array(ids, object), counts, counts)
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
-    network = build_network(config, catalogue("item", items), catalogue("scene", scenes))
+    catalogues = catalogue("item", items), catalogue("scene", scenes)
+    network = build_network(config, *catalogues)
     network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
     serve = ServingConfig(retrieval=retrieval)
     begin = time.perf_counter()
-    module = ServingModule(network, catalogue("item", items), catalogue("scene", scenes), max_history=500, config=serve)
+    module = ServingModule(network, *catalogues, max_history=500, config=serve)
     export(module, folder, "random", {"method": retrieval})
     return time.perf_counter() - begin
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from model.chunked_scores import catalogue_size, chunk_scores, for_chunks
+from model.chunked_scores import catalogue_size, chunk_scores, for_chunks, scores_at
 from model.ranked import NO_SCORE, Ranked
 
 CHUNK_SCORES = 1 << 24
@@ -35,7 +35,7 @@ class ExactTopK:
             queries: float [batch, d].
             k: how many, at most N.
         """
-        table, bias = dense(self._table, self._bias)
+        table, bias = self._read()
         size, batch = catalogue_size(table), tf.shape(queries)[0]
         chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
 
@@ -51,11 +51,14 @@ class ExactTopK:
         nothing = Ranked(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
         return for_chunks(merge, nothing, size, chunk)
 
+    def scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+        """Returns the scores of some cells, float [P]: rows of the queries and 0-based candidates, int64 [P] each."""
+        return scores_at(queries, *self._read(), rows, columns)
+
+    def _read(self) -> tuple[tf.Tensor, tf.Tensor | None]:
+        # Whole, which copies nothing unless they have been read sparsely (`model.embedding`).
+        return tf.convert_to_tensor(self._table), None if self._bias is None else tf.convert_to_tensor(self._bias)
+
     def is_exact(self) -> bool:
         """Tells whether what is found is the best there is."""
         return True
-
-
-def dense(table: tf.Variable, bias: tf.Variable | None) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Reads table and bias whole, which copies nothing unless they have been read sparsely (`model.embedding`)."""
-    return tf.convert_to_tensor(table), None if bias is None else tf.convert_to_tensor(bias)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from model.lookup import find
 from model.repeat import Copies
 
 NO_SCORE = float("-inf")
@@ -66,9 +67,8 @@ def without(ranked: Ranked, columns: tf.Tensor) -> Ranked:
     # Keys tell rows apart; a search among sorted keys needs no matrix of K times E.
     width = 2 + tf.reduce_max(tf.concat([tf.reshape(ranked.columns, [-1]), tf.reshape(columns, [-1]), [0]], axis=0))
     rows = tf.range(tf.shape(columns, tf.int64)[0], dtype=tf.int64)[:, tf.newaxis]
-    gone = tf.sort(tf.reshape(rows * width + columns + 1, [-1]))
-    gone = tf.concat([gone, [tf.int64.max]], axis=0)  # so that every search ends at a key
-    keys = rows * width + ranked.columns + 1
-    found = tf.gather(gone, tf.searchsorted(gone, tf.reshape(keys, [-1])))
-    taken = tf.equal(tf.reshape(found, tf.shape(keys)), keys)
-    return Ranked(tf.where(taken, NO_SCORE, ranked.scores), ranked.columns)
+    gone, keys = (tf.reshape(rows * width + some + 1, [-1]) for some in (columns, ranked.columns))
+    taken, _ = find(tf.sort(gone), keys)
+    scores = tf.reshape(ranked.scores, [-1])
+    scores = tf.tensor_scatter_nd_update(scores, taken[:, tf.newaxis], tf.fill(tf.shape(taken), NO_SCORE))
+    return Ranked(tf.reshape(scores, tf.shape(ranked.scores)), ranked.columns)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras
 
+from model.lookup import find
 from schemas.catalogue import PAD_INDEX
 
 AGE_STEPS = 12
@@ -66,11 +67,8 @@ def add_copies_at(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, copies
     width = tf.reduce_max(tf.concat([columns, copies.columns, [0]], axis=0)) + 1
     keys = copies.rows * width + copies.columns
     order = tf.argsort(keys)
-    keys = tf.concat([tf.gather(keys, order), [tf.int64.max]], axis=0)  # so that every search ends at a key
-    wanted = rows * width + columns
-    place = tf.searchsorted(keys, wanted)
-    found = tf.where(tf.equal(tf.gather(keys, place), wanted))[:, 0]
-    copied = tf.gather(copies.values, tf.gather(order, tf.gather(place, found)))
+    found, place = find(tf.gather(keys, order), rows * width + columns)
+    copied = tf.gather(copies.values, tf.gather(order, place))
     gain = tf.math.softplus(copied - tf.gather(scores, found))
     return tf.tensor_scatter_nd_add(scores, found[:, tf.newaxis], gain)
 

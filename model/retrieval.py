@@ -25,7 +25,7 @@ def describe(module: ServingModule, config: ServingConfig, batches: tf.data.Data
         ``method``; for ScaNN also ``scann_search_share``, ``queries``, and ``recall@10`` and ``recall@100`` (or of the
         whole catalogue, when it is smaller): the share of the exact best k that the index finds.
     """
-    if config.retrieval == "exact":
+    if module.find_items.is_exact():
         return EXACT
     ks = sorted({min(k, module.item_ids.shape[0]) for k in (10, TOP_K)})
 
@@ -45,3 +45,8 @@ def describe(module: ServingModule, config: ServingConfig, batches: tf.data.Data
             break
     recalls = {f"recall@{k}": hits[k] / (k * queries) for k in ks}
     return {"method": "scann", "scann_search_share": config.scann_search_share, "queries": queries, **recalls}
+
+
+def in_words(description: dict[str, Any]) -> str:
+    """Returns a description as a person reads it in a log."""
+    return ", ".join(f"{key} {value}" for key, value in description.items())

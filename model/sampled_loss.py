@@ -7,6 +7,7 @@ catalogue of any size.
 import tensorflow as tf
 
 from model.chunked_scores import scores_at
+from model.lookup import find
 from model.negative_sampling import Negatives
 from model.repeat import Copies, add_copies, add_copies_at
 from model.targets import KnownTargets, known_targets
@@ -63,24 +64,16 @@ def _negative_scores(
         scores += tf.gather(bias, negatives.columns)
     if copies is None:
         return scores
-    found, place = _find(copies.columns, negatives)
+    found, place = find(negatives.columns, copies.columns)
     return add_copies(scores, Copies(tf.gather(copies.rows, found), place, tf.gather(copies.values, found)))
 
 
 def _negative_weights(known: KnownTargets, negatives: Negatives, shape: tf.Tensor) -> tf.Tensor:
     """Returns how often each negative counts in each row, float [batch, U]: 0 where it is a target of the row."""
-    found, place = _find(known.columns, negatives)
+    found, place = find(negatives.columns, known.columns)
     cells = tf.stack([tf.gather(known.rows, found), place], axis=1)
     weights = tf.broadcast_to(negatives.counts, shape)
     return tf.tensor_scatter_nd_update(weights, cells, tf.zeros([tf.shape(cells)[0]], weights.dtype))
-
-
-def _find(columns: tf.Tensor, negatives: Negatives) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns which of some columns are among the negatives, and their places there, both int64 [found]."""
-    ends = tf.concat([negatives.columns, [tf.int64.max]], axis=0)  # so that every search ends at a column
-    place = tf.searchsorted(ends, columns, out_type=tf.int64)
-    found = tf.where(tf.equal(tf.gather(ends, place), columns))[:, 0]
-    return found, tf.gather(place, found)
 
 
 def _binary_cross_entropy(

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.chunked_scores import scores_at
 from model.config import ServingConfig
-from model.exact_top_k import ExactTopK, dense
+from model.exact_top_k import ExactTopK
 from model.network import DSPnetNetwork, Outputs, Representations
 from model.padding import distinct, right_align
 from model.ranked import Ranked, best, with_copies, without
@@ -122,8 +121,7 @@ class ServingModule(tf.Module):
         k = min(TOP_K, self._item_table.size)
         ranked = self.find_items(outputs.o_item, k)
         if outputs.copies is not None:
-            cells = outputs.copies.rows, outputs.copies.columns
-            before = scores_at(outputs.o_item, *dense(self.item_vectors, self.item_bias), *cells)
+            before = self.exact_items.scores_at(outputs.o_item, outputs.copies.rows, outputs.copies.columns)
             ranked = with_copies(ranked, outputs.copies, before, k)
         return self._answer(ranked, outputs)
 

@@ -22,7 +22,7 @@ from model.input import fingerprint_batches, index_batches, training_batches
 from model.lazy_adam import LazyAdam
 from model.network import DSPnetNetwork
 from model.progress import TrainingProgress
-from model.retrieval import describe
+from model.retrieval import describe, in_words
 from model.serving import ServingModule
 from model.vocabulary import FingerprintTable
 from schemas.catalogue import Catalogue
@@ -116,7 +116,7 @@ def run_fn(fn_args: Any) -> None:
     histories = fn_args.train_files if validation is None else fn_args.eval_files
     retrieval = describe(module, serving_config, fingerprint_batches(histories, batch_size))
     if retrieval != EXACT:
-        _log.info("Items are found by %s.", ", ".join(f"{key} {value}" for key, value in retrieval.items()))
+        _log.info("Items are found by %s.", in_words(retrieval))
     export(module, fn_args.serving_model_dir, settings["name"], retrieval)
     tf.io.gfile.rmtree(folder)
 

@@ -16,8 +16,6 @@ from serving.model_server import GRPC_PORT, REST_PORT, SERVERS
 CONFIG_VARIABLE = "DSPNET_CONFIG"
 DEFAULT_CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "complete_journey.yaml"
 
-TOP_HELP = "how many for a user; a model gives 100 at most (default: %(default)s)"
-
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -163,13 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     recommend.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
     recommend.add_argument("--unseen", action="store_true", help="leave out items of the history")
     recommend.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
-    recommend.add_argument(
-        "--top",
-        type=int,
-        default=10,
-        metavar="N",
-        help=TOP_HELP,
-    )
+    _add_top(recommend)
     recommend.set_defaults(command=_recommend)
 
     batch = commands.add_parser("batch-recommend", help="recommend for every user of a log, into Parquet files")
@@ -181,13 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument(
         "--as-of", metavar="TIME", help="ignore events from then on, as in 2024-08-01 (UTC; default: read all events)"
     )
-    batch.add_argument(
-        "--top",
-        type=int,
-        default=10,
-        metavar="N",
-        help=TOP_HELP,
-    )
+    _add_top(batch)
     batch.add_argument("--unseen", action="store_true", help="leave out items of the user's own events")
     batch.set_defaults(command=_batch_recommend, stopped="Stopped. Nothing was written.")
 
@@ -211,6 +197,11 @@ def _parser() -> argparse.ArgumentParser:
         )
     serve.set_defaults(command=_serve)
     return parser
+
+
+def _add_top(parser: argparse.ArgumentParser) -> None:
+    text = "how many for a user; a model gives 100 at most (default: %(default)s)"
+    parser.add_argument("--top", type=int, default=10, metavar="N", help=text)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import os
 import warnings
 from typing import Any
 
-from serving.development.refusal import first_line
+from serving.error_text import first_line, named
 from serving.recommendations import Question, Recommendations
 from serving.version_folders import find_versions, load_operations
 
@@ -75,10 +75,9 @@ def _load(folder: str) -> Any:
     try:
         return tf.saved_model.load(folder)
     except Exception as error:  # a broken SavedModel raises anything
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         raise UnusableModelError(
-            f"--model: {folder} cannot be loaded ({reason}). It may be half copied or damaged: wait for the copy to "
-            "end, copy it again, or give the folder of another version"
+            f"--model: {folder} cannot be loaded ({named(error)}). It may be half copied or damaged: wait for the copy "
+            "to end, copy it again, or give the folder of another version"
         ) from error
 
 

@@ -22,6 +22,7 @@ from model.config import EvaluationConfig
 from model.evaluation import Evaluation, evaluate
 from model.export import EXACT, load, read_retrieval
 from model.input import fingerprint_batches
+from model.retrieval import in_words
 from schemas.sequences import TEST
 
 EVALUATION_FILE = "evaluation.json"
@@ -80,8 +81,8 @@ def _load(model: types.Artifact) -> Any:
     folder = path_utils.serving_model_path(model.uri)
     retrieval = read_retrieval(folder)
     if retrieval != EXACT:
-        facts = ", ".join(f"{key} {value}" for key, value in retrieval.items())
-        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", facts)
+        how = in_words(retrieval)
+        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", how)
     return load(folder)
 
 

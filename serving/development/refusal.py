@@ -1,7 +1,6 @@
 """Why a request is not answered, in the words of both protocols."""
 
 import enum
-import re
 
 
 class Reason(enum.Enum):
@@ -38,19 +37,3 @@ class Refusal(Exception):  # noqa: N818  (it is an answer, not an error of the s
     def __init__(self, reason: Reason, message: str):
         super().__init__(message)
         self.reason = reason
-
-
-_NODE = re.compile(r"\{\{(function_)?node [^}]*\}\}\s*| \[Op:[^\]]*\]")
-
-
-def first_line(error: Exception) -> str:
-    r"""Returns what TensorFlow says is wrong, without graph names and stack traces.
-
-    TensorFlow writes the traces of the graph first, then the message in one line, then the nodes it passed through.
-
-    >>> first_line(ValueError("Graph execution error:\n\nDetected at node a\nrows differ\n\t [[{{node a}}]] [Op:f]"))
-    'rows differ'
-    """
-    text = getattr(error, "message", None) or str(error)
-    lines = [line for line in text.partition("\n\t [[")[0].splitlines() if line.strip()]
-    return _NODE.sub("", lines[-1]).strip() if lines else type(error).__name__

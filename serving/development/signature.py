@@ -9,7 +9,8 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.development.refusal import Reason, Refusal, first_line
+from serving.development.refusal import Reason, Refusal
+from serving.error_text import first_line
 
 
 @dataclasses.dataclass(frozen=True)

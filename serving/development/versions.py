@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from serving.development.loaded_model import LoadedModel, load_model
 from serving.development.refusal import Reason, Refusal
+from serving.error_text import named
 from serving.version_folders import files_of, find_versions
 
 RETRY_SECONDS = 60.0
@@ -142,7 +143,7 @@ class Versions:
             if files_of(folder) != files:
                 raise OSError("its files changed while it was loaded, so it is still being copied")
         except Exception as error:  # a broken SavedModel raises anything
-            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            reason = named(error)
             self._set(version, VersionState("END", reason))
             if failure is None:
                 _logger.warning("Version %d cannot be served, and is tried again later. %s", version, reason)
