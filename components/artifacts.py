@@ -19,3 +19,9 @@ class Catalogue(artifact.Artifact):
     """Item and scene vocabularies of the train split: `items.parquet`, `scenes.parquet`."""
 
     TYPE_NAME = "components.Catalogue"
+
+
+class Report(artifact.Artifact):
+    """The report of a run: the page `report.html`, and `report.json` with every number on it."""
+
+    TYPE_NAME = "components.Report"

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from model.evaluation.tasks import problem_with
 from schemas.section import Section
 
 
@@ -117,24 +118,25 @@ class ServingConfig(Section):
 class EvaluationConfig(Section):
     """What is measured on the test split, and what a model must reach to be pushed."""
 
-    k: tuple[pydantic.PositiveInt, ...] = (5, 10)
-    """Cut-offs of Recall@k and NDCG@k."""
+    k: Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)] = (5, 10)
+    """Cut-offs of Recall@k, NDCG@k, HitRate@k and MAP@k."""
     thresholds: dict[str, float] = {"next_item/recall@10": 0.0}
-    """Smallest allowed value of each named metric, as `task/metric@k`."""
+    """Smallest allowed value of each named metric, as `task/metric@k` or, of a slice, `task/metric@k/group=low`."""
     max_drop: dict[str, Annotated[float, pydantic.Field(ge=0.0)]] = {"next_item/ndcg@10": 0.005}
     """How far below the last blessed model each named metric may fall, in absolute terms."""
     batch_size: pydantic.PositiveInt = 256
-    """Sequences scored at once; memory grows with batch size times catalogue."""
+    """Sequences ranked at once."""
+
+    @pydantic.field_validator("k")
+    @classmethod
+    def _rising(cls, k: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(k)))
 
     @pydantic.model_validator(mode="after")
     def _metrics_exist(self) -> "EvaluationConfig":
-        known = {f"{task}/{metric}@{k}" for task in TASKS for metric in ("recall", "ndcg") for k in self.k}
         for section in ("thresholds", "max_drop"):
-            unknown = sorted(set(getattr(self, section)) - known)
-            if unknown:
-                raise ValueError(f"{section} names {unknown}, which is not measured. Choose from: {sorted(known)}")
+            for name in getattr(self, section):
+                problem = problem_with(name, self.k)
+                if problem:
+                    raise ValueError(f"{section} names {problem}")
         return self
-
-
-TASKS = ("next_item", "period_items", "next_scene")
-"""The ranking tasks: first future item (Table 1), all future items (Table 4), first future scene (Table 7)."""

@@ -1,9 +1,11 @@
 """The exact best items, found in as few passes over the catalogue as memory allows."""
 
+import numpy as np
 import tensorflow as tf
 
 from model.chunked_scores import catalogue_size, chunk_scores, for_chunks, scores_at
 from model.ranked import NO_SCORE, Ranked
+from model.top_k import top_k
 
 CHUNK_SCORES = 1 << 24
 """Scores held at a time, 64 MiB: one user's over 16M items, or 16 users' over a million."""
@@ -41,9 +43,9 @@ class ExactTopK:
 
         def merge(best: Ranked, start: tf.Tensor, stop: tf.Tensor) -> Ranked:
             scores = chunk_scores(queries, table, bias, start, stop)
-            top = tf.math.top_k(scores, tf.minimum(k, stop - start))
-            values = tf.concat([best.scores, top.values], axis=1)
-            columns = tf.concat([best.columns, tf.cast(top.indices + start, tf.int64)], axis=1)
+            values, places = top_k(scores, tf.minimum(k, stop - start))
+            values = tf.concat([best.scores, values], axis=1)
+            columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
             # Earlier chunks come first, and so does the lower of two equal scores.
             top = tf.math.top_k(values, k)
             return Ranked(top.values, tf.gather(columns, top.indices, batch_dims=1))
@@ -54,6 +56,24 @@ class ExactTopK:
     def scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
         """Returns the scores of some cells, float [P]: rows of the queries and 0-based candidates, int64 [P] each."""
         return scores_at(queries, *self._read(), rows, columns)
+
+    def chunk(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """Returns the scores of the 0-based candidates start..stop-1, float [batch, stop - start]."""
+        return chunk_scores(queries, *self._read(), start, stop)
+
+    def rounding_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+        """Returns by how much two sums of a cell's products may differ, float [P], whatever their order.
+
+        A sum of n terms x_i is off by less than n eps sum(|x_i|) (Higham, Accuracy and Stability of Numerical
+        Algorithms, 2002, 3.1), twice that for two sums.
+        """
+        table, bias = self._read()
+        products = tf.gather(queries, rows) * tf.gather(table, columns + 1)
+        absolute = tf.reduce_sum(tf.abs(products), axis=1)
+        if bias is not None:
+            absolute += tf.abs(tf.gather(bias, columns))
+        terms = tf.cast(tf.shape(queries)[1] + 2, queries.dtype)
+        return 2 * terms * np.finfo(np.float32).eps * absolute
 
     def _read(self) -> tuple[tf.Tensor, tf.Tensor | None]:
         # Whole, which copies nothing unless they have been read sparsely (`model.embedding`).

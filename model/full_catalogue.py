@@ -77,7 +77,7 @@ def target_ranks(
     copies: Copies | None = None,
     chunk_size: int | None = None,
 ) -> tf.Tensor:
-    """Ranks one candidate a row among all; `model.metrics.target_ranks` without a score matrix.
+    """Ranks one candidate a row among all, without a score matrix.
 
     The target's score and its rivals' come from different operations, so a tie is one to within rounding.
 

@@ -1,6 +1,6 @@
 """From example files to batches of padded tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -9,6 +9,7 @@ from model.vocabulary import FingerprintTable
 from schemas import sequences
 from schemas.identity import PAD_FINGERPRINT
 
+USER = "user"
 HISTORY_ITEMS = "history_items"
 HISTORY_SCENES = "history_scenes"
 NEXT_ITEM = "next_item"
@@ -40,6 +41,15 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
         FileNotFoundError: if no file matches.
     """
     return _batches(tf.constant(_expand(files)), batch_size)
+
+
+def evaluation_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
+    """Reads as `fingerprint_batches` does, and also ``user``, string [batch], the user's hash.
+
+    Raises:
+        FileNotFoundError: if no file matches.
+    """
+    return _batches(tf.constant(_expand(files)), batch_size, parse=_parse_with_user)
 
 
 def training_batches(
@@ -81,7 +91,11 @@ def _expand(files: Sequence[str]) -> list[str]:
 
 
 def _batches(
-    names: tf.Tensor, batch_size: int, shuffle_seed: tf.Tensor | None = None, drop_remainder: bool = False
+    names: tf.Tensor,
+    batch_size: int,
+    shuffle_seed: tf.Tensor | None = None,
+    drop_remainder: bool = False,
+    parse: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None,
 ) -> tf.data.Dataset:
     records = tf.data.Dataset.from_tensor_slices(names).interleave(
         lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP"),
@@ -90,7 +104,7 @@ def _batches(
     if shuffle_seed is not None:
         records = records.shuffle(SHUFFLE_BUFFER, seed=shuffle_seed, reshuffle_each_iteration=False)
     batches = records.batch(batch_size, drop_remainder=drop_remainder)
-    return batches.map(_parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.map(parse or _parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def index_batches(
@@ -126,3 +140,8 @@ def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
     for name in (FUTURE_ITEMS, FUTURE_SCENES):
         batch[name] = distinct(batch[name], PAD_FINGERPRINT)
     return batch
+
+
+def _parse_with_user(records: tf.Tensor) -> dict[str, tf.Tensor]:
+    user = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string)})
+    return {**_parse(records), USER: user[sequences.USER_ID]}

@@ -12,6 +12,7 @@ from model.exact_top_k import ExactTopK
 from model.network import DSPnetNetwork, Outputs, Representations
 from model.padding import distinct, right_align
 from model.ranked import Ranked, best, with_copies, without
+from model.ranker import Encoded
 from model.scann_top_k import ScannTopK
 from model.vocabulary import FingerprintTable, fingerprint_strings
 from schemas import sequences
@@ -33,6 +34,7 @@ def _fingerprints(name: str) -> tf.TensorSpec:
 _HISTORY_IDS = [_ids(sequences.HISTORY_ITEM_IDS), _ids(sequences.HISTORY_SCENE_IDS)]
 _HISTORY_FINGERPRINTS = [_fingerprints("history_item_fingerprints"), _fingerprints("history_scene_fingerprints")]
 
+_QUERIES = tf.TensorSpec([None, None], tf.float32, "queries")
 
 Finder: TypeAlias = ExactTopK | ScannTopK
 """Finds the best items for queries."""
@@ -47,8 +49,8 @@ class ServingModule(tf.Module):
     """A trained network with its catalogues.
 
     Beside the signatures it has what an evaluator and a batch job need, who know fingerprints rather than raw ids:
-    `score`, `recommend_fingerprints`, `recommend_unseen_fingerprints`, and the fingerprints of both catalogues. For
-    retrieval elsewhere it has the items' vectors.
+    `score`, `recommend_fingerprints`, `recommend_unseen_fingerprints`, and the fingerprints of both catalogues; it is
+    a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors.
 
     Whatever is asked has an answer: an id never seen in training counts as unknown, ``""`` anywhere is padding, of a
     long history the last `max_history` events are read, items and scenes of different number are aligned at the
@@ -113,6 +115,34 @@ class ServingModule(tf.Module):
         _, outputs = self._ask(items, scenes)
         network = self._untracked.network
         return network.score_items(outputs), network.score_scenes(outputs)
+
+    @tf.function(input_signature=_HISTORY_FINGERPRINTS)
+    def encode(self, items: tf.Tensor, scenes: tf.Tensor) -> Encoded:
+        """See `model.ranker.Ranker.encode`."""
+        _, outputs = self._ask(items, scenes)
+        rows, columns, scores = tf.zeros([0], tf.int64), tf.zeros([0], tf.int64), tf.zeros([0])
+        if outputs.copies is not None:
+            rows, columns, copied = outputs.copies
+            before = self.exact_items.scores_at(outputs.o_item, rows, columns)
+            scores = before + tf.math.softplus(copied - before)
+        return {
+            "queries": outputs.o_item,
+            "rows": rows,
+            "columns": columns,
+            "scores": scores,
+            "scene_scores": self._untracked.network.score_scenes(outputs),
+        }
+
+    @tf.function(input_signature=[_QUERIES, tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)])
+    def item_scores(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """See `model.ranker.Ranker.item_scores`."""
+        return self.exact_items.chunk(queries, start, stop)
+
+    @tf.function(input_signature=[_QUERIES, tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)])
+    def item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `model.ranker.Ranker.item_scores_at`."""
+        scores = self.exact_items.scores_at(queries, rows, columns)
+        return scores, self.exact_items.rounding_at(queries, rows, columns)
 
     @tf.function(input_signature=_HISTORY_FINGERPRINTS)
     def recommend_fingerprints(self, items: tf.Tensor, scenes: tf.Tensor) -> dict[str, tf.Tensor]:

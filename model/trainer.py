@@ -18,6 +18,7 @@ from model.dspnet import VALIDATION_METRIC, DSPnet
 from model.early_stopping import EarlyStopping
 from model.export import EXACT, export
 from model.finite import FiniteLosses
+from model.history import History
 from model.input import fingerprint_batches, index_batches, training_batches
 from model.lazy_adam import LazyAdam
 from model.network import DSPnetNetwork
@@ -33,6 +34,8 @@ _log = logging.getLogger("dspnet")
 
 def run_fn(fn_args: Any) -> None:
     """Trains on `fn_args.train_files`, stops early on `fn_args.eval_files`, exports the best epoch.
+
+    What every epoch measured is written into `fn_args.model_run_dir` (`model.history`, and for TensorBoard).
 
     Args:
         fn_args: TFX's `FnArgs`. Its `custom_config` holds ``name``, ``model``, ``training`` and ``serving`` (see
@@ -80,18 +83,20 @@ def run_fn(fn_args: Any) -> None:
         folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args, strategy.num_replicas_in_sync))
         backup = Backup(folder, model)
         epochs_done = backup.restore()
+    monitor = None if validation is None else f"val_{VALIDATION_METRIC}"
+    history = History(folder, monitor)
     callbacks = [
         FiniteLosses(),
+        history,
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
         TrainingProgress(steps, config.epochs),
         # Last, so that what it resumes from is never ahead of what the others have written.
         backup,
     ]
     stopping = None
-    if validation is None:
+    if monitor is None:
         _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
     else:
-        monitor = f"val_{VALIDATION_METRIC}"
         stopping = EarlyStopping(os.path.join(folder, "best"), network, monitor, config.patience)
         callbacks.insert(1, stopping)
     if epochs_done:
@@ -109,6 +114,7 @@ def run_fn(fn_args: Any) -> None:
             verbose=0,
             callbacks=callbacks,
         )
+    history.save(fn_args.model_run_dir)
     if stopping:
         stopping.restore_best()
     serving_config = ServingConfig.model_validate(settings["serving"])

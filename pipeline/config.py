@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import pydantic
 import yaml
 
+from components.report.settings import ReportConfig
 from components.sequence_example_gen.settings import SourceConfig, SplitConfig, WindowsConfig
 from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from schemas.section import Section
@@ -43,6 +44,8 @@ class PipelineConfig(Section):
     """How it is served."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """Its evaluation."""
+    report: ReportConfig = ReportConfig()
+    """The report on all of it."""
     beam: BeamConfig = BeamConfig()
     """Apache Beam."""
     enable_cache: bool = True

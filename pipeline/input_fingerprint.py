@@ -1,9 +1,12 @@
-"""A digest of the log's files, so that a changed log is never answered from the cache."""
+"""Digests of the files that a run reads, so that a changed file is never answered from the cache."""
 
 import hashlib
+from collections.abc import Sequence
 
 from apache_beam.io.filesystems import FileSystems
 
+from components.report.item_names import ItemNamesError, check_table
+from components.report.settings import ItemNamesConfig
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.settings import SourceConfig
 from components.sequence_example_gen.sources import list_units
@@ -24,6 +27,25 @@ def input_fingerprint(source: SourceConfig) -> str:
         paths = [unit.path for unit in list_units(source)]
     except SourceError as error:
         raise ConfigError(str(error)) from error
-    files = [file for result in FileSystems.match(paths) for file in result.metadata_list]
+    return _digest(paths)
+
+
+def names_fingerprint(items: ItemNamesConfig) -> str:
+    """Returns a like digest of the table of item names, or "" when none is named.
+
+    Raises:
+        ConfigError: if it is not there or lacks a column; better now than when the model is trained.
+    """
+    if items.path is None:
+        return ""
+    try:
+        check_table(items)
+    except ItemNamesError as error:
+        raise ConfigError(str(error)) from error
+    return _digest([items.path])
+
+
+def _digest(paths: Sequence[str]) -> str:
+    files = [file for result in FileSystems.match(list(paths)) for file in result.metadata_list]
     lines = sorted(f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}" for file in files)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -4,9 +4,8 @@ Example:
     python -m pipeline.kubeflow_v2_runner --config configs/my_log.yaml --image IMAGE \
         --pipeline-root gs://bucket/runs --serving-dir gs://bucket/models/my_log --output pipeline.json
 
-The image must hold this project, installed, and the variable DSPNET_SALT unless the configuration
-is a demo: the salt is
-never written into the pipeline.
+The image must hold this project, installed, and the variable DSPNET_SALT unless the configuration is a demo: the
+salt is never written into the pipeline.
 """
 
 import argparse
@@ -44,12 +43,13 @@ def compile_pipeline(
     Raises:
         ConfigError: if the configuration only makes sense on this machine.
     """
-    if config.source.format != "tfds" and not re.match(r"\w+://|/", config.source.path):
-        raise ConfigError(
-            "source.path: a cluster needs a path that all its workers see, as in "
-            "gs://bucket/log/*.parquet or an absolute "
-            f"path in the image. Received: {config.source.path!r}"
-        )
+    log = None if config.source.format == "tfds" else config.source.path
+    for key, path in (("source.path", log), ("report.items.path", config.report.items.path)):
+        if path is not None and not re.match(r"\w+://|/", path):
+            raise ConfigError(
+                f"{key}: a cluster needs a path that all its workers see, as in gs://bucket/log/*.parquet or an "
+                f"absolute path in the image. Received: {path!r}"
+            )
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
     from pipeline.pipeline import create_pipeline

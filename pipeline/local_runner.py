@@ -46,10 +46,11 @@ def run(config: PipelineConfig) -> "RunResult | None":
         from tfx.orchestration import metadata
 
         from pipeline import pipeline, prepare, results, step_runner
-        from pipeline.input_fingerprint import input_fingerprint
+        from pipeline.input_fingerprint import input_fingerprint, names_fingerprint
         from pipeline.source_digest import source_digests
 
         prepare.prepare_if_missing(config.source)
+        prepare.prepare_names_if_missing(config.source, config.report.items)
         connection = metadata.sqlite_metadata_connection_config(os.path.join(folder, "metadata.db"))
         runner = step_runner.StepRunner(screen, run_id=datetime.datetime.now(datetime.timezone.utc).isoformat())
         definition = pipeline.create_pipeline(
@@ -59,6 +60,7 @@ def run(config: PipelineConfig) -> "RunResult | None":
             metadata_connection_config=connection,
             source_digests=source_digests(),
             input_fingerprint=input_fingerprint(config.source),
+            names_fingerprint=names_fingerprint(config.report.items),
         )
         try:
             runner.run(definition)

@@ -11,6 +11,7 @@ from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
 from components.catalogue.component import Catalogue
 from components.infra_validator.component import InfraValidator
 from components.ranking_evaluator.component import RankingEvaluator
+from components.report.component import Report
 from components.sequence_example_gen.component import SequenceExampleGen
 from components.sequence_example_gen.settings import IngestSettings
 from components.strict_example_validator.component import StrictExampleValidator
@@ -30,9 +31,10 @@ def create_pipeline(
     metadata_connection_config: Any = None,
     source_digests: Mapping[str, str] | None = None,
     input_fingerprint: str = "",
+    names_fingerprint: str = "",
     schema_file: str = sequences.SCHEMA_FILE,
 ) -> tfx.dsl.Pipeline:
-    """Builds the pipeline from the log to the pushed model; reads and writes no file.
+    """Builds the pipeline from the log to the pushed model and the report; reads and writes no file.
 
     Args:
         config: what to run.
@@ -42,6 +44,7 @@ def create_pipeline(
         source_digests: digest of the code of each of our components (`pipeline.source_digest`), by component id:
             a step whose code has changed is not answered from the cache.
         input_fingerprint: digest of the log's files (`pipeline.input_fingerprint`), to the same end.
+        names_fingerprint: digest of the table of item names (likewise), to the same end.
         schema_file: the TFMD schema, as seen from where the step runs.
     """
     digests = source_digests or {}
@@ -75,6 +78,7 @@ def create_pipeline(
         catalogue=catalogue.outputs["catalogue"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
+        name=config.name,
         settings=config.evaluation.model_dump_json(),
     )
     infra_validator = InfraValidator(
@@ -90,17 +94,32 @@ def create_pipeline(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving_dir)
         ),
     )
+    # Not behind Pusher: a person wants to know most about a model that was refused.
+    report = Report(
+        examples=example_gen.outputs["examples"],
+        statistics=statistics_gen.outputs["statistics"],
+        id_map=example_gen.outputs["id_map"],
+        catalogue=catalogue.outputs["catalogue"],
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
+        name=config.name,
+        settings=config.report.model_dump_json(),
+        config=config.model_dump(mode="json"),
+        source_digests=digests,
+        names_fingerprint=names_fingerprint,
+    )
     # No data flows along these edges. Anomalies must stop the run before the costly steps.
     catalogue.add_upstream_node(validator)
     trainer.add_upstream_node(validator)
-    for component in (example_gen, validator, catalogue, evaluator, infra_validator):
+    for component in (example_gen, validator, catalogue, evaluator, infra_validator, report):
         _add_to_cache_key(component, digests.get(component.id, ""))
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=pipeline_root,
         components=[
             example_gen, statistics_gen, schema, validator, catalogue, trainer, baseline, evaluator, infra_validator,
-            pusher,
+            pusher, report,
         ],
         enable_cache=config.enable_cache,
         metadata_connection_config=metadata_connection_config,

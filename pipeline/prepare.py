@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 
+from components.report.settings import ItemNamesConfig
 from components.sequence_example_gen.settings import SourceConfig
 from pipeline.config import ConfigError
 
@@ -21,6 +22,19 @@ def prepare_if_missing(source: SourceConfig) -> None:
         prepare(source.public_dataset, source.path)
 
 
+def prepare_names_if_missing(source: SourceConfig, items: ItemNamesConfig) -> None:
+    """Prepares the item names of `source.public_dataset` into `items.path` when nothing is there yet.
+
+    A log that was prepared before names were is kept.
+
+    Raises:
+        ConfigError: if the data set cannot be had.
+    """
+    if source.public_dataset and items.path is not None and not os.path.exists(items.path):
+        _log.info("Preparing the item names of %s into %s (once).", source.public_dataset, items.path)
+        _call(source.public_dataset, "prepare_items", out_path=items.path)
+
+
 def prepare(name: str, out_path: str, **arguments: str) -> None:
     """Prepares a public data set as an event log.
 
@@ -32,8 +46,12 @@ def prepare(name: str, out_path: str, **arguments: str) -> None:
     Raises:
         ConfigError: if its files, or the package that holds them, are not there.
     """
-    os.makedirs(os.path.dirname(os.path.abspath(out_path)), exist_ok=True)
+    _call(name, "prepare", **arguments, out_path=out_path)
+
+
+def _call(name: str, function: str, **arguments: str) -> None:
+    os.makedirs(os.path.dirname(os.path.abspath(arguments["out_path"])), exist_ok=True)
     try:
-        importlib.import_module(f"public_data.{name}").prepare(**arguments, out_path=out_path)
+        getattr(importlib.import_module(f"public_data.{name}"), function)(**arguments)
     except (ModuleNotFoundError, OSError) as error:
         raise ConfigError(f"The public data set {name} cannot be prepared: {error}") from error

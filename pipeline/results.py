@@ -1,4 +1,4 @@
-"""What came out of a run, as ML Metadata tells it: the evaluation, the verdicts, the pushed model."""
+"""What came out of a run, as ML Metadata tells it: the evaluation, the verdicts, the pushed model, the report."""
 
 import dataclasses
 import json
@@ -12,14 +12,13 @@ import pyarrow.parquet as pq
 from ml_metadata.proto import metadata_store_pb2
 
 from components import artifacts
+from pipeline.comparison.finished_runs import RUN_CONTEXT
 from pipeline.screen import short_path
 from schemas import catalogue
+from schemas.evaluation import EVALUATION_FILE, TABLE_FILE
 from serving.history import EVENT_SEPARATOR, SCENE_SEPARATOR
 
-EVALUATION_FILE = "evaluation.json"
-TABLE_FILE = "evaluation.txt"
-
-RUN_CONTEXT = "pipeline_run"
+REPORT_FILE = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +28,14 @@ class RunResult:
     Attributes:
         run_id: name of the run in ML Metadata.
         table: the evaluation, for people.
-        metrics: of each ranker, DSPnet and the baselines, by ``task/metric@k``.
+        metrics: of each ranker, DSPnet and the baselines, by ``task/metric@k`` or ``task/metric@k/slice``.
         blessed: whether RankingEvaluator found the model good enough.
         reasons: why, or why not.
         infra_blessed: whether InfraValidator found that the model can be served.
         infra_reason: how it did, or why not.
         model: folder of the pushed version; None when it was refused.
         example: a history of real ids, as `dspnet recommend` takes it.
+        report: the page about the run.
     """
 
     run_id: str
@@ -47,6 +47,7 @@ class RunResult:
     infra_reason: str
     model: str | None
     example: str
+    report: str
 
 
 def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
@@ -66,13 +67,17 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
     return RunResult(
         run_id=run_id,
         table=table,
-        metrics={name: model["metrics"] for name, model in content["models"].items()},
+        metrics={
+            name: {metric: measured["value"] for metric, measured in model["metrics"].items()}
+            for name, model in content["models"].items()
+        },
         blessed=blessed,
         reasons=tuple(content["verdict"]["reasons"]),
         infra_blessed=infra["blessed"].int_value == 1,
         infra_reason=infra["reason"].string_value,
         model=_pushed_to(_only(outputs, "PushedModel", run_id)),
         example=example_history(_only(outputs, artifacts.Catalogue.TYPE_NAME, run_id).uri),
+        report=os.path.join(_only(outputs, artifacts.Report.TYPE_NAME, run_id).uri, REPORT_FILE),
     )
 
 
@@ -83,14 +88,16 @@ def summary(result: RunResult, program: str) -> str:
         result: of that run.
         program: how the `dspnet` command is called here.
     """
-    lines = ["", result.table, ""]
-    if result.model is None:
-        return "\n".join([*lines, *_why_not_pushed(result)])
-    model = short_path(result.model)
-    recommend = [program, "recommend", "--model", model, "--history", result.example, "--top", "10"]
+    outcome = _why_not_pushed(result) if result.model is None else _how_to_use(result.model, result.example, program)
+    return "\n".join(["", result.table, "", *outcome, "", f"Report: {short_path(result.report)}"])
+
+
+def _how_to_use(pushed: str, example: str, program: str) -> list[str]:
+    model = short_path(pushed)
+    recommend = [program, "recommend", "--model", model, "--history", example, "--top", "10"]
     serve = [program, "serve", "--model", os.path.dirname(model)]
     commands = [f"  {shlex.join(command)}" for command in (recommend, serve)]
-    return "\n".join([*lines, f"The model was pushed to {model}. Try it, or serve it:", "", *commands])
+    return [f"The model was pushed to {model}. Try it, or serve it:", "", *commands]
 
 
 def _why_not_pushed(result: RunResult) -> list[str]:

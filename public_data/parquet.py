@@ -1,4 +1,4 @@
-"""How a prepared event log is written: whole or not at all."""
+"""How prepared data are written: whole or not at all."""
 
 import contextlib
 import os
@@ -20,21 +20,32 @@ EVENT_LOG_SCHEMA = pa.schema(
 )
 """Columns of a prepared log; times are unix seconds (UTC)."""
 
+ITEM_NAMES_SCHEMA = pa.schema(
+    [pa.field(events.ITEM_ID, pa.string(), nullable=False), pa.field("name", pa.string(), nullable=False)]
+)
+"""Columns of a table of item names, as `report.items` of a configuration expects them."""
+
+
+def event_log_writer(out_path: str) -> contextlib.AbstractContextManager[pq.ParquetWriter]:
+    """Opens a `parquet_writer` of `EVENT_LOG_SCHEMA`."""
+    return parquet_writer(out_path, EVENT_LOG_SCHEMA)
+
 
 @contextlib.contextmanager
-def event_log_writer(out_path: str) -> Iterator[pq.ParquetWriter]:
-    """Opens a writer of `EVENT_LOG_SCHEMA` whose file appears at `out_path` only when all went well.
+def parquet_writer(out_path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Opens a writer whose file appears at `out_path` only when all went well.
 
-    A pipeline that finds a file there takes it for the whole log, so a half-written one must never have that name.
+    A pipeline that finds a file there takes it for whole, so a half-written one must never have that name.
 
     Args:
         out_path: a path on this machine; missing folders are made.
+        schema: its columns.
     """
     target = pathlib.Path(out_path)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
-        with pq.ParquetWriter(unfinished, EVENT_LOG_SCHEMA) as writer:
+        with pq.ParquetWriter(unfinished, schema) as writer:
             yield writer
         unfinished.replace(target)
     finally:

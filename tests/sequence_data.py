@@ -32,15 +32,15 @@ def planted(number: int, seed: int, items: int = 12, scenes: int = 3) -> list[Se
     return result
 
 
-def write_examples(path: pathlib.Path, data: Iterable[Sequence]) -> str:
-    """Writes gzipped TFRecords as SequenceExampleGen does; returns the file's name."""
+def write_examples(path: pathlib.Path, data: Iterable[Sequence], users: Iterable[int] | None = None) -> str:
+    """Writes gzipped TFRecords as SequenceExampleGen does, of users numbered by place; returns the file's name."""
 
     def ints(values: Iterable[int]) -> tf.train.Feature:
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
-        for number, sequence in enumerate(data):
+        for number, sequence in enumerate(data) if users is None else zip(users, data, strict=True):
             feature = {sequences.USER_ID: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"%032x" % number]))}
             for events, names in (
                 (sequence.history, sequences.HISTORY_FEATURES),

@@ -10,7 +10,10 @@ from components.ranking_evaluator import executor
 class RankingEvaluatorSpec(component_spec.ComponentSpec):
     """What goes in and comes out of RankingEvaluator."""
 
-    PARAMETERS = {"settings": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "name": component_spec.ExecutionParameter(type=str),
+        "settings": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "catalogue": component_spec.ChannelParameter(type=artifacts.Catalogue),
@@ -24,13 +27,14 @@ class RankingEvaluatorSpec(component_spec.ComponentSpec):
 
 
 class RankingEvaluator(base_component.BaseComponent):
-    """Writes `evaluation.json` and `evaluation.txt`, and blesses the model for Pusher.
+    """Writes `evaluation.json`, `evaluation.txt` and `sequences.parquet`, and blesses the model for Pusher.
 
     Args:
         examples: what SequenceExampleGen wrote; the test split is read.
         catalogue: what Catalogue wrote, for the popularity reference.
         model: the candidate.
         baseline_model: the last blessed model, if there is one.
+        name: of the pipeline.
         settings: JSON of `model.config.EvaluationConfig`.
     """
 
@@ -42,6 +46,7 @@ class RankingEvaluator(base_component.BaseComponent):
         examples: channel.BaseChannel,
         catalogue: channel.BaseChannel,
         model: channel.BaseChannel,
+        name: str,
         settings: str,
         baseline_model: channel.BaseChannel | None = None,
     ):
@@ -50,6 +55,7 @@ class RankingEvaluator(base_component.BaseComponent):
             catalogue=catalogue,
             model=model,
             baseline_model=baseline_model,
+            name=name,
             settings=settings,
             evaluation=channel.OutputChannel(standard_artifacts.ModelEvaluation, self, "evaluation"),
             blessing=channel.OutputChannel(standard_artifacts.ModelBlessing, self, "blessing"),

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import os
-import time
 from typing import Any
 
 from tfx import types
@@ -13,20 +12,20 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.ranking_evaluator.progress import EvaluationProgress
+from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_table
 from components.ranking_evaluator.verdict import Verdict, judge
 from model.baselines.own_frequency import OwnFrequency
 from model.baselines.popularity import Popularity
 from model.catalogues import load_catalogues
 from model.config import EvaluationConfig
-from model.evaluation import Evaluation, evaluate
+from model.evaluation.evaluate import evaluate
 from model.export import EXACT, load, read_retrieval
-from model.input import fingerprint_batches
+from model.input import evaluation_batches
 from model.retrieval import in_words
+from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE
 from schemas.sequences import TEST
-
-EVALUATION_FILE = "evaluation.json"
-TABLE_FILE = "evaluation.txt"
 
 CANDIDATE = "DSPnet"
 BASELINE = "last blessed model"
@@ -43,7 +42,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes `evaluation.json` and `evaluation.txt`, and blesses or refuses.
+        """Writes `evaluation.json`, `evaluation.txt` and `sequences.parquet`, and blesses or refuses.
 
         Raises:
             ValueError: if the test split is empty.
@@ -52,22 +51,39 @@ class Executor(base_executor.BaseExecutor):
         candidate = artifact_utils.get_single_instance(input_dict["model"])
         baseline = _baseline(input_dict, candidate)
         folder = artifact_utils.get_split_uri(input_dict["examples"], TEST)
-        batches = fingerprint_batches([os.path.join(folder, "*.gz")], config.batch_size)
+        batches = evaluation_batches([os.path.join(folder, "*.gz")], config.batch_size)
 
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
         rankers = {CANDIDATE: _load(candidate)}
         if baseline:
             rankers[BASELINE] = _load(baseline)
+            if not hasattr(rankers[BASELINE], "encode"):
+                _log.warning(
+                    "The last blessed model, %s, cannot be ranked by this version: not compared.", baseline.uri
+                )
+                del rankers[BASELINE]
         rankers["popularity"] = Popularity(items, scenes)
         rankers["own most frequent"] = OwnFrequency(items, scenes)
 
-        evaluations = {}
-        for name, ranker in rankers.items():
-            start = time.monotonic()
-            evaluations[name] = evaluate(ranker, batches, config.k)
-            _log.info("measured %s in %.1f s", name, time.monotonic() - start)
-        verdict = judge(config, evaluations[CANDIDATE].metrics, evaluations[BASELINE].metrics if baseline else None)
-        _write(artifact_utils.get_single_uri(output_dict["evaluation"]), config, evaluations, verdict)
+        output = artifact_utils.get_single_uri(output_dict["evaluation"])
+        with SequencesFile(os.path.join(output, SEQUENCES_FILE)) as file:
+            evaluation = evaluate(
+                rankers, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(len(rankers))
+            )
+        metrics = {name: model.metrics for name, model in evaluation.models.items()}
+        verdict = judge(config, metrics[CANDIDATE], metrics.get(BASELINE))
+        document = {
+            "name": exec_properties["name"],
+            **dataclasses.asdict(evaluation),
+            "catalogue": {"items": len(items), "scenes": len(scenes)},
+            "k": config.k,
+            "settings": config.model_dump(mode="json"),
+            "verdict": dataclasses.asdict(verdict),
+        }
+        text = json.dumps(document, indent=1, allow_nan=False)
+        io_utils.write_string_file(os.path.join(output, EVALUATION_FILE), text + "\n")
+        table = format_table(evaluation, config.k, verdict)
+        io_utils.write_string_file(os.path.join(output, TABLE_FILE), table + "\n")
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), candidate, baseline, verdict)
 
 
@@ -84,16 +100,6 @@ def _load(model: types.Artifact) -> Any:
         how = in_words(retrieval)
         _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", how)
     return load(folder)
-
-
-def _write(folder: str, config: EvaluationConfig, evaluations: dict[str, Evaluation], verdict: Verdict) -> None:
-    document = {
-        "models": {name: dataclasses.asdict(evaluation) for name, evaluation in evaluations.items()},
-        "settings": config.model_dump(mode="json"),
-        "verdict": dataclasses.asdict(verdict),
-    }
-    io_utils.write_string_file(os.path.join(folder, EVALUATION_FILE), json.dumps(document, indent=2) + "\n")
-    io_utils.write_string_file(os.path.join(folder, TABLE_FILE), format_table(evaluations, config.k, verdict) + "\n")
 
 
 def _bless(

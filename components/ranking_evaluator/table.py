@@ -1,55 +1,59 @@
-"""The evaluation as a table that a person reads in a terminal."""
-
-from collections.abc import Mapping
+"""The evaluation as a table that a person reads in a terminal; the report has the rest."""
 
 from components.ranking_evaluator.verdict import Verdict
-from model.config import TASKS
-from model.evaluation import Evaluation
+from model.evaluation.evaluate import Evaluation, RankerEvaluation
 
 _TITLES = {"next_item": "next item", "period_items": "period items", "next_scene": "next scene"}
+_CELL = 8
 
 
-def format_table(evaluations: Mapping[str, Evaluation], ks: tuple[int, ...], verdict: Verdict) -> str:
-    """Formats one row a model and one group of columns a task.
+def format_table(evaluation: Evaluation, ks: tuple[int, ...], verdict: Verdict) -> str:
+    """Formats one row a model and one group of columns a task of the paper.
 
     Args:
-        evaluations: by the name to show; the first is the candidate.
+        evaluation: the first model is the candidate.
         ks: cut-offs, as measured.
         verdict: what was decided about the candidate.
 
     Returns:
         Lines of text, the best value of each column marked with ``*``.
     """
-    columns = [(task, metric, k) for task in TASKS for k in ks for metric in ("recall", "ndcg")]
-    width = max(len(name) for name in evaluations)
-    cell = 8
-    group = cell * 2 * len(ks)
+    columns = [f"{task}/{metric}@{k}" for task in _TITLES for k in ks for metric in ("recall", "ndcg")]
+    titles = [f"{metric}@{k}" for _ in _TITLES for k in ks for metric in "RN"]
+    group = len(columns) // len(_TITLES)
+    width = max(len(name) for name in evaluation.models)
     lines = [
-        " " * width + "".join(" |" + _TITLES[task].center(group) for task in TASKS),
-        " " * width + _cells([f"{'R' if metric == 'recall' else 'N'}@{k}" for _, metric, k in columns], cell, ks),
+        " " * width + "".join(" |" + title.center(_CELL * group) for title in _TITLES.values()),
+        " " * width + _cells([f"{title} " for title in titles], group),
     ]
     lines.append("-" * len(lines[1]))
-    best = {column: max(_value(evaluation, column) for evaluation in evaluations.values()) for column in columns}
-    for name, evaluation in evaluations.items():
-        values = [(_value(evaluation, column), best[column]) for column in columns]
-        texts = [f"{value:.4f}" + ("*" if value == top else " ") for value, top in values]
-        lines.append(name.ljust(width) + _cells(texts, cell, ks))
-    first = next(iter(evaluations.values()))
-    shares = ", ".join(f"{_TITLES[task]} {share:.1%}" for task, share in first.unknown_share.items())
+    best = {column: max(_value(model, column) for model in evaluation.models.values()) for column in columns}
+    candidate, *_ = evaluation.models
+    for name, model in evaluation.models.items():
+        texts = [f"{_value(model, column):.4f}" + "* "[_value(model, column) < best[column]] for column in columns]
+        lines.append(name.ljust(width) + _cells(texts, group))
+        if name == candidate:
+            lines.append("  95%".ljust(width) + _cells([_half(model, column) for column in columns], group))
+    shares = evaluation.models[candidate].unknown_share
+    missing = ", ".join(f"{title} {shares[task]:.1%}" for task, title in _TITLES.items() if task in shares)
     lines += [
         "",
-        f"{first.sequences:,} test sequences, full catalogue, ties against the model; R = Recall, N = NDCG, * best.",
-        f"Targets outside the catalogue, counted as misses: {shares}.",
+        f"{evaluation.sequences:,} test sequences, full catalogue, ties against the model.",
+        "R = Recall, N = NDCG, * best, ± half of the 95% interval over users.",
+        f"Targets outside the catalogue, counted as misses: {missing}.",
         f"{'Blessed' if verdict.blessed else 'REFUSED'}: {'; '.join(verdict.reasons)}.",
     ]
     return "\n".join(lines)
 
 
-def _value(evaluation: Evaluation, column: tuple[str, str, int]) -> float:
-    task, metric, k = column
-    return evaluation.metrics[f"{task}/{metric}@{k}"]
+def _value(model: RankerEvaluation, column: str) -> float:
+    return model.metrics[column].value
 
 
-def _cells(texts: list[str], width: int, ks: tuple[int, ...]) -> str:
-    group = 2 * len(ks)
-    return "".join((" |" if i % group == 0 else "") + text.rjust(width) for i, text in enumerate(texts))
+def _half(model: RankerEvaluation, column: str) -> str:
+    metric = model.metrics[column]
+    return f"±{(metric.high - metric.low) / 2:.4f} ".replace("±0.", "±.")
+
+
+def _cells(texts: list[str], group: int) -> str:
+    return "".join((" |" if i % group == 0 else "") + text.rjust(_CELL) for i, text in enumerate(texts))

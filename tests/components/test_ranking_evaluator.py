@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
@@ -8,6 +9,7 @@ from tfx.types import standard_artifacts
 from components.ranking_evaluator.executor import Executor
 from components.ranking_evaluator.verdict import judge
 from model.config import EvaluationConfig, ModelConfig
+from model.evaluation.evaluate import Estimate
 from model.export import EXACT, export
 from model.serving import ServingModule
 from model.trainer import build_network
@@ -16,26 +18,30 @@ from tests.sequence_data import catalogues, planted, write_catalogues, write_exa
 METRIC = "next_item/recall@1"
 
 
+def _metrics(value):
+    return {METRIC: Estimate(value, value, value, 10)}
+
+
 def _config(**options):
     return EvaluationConfig(**{"k": (1,), "thresholds": {}, "max_drop": {}, **options})
 
 
 @pytest.mark.parametrize(("value", "blessed"), [(0.5, True), (0.3, True), (0.29, False), (float("nan"), False)])
 def test_thresholds(value, blessed):
-    verdict = judge(_config(thresholds={METRIC: 0.3}), {METRIC: value}, None)
+    verdict = judge(_config(thresholds={METRIC: 0.3}), _metrics(value), None)
     assert verdict.blessed is blessed
     assert METRIC in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(("value", "blessed"), [(0.5, True), (0.38, True), (0.37, False), (float("nan"), False)])
 def test_drop_below_the_last_blessed_model(value, blessed):
-    verdict = judge(_config(max_drop={METRIC: 0.02}), {METRIC: value}, {METRIC: 0.4})
+    verdict = judge(_config(max_drop={METRIC: 0.02}), _metrics(value), _metrics(0.4))
     assert verdict.blessed is blessed
     assert "0.4000" in verdict.reasons[0]
 
 
 def test_broken_rules_come_first():
-    verdict = judge(_config(thresholds={METRIC: 0.1}, max_drop={METRIC: 0.0}), {METRIC: 0.2}, {METRIC: 0.3})
+    verdict = judge(_config(thresholds={METRIC: 0.1}, max_drop={METRIC: 0.0}), _metrics(0.2), _metrics(0.3))
     assert "more than" in verdict.reasons[0] and "at least" in verdict.reasons[1]
 
 
@@ -78,7 +84,7 @@ def evaluate(tmp_path_factory):
             "model": [candidate],
             "baseline_model": {None: [], "other": [other], "itself": [candidate]}[baseline],
         }
-        Executor().Do(inputs, output, {"settings": config.model_dump_json()})
+        Executor().Do(inputs, output, {"name": "planted", "settings": config.model_dump_json()})
         document = json.loads((folder / name / "evaluation" / "evaluation.json").read_text())
         return document, (folder / name / "evaluation" / "evaluation.txt").read_text(), output["blessing"][0]
 
@@ -86,18 +92,19 @@ def evaluate(tmp_path_factory):
 
 
 def test_a_blessing_without_rules_says_so():
-    verdict = judge(_config(thresholds={}, max_drop={}), {METRIC: 0.2}, {METRIC: 0.3})
+    verdict = judge(_config(thresholds={}, max_drop={}), _metrics(0.2), _metrics(0.3))
     assert verdict.blessed and "ask for nothing" in verdict.reasons[0]
 
 
 def test_blesses_and_writes_table_and_json(evaluate):
     document, table, blessing = evaluate("good", _config(k=(1, 5)))
     assert list(document["models"]) == ["DSPnet", "popularity", "own most frequent"]
-    assert document["models"]["DSPnet"]["sequences"] == 30
+    assert document["name"] == "planted" and document["sequences"] == 30 and document["k"] == [1, 5]
     assert document["verdict"]["blessed"] is True
-    for values in document["models"].values():
-        for value in values["metrics"].values():
-            assert f"{value:.4f}" in table
+    for model in document["models"].values():
+        for task in ("next_item", "period_items", "next_scene"):
+            for metric in ("recall@1", "ndcg@1", "recall@5", "ndcg@5"):
+                assert f"{model['metrics'][f'{task}/{metric}']['value']:.4f}" in table
     assert blessing.get_int_custom_property("blessed") == 1
     assert blessing.get_int_custom_property("current_model_id") == 7
     assert tf.io.gfile.listdir(blessing.uri) == ["BLESSED"]
@@ -113,11 +120,57 @@ def test_refuses_with_a_reason(evaluate):
 
 def test_compares_with_the_last_blessed_model_on_the_same_sequences(evaluate):
     document, table, blessing = evaluate("other_run", _config(max_drop={METRIC: 1.0}), "other")
-    assert document["models"]["last blessed model"]["sequences"] == 30
     assert "last blessed model" in table
+    for metric, difference in document["differences"]["last blessed model"].items():
+        values = [document["models"][name]["metrics"][metric]["value"] for name in ("DSPnet", "last blessed model")]
+        assert difference["value"] == pytest.approx(values[0] - values[1], abs=1e-12)
     assert blessing.get_int_custom_property("baseline_model_id") == 8
 
 
 def test_a_model_is_not_compared_with_itself(evaluate):
     document, _, _ = evaluate("itself", _config(), "itself")
     assert "last blessed model" not in document["models"]
+
+
+def test_a_slice_may_be_named_in_a_rule(evaluate):
+    name = f"{METRIC}/group=low"
+    document, _, _ = evaluate("slice", _config(thresholds={name: 1.1}))
+    assert document["verdict"]["reasons"][0].startswith(f"{name} ")
+    assert document["slices"]["group=low"]["sequences"] == document["models"]["DSPnet"]["metrics"][name]["sequences"]
+
+
+def test_a_rule_about_what_was_not_measured_is_broken(evaluate):
+    document, _, _ = evaluate("nowhere", _config(thresholds={f"{METRIC}/scene=nowhere": 0.0}))
+    assert document["verdict"]["blessed"] is False
+    assert "could not be measured" in document["verdict"]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("next_thing/recall@1", "no such task"),
+        ("next_item/recall@7", "not measured. Choose from: next_item/recall@1"),
+        (f"{METRIC}/group=middle", "no such slice"),
+        ("next_scene/recall@1/cold", "no such slice"),
+        ("period_items/mrr/popularity=1", "no such slice"),
+        ("items/coverage@1/group=low", "not measured in slices"),
+    ],
+)
+def test_names_of_metrics_are_checked(name, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        _config(thresholds={name: 0.1})
+
+
+def test_writes_each_sequence_so_that_means_come_out(evaluate, tmp_path_factory):
+    document, _, _ = evaluate("sequences", _config(k=(1, 3)))
+    folder = next(tmp_path_factory.getbasetemp().glob("evaluator*/sequences/evaluation"))
+    table = pq.read_table(folder / "sequences.parquet")
+    assert table.num_rows == 30 and len(set(table["user_id"].to_pylist())) == 30
+    assert set(table["group"].to_pylist()) <= {"low", "medium", "high"}
+    metrics = document["models"]["DSPnet"]["metrics"]
+    for name in table.schema.names[3:]:
+        column = table[name]
+        assert len(column) - column.null_count == metrics[name]["sequences"]
+        assert np.mean(column.drop_null().to_numpy()) == pytest.approx(metrics[name]["value"], abs=1e-6)
+    whole = {name for name in metrics if name.count("/") == 1 and "coverage" not in name and "bias" not in name}
+    assert whole == set(table.schema.names[3:])

@@ -1,7 +1,13 @@
-"""One run of the whole pipeline on a small planted log, as a user runs it, shared by all tests of this folder."""
+"""Runs of the whole pipeline on a small planted log, as a user starts them, shared by all tests of this folder.
 
+Each is a process that spends most of its time on one core, importing; so those that do not need each other run side by
+side, while tests look at what has ended.
+"""
+
+import concurrent.futures
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +16,9 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
+RUNNER = ROOT / "pipeline" / "local_runner.py"
+PUSHED = "runs/planted/serving_model/planted"
+LEFT = "after_the_first_run"
 DAY = 86_400
 ITEMS, SCENES, USERS = 12, 3, 400
 
@@ -64,7 +73,103 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def first(folder):
-    run = run_dspnet("run", "--config", "config.yaml", cwd=folder)
+def running(folder, request):
+    """Futures of the processes that collected tests ask for, by the fixture that gives their result."""
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    pool = concurrent.futures.ThreadPoolExecutor(2)
+    futures = {}
+
+    def start(name, command, after=()):
+        # The queue is first in, first out, and a process waits for earlier ones alone: no deadlock.
+        if name in asked:
+            before = [futures[other] for other in after]
+            futures[name] = pool.submit(_run_after, before, command)
+
+    start("first", lambda: _first(folder))
+    start("broken", lambda: _broken(folder))
+    start("second", lambda: _pipeline(folder), after=["first"])
+    start("registered", lambda: _tfx(folder, "pipeline", "create", "--pipeline_path", str(RUNNER)), after=["first"])
+    start("run_by_tfx", lambda: _tfx(folder, "run", "create", "--pipeline_name", "planted"), ["registered", "second"])
+    start("everybody", lambda: _everybody(folder), after=["first"])
+    yield futures
+    pool.shutdown(cancel_futures=True)
+
+
+def _run_after(before, command):
+    for future in before:
+        _succeeded(future.result())
+    return command()
+
+
+def _pipeline(folder, *overrides):
+    return run_dspnet("run", "--config", "config.yaml", *overrides, cwd=folder)
+
+
+def _first(folder):
+    run = _pipeline(folder)
+    if run.returncode == 0:
+        shutil.copytree(folder / "runs" / "planted", folder / LEFT / "runs" / "planted")
+    return run
+
+
+def _broken(folder):
+    return _pipeline(folder, "--set", "name=broken", "--set", "source.columns.item_id=product")
+
+
+def _tfx(folder, group, command, *arguments):
+    shell = {**environment(), "HOME": str(folder), "DSPNET_CONFIG": str(folder / "config.yaml")}
+    tfx = ["tfx", group, command, "--engine", "local", *arguments]
+    return subprocess.run(tfx, cwd=folder, env=shell, capture_output=True, text=True)
+
+
+def _everybody(folder):
+    asked = ["--model", f"{LEFT}/{PUSHED}", "--as-of", "1970-01-11", "--top", "3"]
+    return run_dspnet("batch-recommend", "--config", "config.yaml", "--out", "everybody", *asked, cwd=folder)
+
+
+def _succeeded(run):
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
+
+
+@pytest.fixture(scope="session")
+def first(running):
+    """What the first run of the pipeline printed."""
+    return _succeeded(running["first"].result())
+
+
+@pytest.fixture(scope="session")
+def left(first, folder):
+    """The folder as the first run left it: later runs empty its log, measure and push again."""
+    return folder / LEFT
+
+
+@pytest.fixture(scope="session")
+def second(first, running):
+    """What the same command printed when it was given again."""
+    return _succeeded(running["second"].result())
+
+
+@pytest.fixture(scope="session")
+def broken(running):
+    """A run whose first step fails, beside the first one: the log has no column `product`."""
+    return running["broken"].result()
+
+
+@pytest.fixture(scope="session")
+def registered(first, running):
+    """What `tfx pipeline create` printed."""
+    return _succeeded(running["registered"].result())
+
+
+@pytest.fixture(scope="session")
+def run_by_tfx(registered, second, running):
+    """What `tfx run create` printed, once the first and the second run had ended."""
+    return _succeeded(running["run_by_tfx"].result())
+
+
+@pytest.fixture(scope="session")
+def everybody(first, running, folder):
+    """The folder that `dspnet batch-recommend` wrote, for the whole log."""
+    _succeeded(running["everybody"].result())
+    return folder / "everybody"

@@ -15,20 +15,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.sequence_example_gen.salt import DEMO_SALT
-from tests.e2e.conftest import DAY, environment, run_dspnet
+from tests.e2e.conftest import DAY, PUSHED, environment, run_dspnet
 
 pytestmark = pytest.mark.slow
 
-BASE = "runs/planted/serving_model/planted"
 HISTORY = "item3:scene1,item4:scene2"
 
 
 @pytest.fixture(scope="module")
-def endpoint(first, folder):
+def endpoint(left):
     """`dspnet serve` over what the run pushed; yields the model's address and that of gRPC."""
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--model", BASE, "--server", "development"]
+    command = [sys.executable, "-m", "pipeline.cli", "serve", "--model", PUSHED, "--server", "development"]
     command += ["--rest-port", "0", "--grpc-port", "0"]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=left, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         said = []
         with contextlib.suppress(StopIteration):
             while not said or not said[-1].startswith("Ctrl-C"):
@@ -119,23 +118,18 @@ def test_grpc_answers_as_rest_does(endpoint):
             assert found == pytest.approx(values[0])
 
 
-def test_the_client_prints_the_same_of_model_and_endpoint(endpoint, folder):
+def test_the_client_prints_the_same_of_model_and_endpoint(endpoint, left):
     asked = ["--history", HISTORY, "--top", "3", "--exclude", "item5"]
-    by_model = run_dspnet("recommend", "--model", BASE, *asked, cwd=folder)
-    by_endpoint = run_dspnet("recommend", "--endpoint", endpoint[0], *asked, cwd=folder)
+    by_model = run_dspnet("recommend", "--model", PUSHED, *asked, cwd=left)
+    by_endpoint = run_dspnet("recommend", "--endpoint", endpoint[0], *asked, cwd=left)
     assert by_model.returncode == by_endpoint.returncode == 0, by_model.stderr + by_endpoint.stderr
     assert by_model.stdout == by_endpoint.stdout
     assert "item5" not in by_model.stdout and len(by_model.stdout.splitlines()) == 4
 
 
-def test_a_whole_log_gets_recommendations(first, folder):
+def test_a_whole_log_gets_recommendations(everybody, folder):
     """Everybody walks on by one: the next item of each user is known."""
-    as_of = ["--as-of", "1970-01-11", "--top", "3"]
-    run = run_dspnet(
-        "batch-recommend", "--config", "config.yaml", "--model", BASE, "--out", "everybody", *as_of, cwd=folder
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    rows = pq.read_table(folder / "everybody").to_pylist()
+    rows = pq.read_table(everybody).to_pylist()
     by_user = {row["user_id"]: row for row in rows}
     lines = [line.split(",") for line in (folder / "log.csv").read_text().splitlines()[1:]]
     last = {user: item for user, item, scene, time in lines if scene and int(time) < 10 * DAY}

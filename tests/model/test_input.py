@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.input import fingerprint_batches, index_batches, training_batches
+from model.input import evaluation_batches, fingerprint_batches, index_batches, training_batches
 from model.vocabulary import FingerprintTable
 from schemas.identity import fingerprints
 from tests.sequence_data import Sequence, catalogues, planted, write_examples
@@ -26,6 +26,15 @@ def test_batches_hold_what_was_written(files):
     np.testing.assert_array_equal(batch["next_scene"], [[x], [y]])
     assert set(batch["future_items"][0]) - {-1} == {b, new, other}
     assert set(batch["future_scenes"][0]) - {-1} == {x, y}
+
+
+def test_evaluation_batches_know_the_user_too(files):
+    (batch,) = evaluation_batches(files, 4).as_numpy_iterator()
+    (plain,) = fingerprint_batches(files, 4).as_numpy_iterator()
+    assert batch.pop("user").tolist() == [b"%032x" % 0, b"%032x" % 1]
+    assert batch.keys() == plain.keys()
+    for name, values in plain.items():
+        np.testing.assert_array_equal(batch[name], values)
 
 
 @pytest.mark.parametrize(("target", "first_row"), [("period", [2, 3, 3]), ("next", [2])])

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.config import ModelConfig
+from model.evaluation.ranks import NONE, Questions, Special, dense_scorer, rank
 from model.full_catalogue import full_catalogue_loss, target_ranks
 from model.losses import LOSSES
-from model.metrics import ndcg_at, recall_at
-from model.metrics import target_ranks as dense_ranks
+from model.metrics import hit_rate_at, map_at, ndcg_at, recall_at
 from model.negative_sampling import log_uniform
 from model.network import DSPnetNetwork
 from model.sampled_loss import sampled_loss
@@ -86,8 +86,17 @@ def test_metrics(rows):
     scores = tf.random.stateless_normal([compact.shape[0], ITEMS], [3, 3])
     results = []
     for targets in rows:
-        ranks = dense_ranks(scores, targets, 5)
-        results.append([metric(ranks, targets != 0, k) for metric in (recall_at, ndcg_at) for k in (1, 5)])
+        relevant = targets != 0
+        columns = tf.cast(tf.where((targets > 0) & (targets <= ITEMS), targets - 1, int(NONE)), tf.int64)
+        questions = Questions(relevant[tf.newaxis], tf.zeros_like(relevant)[tf.newaxis], (0,))
+        special = Special(columns, tf.zeros([compact.shape[0], 0], tf.int64))
+        answers = rank(dense_scorer(scores), special, questions, 5)
+        found = [
+            metric(answers.ranks[0], relevant, k)
+            for metric in (recall_at, ndcg_at, hit_rate_at, map_at)
+            for k in (1, 5)
+        ]
+        results.append([*found, tf.cast(answers.first[0], tf.float32)])
     np.testing.assert_allclose(results[1], results[0], atol=1e-6)
 
 

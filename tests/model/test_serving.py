@@ -98,6 +98,27 @@ def test_answers_are_the_networks_own(served, loaded):
     same(ask(loaded, HISTORIES, WHERE), expected(served, HISTORIES, WHERE))
 
 
+def test_is_a_ranker_whose_pieces_make_up_the_scores(loaded):
+    histories, where = (
+        tf.ragged.constant([fingerprints(row).tolist() for row in rows], tf.int64).to_tensor(-1)
+        for rows in (HISTORIES, WHERE)
+    )
+    whole, scenes = (scores.numpy() for scores in loaded.score(histories, where))
+    encoded = loaded.encode(histories, where)
+    size = whole.shape[1]
+    pieces = [loaded.item_scores(encoded["queries"], a, b).numpy() for a, b in ((0, 3), (3, size))]
+    scores = np.concatenate(pieces, axis=1)
+    rows, columns = (tf.constant(x) for x in np.indices(scores.shape).reshape(2, -1))
+    at, rounding = loaded.item_scores_at(encoded["queries"], rows, columns)
+    rounding = rounding.numpy()
+    assert (np.abs(at.numpy() - scores.ravel()) <= rounding).all() and (rounding < 1e-3).all()
+    cells = encoded["rows"].numpy(), encoded["columns"].numpy()
+    assert len(cells[0]) > 0 and (scores[cells] < encoded["scores"].numpy()).all()
+    scores[cells] = encoded["scores"]
+    np.testing.assert_allclose(scores, whole, atol=1e-5)
+    np.testing.assert_allclose(encoded["scene_scores"], scenes, atol=1e-6)
+
+
 def test_scenes_are_ranked_too(served, loaded):
     answer = ask(loaded, HISTORIES[:1], WHERE[:1])
     _, scores = served.module.score(tf.constant([fingerprints(HISTORIES[0])]), tf.constant([fingerprints(WHERE[0])]))

@@ -13,7 +13,7 @@ import tf_keras
 
 from model import trainer
 from model.dspnet import DSPnet
-from model.evaluation import evaluate
+from model.evaluation.evaluate import evaluate
 from model.input import fingerprint_batches
 from schemas.identity import fingerprints
 from tests.sequence_data import planted, write_catalogues, write_examples
@@ -21,6 +21,7 @@ from tests.sequence_data import planted, write_catalogues, write_examples
 pytestmark = pytest.mark.slow
 
 MODEL = {"item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0}
+OFF = {"adversarial": {"weight": 0}, "contrastive": {"weight": 0}}  # where these terms matter not, to trace less
 TRAINING = {"objective": "softmax", "batch_size": 20, "epochs": 10, "learning_rate": 0.01, "target": "next"}
 
 
@@ -57,10 +58,27 @@ def trained(tmp_path_factory):
     return types.SimpleNamespace(folder=folder, args=args, module=kept[0])
 
 
-def _weights(args):
-    reader = tf.train.load_checkpoint(args.serving_model_dir + "/variables/variables")
-    shapes = reader.get_variable_to_shape_map()
-    return {name: reader.get_tensor(name) for name in sorted(shapes) if "_network_variables" in name}
+@pytest.fixture
+def exported(monkeypatch):
+    """The modules that runs would export: for tests of training alone, as tracing what is exported takes seconds."""
+    modules = []
+    monkeypatch.setattr(trainer, "export", lambda module, *_: modules.append(module))
+    return modules
+
+
+def _assert_same_weights(one, other):
+    expected, found = one._network_variables, other._network_variables
+    assert len(expected) == len(found) > 10
+    for first, second in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(second.numpy(), first.numpy(), err_msg=first.name)
+
+
+def _history(args):
+    with open(args.model_run_dir + "/training.json") as file:
+        content = json.load(file)
+    for epoch in content["epochs"]:
+        assert epoch.pop("seconds") > 0
+    return content
 
 
 def test_learns_the_planted_pattern(trained):
@@ -70,16 +88,19 @@ def test_learns_the_planted_pattern(trained):
     assert result.metrics["next_scene/recall@1"] > 0.95
 
 
-def test_the_same_seed_repeats_a_run(trained):
-    again = _fn_args(trained.folder, "b")
-    trainer.run_fn(again)
-    first, second = _weights(trained.args), _weights(again)
-    assert first
-    for name, value in first.items():
-        np.testing.assert_array_equal(value, second[name], err_msg=name)
+def test_the_same_seed_repeats_a_run(trained, exported):
+    trainer.run_fn(_fn_args(trained.folder, "b"))
+    _assert_same_weights(trained.module, exported[0])
 
 
-def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
+def test_the_weights_of_the_network_are_exported(trained):
+    reader = tf.train.load_checkpoint(trained.args.serving_model_dir + "/variables/variables")
+    for place, variable in enumerate(trained.module._network_variables):
+        written = reader.get_tensor(f"_network_variables/{place}/.ATTRIBUTES/VARIABLE_VALUE")
+        np.testing.assert_array_equal(written, variable.numpy(), err_msg=variable.name)
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, exported):
     """Weights of a run killed in an epoch and resumed are those of an uninterrupted one, to the last bit."""
     settings = {
         "epochs": 3,
@@ -113,31 +134,31 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
         trainer.run_fn(killed)
     trainer.run_fn(killed)
     assert epochs == [0, 1, 1, 2]
-    expected, found = _weights(straight), _weights(killed)
-    for name, value in expected.items():
-        np.testing.assert_array_equal(value, found[name], err_msg=name)
+    _assert_same_weights(*exported)
+    assert _history(killed) == _history(straight)
+    assert [epoch["epoch"] for epoch in _history(straight)["epochs"]] == [1, 2, 3]
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
-def test_a_run_killed_after_its_last_epoch_trains_no_further(tmp_path, monkeypatch):
-    off = {"adversarial": {"weight": 0}, "contrastive": {"weight": 0}}
-    args = _fn_args(tmp_path, "late", epochs=9, patience=1, **off)
-    export = trainer.export
+def test_a_run_killed_after_its_last_epoch_trains_no_further(tmp_path, monkeypatch, exported):
+    args = _fn_args(tmp_path, "late", epochs=9, patience=1, **OFF)
 
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "export", die)
-    with pytest.raises(KeyboardInterrupt):
-        trainer.run_fn(args)
-    monkeypatch.setattr(trainer, "export", export)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "export", die)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run_fn(args)
     monkeypatch.setattr(DSPnet, "fit", die)
     trainer.run_fn(args)
-    assert _weights(args)
+    assert len(exported) == 1
+    history = _history(args)
+    assert [epoch["epoch"] for epoch in history["epochs"]] == list(range(1, history["best_epoch"] + 2))
 
 
 def test_a_state_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
-    args = _fn_args(tmp_path, "broken", epochs=2)
+    args = _fn_args(tmp_path, "broken", epochs=2, **OFF)
     fit = DSPnet.fit
 
     def fit_and_die(self, *arguments, **options):
@@ -155,7 +176,7 @@ def test_a_state_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
 
 def test_diverged_training_is_refused_and_nothing_is_kept(tmp_path):
     with pytest.raises(FloatingPointError, match="diverged in epoch 1.*item_loss.*learning_rate"):
-        trainer.run_fn(_fn_args(tmp_path, "nan", learning_rate=1e30))
+        trainer.run_fn(_fn_args(tmp_path, "nan", learning_rate=1e30, **OFF))
     assert not list((tmp_path / "checkpoints").glob("*/backup/*"))
     assert not list((tmp_path / "checkpoints").glob("*/best/state.json"))
 
@@ -175,10 +196,13 @@ def test_too_few_sequences_are_refused(tmp_path):
         trainer.run_fn(_fn_args(tmp_path, "d", train=7))
 
 
-def test_an_empty_validation_split_trains_all_epochs(tmp_path, caplog):
+def test_an_empty_validation_split_trains_all_epochs(tmp_path, caplog, exported):
     with caplog.at_level("WARNING", logger="dspnet"):
-        trainer.run_fn(_fn_args(tmp_path, "e", validation=0, epochs=2))
+        args = _fn_args(tmp_path, "e", validation=0, epochs=2, **OFF)
+        trainer.run_fn(args)
     assert "without early stopping" in caplog.text
+    history = _history(args)
+    assert (history["monitor"], history["best_epoch"], len(history["epochs"])) == (None, 2, 2)
 
 
 def _ask(loaded, items, scenes):

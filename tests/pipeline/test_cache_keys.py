@@ -3,9 +3,10 @@ import pathlib
 
 import pytest
 
+from components.report.settings import ItemNamesConfig
 from components.sequence_example_gen.settings import SourceConfig
 from pipeline.config import ConfigError
-from pipeline.input_fingerprint import input_fingerprint
+from pipeline.input_fingerprint import input_fingerprint, names_fingerprint
 from pipeline.source_digest import SOURCES, digest_of, source_digests
 
 
@@ -29,6 +30,14 @@ def test_digest_changes_with_code_and_only_then(tmp_path: pathlib.Path) -> None:
     assert len({first, second, digest_of(tmp_path, ("model",))}) == 3
 
 
+@pytest.mark.parametrize("name", ["page.html.j2", "page.css", "schema.pbtxt"])
+def test_digest_changes_with_what_code_reads(tmp_path: pathlib.Path, name: str) -> None:
+    (tmp_path / "report" / "templates").mkdir(parents=True)
+    empty = digest_of(tmp_path, ("report",))
+    (tmp_path / "report" / "templates" / name).write_text("1")
+    assert digest_of(tmp_path, ("report",)) != empty
+
+
 def test_fingerprint_changes_with_files_not_with_spelling(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.csv").write_text("1")
     os.utime(tmp_path / "a.csv", (1, 1))
@@ -47,3 +56,22 @@ def test_missing_log_is_an_error_of_the_configuration(tmp_path: pathlib.Path) ->
 
 def test_tfds_needs_no_files() -> None:
     assert input_fingerprint(SourceConfig(path="movielens", format="tfds")) == ""
+
+
+def test_fingerprint_of_item_names(tmp_path: pathlib.Path) -> None:
+    table = tmp_path / "items.csv"
+    table.write_text("item_id,name\n1,milk\n")
+    os.utime(table, (1, 1))
+    first = names_fingerprint(ItemNamesConfig(path=str(table)))
+    assert first == names_fingerprint(ItemNamesConfig(path=str(table))) != ""
+    os.utime(table, (2, 2))
+    assert names_fingerprint(ItemNamesConfig(path=str(table))) != first
+    assert names_fingerprint(ItemNamesConfig()) == ""
+
+
+def test_item_names_that_cannot_be_used_are_an_error_of_the_configuration(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match="report.items.path: .*nothing.csv cannot be read"):
+        names_fingerprint(ItemNamesConfig(path=str(tmp_path / "nothing.csv")))
+    (tmp_path / "items.csv").write_text("sku,name\n1,milk\n")
+    with pytest.raises(ConfigError, match="report.items.id: .* has no column 'item_id'; it has: sku, name"):
+        names_fingerprint(ItemNamesConfig(path=str(tmp_path / "items.csv")))

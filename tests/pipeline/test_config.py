@@ -63,6 +63,8 @@ def test_overrides_are_yaml() -> None:
         ("windows.cutoffs=[]", ["windows.cutoffs is missing", "2024-08-01"]),
         ("windows.cutoffs=[2017-02-01, 2017-01-01, 2017-03-01]", ["windows.cutoffs", "must rise"]),
         ("source.path=", ["source.path"]),
+        ("report.items.title=name", ["report.items.title: unknown key", "path, id, name"]),
+        ("report.items.path=items.txt", ["report.items.path", ".parquet", "'items.txt'"]),
         ("training.epochs", ["key=value", "'training.epochs'"]),
         ("name.part=3", ["name.part", "not a section"]),
         ("source.columns.item_id=user_id", ["source.columns", "column of its own"]),

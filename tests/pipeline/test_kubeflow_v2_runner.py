@@ -30,7 +30,7 @@ def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     json_format.ParseDict(json.loads(text)["pipelineSpec"], spec)  # strict: an unknown field is an error
     tasks = spec.root.dag.tasks
     ours = {"SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue", "Trainer"}
-    assert ours | {"RankingEvaluator", "InfraValidator", "Pusher"} <= set(tasks)
+    assert ours | {"RankingEvaluator", "InfraValidator", "Pusher", "Report"} <= set(tasks)
     inputs = tasks["Pusher"].inputs.artifacts
     assert inputs["model_blessing"].task_output_artifact.producer_task == "RankingEvaluator"
     assert inputs["infra_blessing"].task_output_artifact.producer_task == "InfraValidator"
@@ -38,6 +38,9 @@ def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     schema = tasks["ImportSchemaGen"].inputs.parameters["schema_file"].runtime_value.constant.string_value
     assert schema == kubeflow_v2_runner.IMAGE_SCHEMA_FILE
     assert spec.pipeline_info.name == "my-log"
+    assert tasks["Report"].inputs.artifacts["evaluation"].task_output_artifact.producer_task == "RankingEvaluator"
+    assert "Pusher" not in tasks["Report"].dependent_tasks
+    assert "components.Report" in text
 
 
 def test_artifact_types_can_be_imported_by_name() -> None:
@@ -45,11 +48,14 @@ def test_artifact_types_can_be_imported_by_name() -> None:
 
     from components import artifacts
 
-    for kind in (artifacts.IdMap, artifacts.RejectedRows, artifacts.Catalogue):
+    for kind in (artifacts.IdMap, artifacts.RejectedRows, artifacts.Catalogue, artifacts.Report):
         assert import_utils.import_class_by_path(kind.TYPE_NAME) is kind
 
 
 def test_a_path_of_this_machine_is_refused(tmp_path: pathlib.Path) -> None:
     config = parse_config({**VALUES, "source": {"path": "data/log.csv"}}, "test")
     with pytest.raises(ConfigError, match="source.path: a cluster .*'data/log.csv'"):
+        kubeflow_v2_runner.compile_pipeline(config, output=str(tmp_path / "p.json"), **TARGET)
+    config = parse_config({**VALUES, "report": {"items": {"path": "data/items.csv"}}}, "test")
+    with pytest.raises(ConfigError, match="report.items.path: a cluster .*'data/items.csv'"):
         kubeflow_v2_runner.compile_pipeline(config, output=str(tmp_path / "p.json"), **TARGET)

@@ -27,7 +27,9 @@ def parameter(node, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def nodes():
-    return compiled(source_digests={"Trainer": "t1", "Catalogue": "c1"}, input_fingerprint="f1")[1]
+    return compiled(
+        source_digests={"Trainer": "t1", "Catalogue": "c1"}, input_fingerprint="f1", names_fingerprint="n1"
+    )[1]
 
 
 def test_the_model_is_named_not_imported(nodes) -> None:
@@ -50,6 +52,7 @@ def test_steps_and_their_order(nodes) -> None:
         "RankingEvaluator",
         "InfraValidator",
         "Pusher",
+        "Report",
     }
     upstream = {name: set(node.upstream_nodes) for name, node in nodes.items()}
     assert {"StrictExampleValidator", "Catalogue", "SequenceExampleGen"} == upstream["Trainer"]
@@ -57,6 +60,8 @@ def test_steps_and_their_order(nodes) -> None:
     assert {"Trainer", "Catalogue", "SequenceExampleGen", "latest_blessed_model"} == upstream["RankingEvaluator"]
     assert {"Trainer", "Catalogue", "SequenceExampleGen"} == upstream["InfraValidator"]
     assert {"Trainer", "RankingEvaluator", "InfraValidator"} == upstream["Pusher"]
+    reported = {"SequenceExampleGen", "StatisticsGen", "Catalogue", "Trainer", "RankingEvaluator"}
+    assert reported == upstream["Report"]  # whether or not Pusher pushes
 
 
 def test_evaluator_gets_the_baseline(nodes) -> None:
@@ -83,6 +88,13 @@ def test_ingest_is_told_all(nodes) -> None:
     settings = json.loads(parameter(nodes["SequenceExampleGen"], "settings"))
     assert (settings["source"]["path"], settings["partitions"]) == ("gs://bucket/log.csv", CONFIG.beam.partitions)
     assert parameter(nodes["SequenceExampleGen"], "input_fingerprint") == "f1"
+
+
+def test_report_is_told_all(nodes) -> None:
+    assert json.loads(parameter(nodes["Report"], "config")) == CONFIG.model_dump(mode="json")
+    assert json.loads(parameter(nodes["Report"], "settings")) == CONFIG.report.model_dump(mode="json")
+    assert json.loads(parameter(nodes["Report"], "source_digests")) == {"Trainer": "t1", "Catalogue": "c1"}
+    assert [parameter(nodes["Report"], name) for name in ("name", "names_fingerprint")] == ["my_log", "n1"]
 
 
 def test_code_digest_is_part_of_the_cache_key_of_each_of_our_steps() -> None:

@@ -21,7 +21,7 @@ def write_catalogues(folder: pathlib.Path, items: list[str], scenes: list[str]) 
 
 
 EVALUATION = {
-    "models": {"DSPnet": {"sequences": 3, "metrics": {"next_item/recall@10": 0.5}}},
+    "models": {"DSPnet": {"sequences": 3, "metrics": {"next_item/recall@10": {"value": 0.5, "low": 0.4}}}},
     "verdict": {"blessed": True, "reasons": ["good"]},
 }
 
@@ -60,6 +60,7 @@ def run(tmp_path: pathlib.Path) -> Run:
     run = Run(tmp_path)
     run.put("ModelEvaluation")
     run.put(artifacts.Catalogue.TYPE_NAME)
+    run.put(artifacts.Report.TYPE_NAME)
     return run
 
 
@@ -76,7 +77,9 @@ def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
     assert result.metrics == {"DSPnet": {"next_item/recall@10": 0.5}}
     assert (result.table, result.blessed, result.reasons, result.model) == ("a table", True, ("good",), str(tmp_path))
     assert (result.infra_blessed, result.infra_reason) == (True, "loaded in 0.9 s")
-    command, serve = map(shlex.split, summary(result, "dspnet").splitlines()[-2:])
+    *_, command, serve, empty, report = summary(result, "dspnet").splitlines()
+    assert (empty, report) == ("", f"Report: {tmp_path / 'report.html'}")
+    command, serve = shlex.split(command), shlex.split(serve)
     assert serve == ["dspnet", "serve", "--model", os.path.dirname(result.model)]
     assert command[:2] == ["dspnet", "recommend"] and command[-1] == "10"
     assert parse_history(command[command.index("--history") + 1]) == (["milk", "a:b"], ["cart", "cart"])
@@ -101,12 +104,12 @@ BY_INFRA_VALIDATOR = "The model was refused by InfraValidator, so it was not pus
         (1, 1, "The model was blessed, but not pushed."),
     ],
 )
-def test_not_pushed(run: Run, model: int, infra: int, said: str) -> None:
+def test_not_pushed(run: Run, tmp_path: pathlib.Path, model: int, infra: int, said: str) -> None:
     bless(run, model, infra)
     run.put("PushedModel", pushed=0)
     result = read_results(run.store, "now")
     assert result.model is None
-    assert summary(result, "dspnet") == f"\na table\n\n{said}"
+    assert summary(result, "dspnet") == f"\na table\n\n{said}\n\nReport: {tmp_path / 'report.html'}"
 
 
 def test_a_run_without_its_results_is_named(run: Run) -> None:
@@ -120,8 +123,8 @@ def test_a_run_without_its_results_is_named(run: Run) -> None:
 
 
 def test_shell_characters_are_quoted() -> None:
-    result = RunResult("now", "", {}, True, (), True, "", "models/my log/1", "it's:a b")
-    command, serve = map(shlex.split, summary(result, "dspnet").splitlines()[-2:])
+    result = RunResult("now", "", {}, True, (), True, "", "models/my log/1", "it's:a b", "report.html")
+    command, serve = map(shlex.split, summary(result, "dspnet").splitlines()[-4:-2])
     assert "models/my log/1" in command and "it's:a b" in command
     assert serve == ["dspnet", "serve", "--model", "models/my log"]
 

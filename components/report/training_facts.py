@@ -1,0 +1,21 @@
+"""What was measured in training."""
+
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from model.history import TRAINING_FILE
+
+
+def read_training(folder: str) -> dict[str, Any]:
+    """Reads what `model.history` wrote into Trainer's `model_run`: ``epochs``, ``best_epoch`` and ``monitor``.
+
+    A training that kept nothing has no epochs.
+    """
+    path = os.path.join(folder, TRAINING_FILE)
+    if not tf.io.gfile.exists(path):
+        return {"epochs": [], "best_epoch": None, "monitor": None}
+    with tf.io.gfile.GFile(path) as file:
+        return json.loads(file.read())

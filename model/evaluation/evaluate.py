@@ -1,0 +1,229 @@
+"""Measures rankers, side by side, on sequences they have not seen."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from model.evaluation.bootstrap import poisson_weights
+from model.evaluation.digest import Digest, sequence_digests
+from model.evaluation.layout import Layout
+from model.evaluation.ledger import Ledger
+from model.evaluation.slices import Survey, slicer
+from model.evaluation.sums import PairedSums, estimate
+from model.evaluation.tasks import GROUPS
+from model.exact_top_k import CHUNK_SCORES
+from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, USER
+from model.ranker import Ranker
+from schemas.catalogue import Catalogue
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A metric and how sure it is.
+
+    Attributes:
+        value: the mean over sequences.
+        low: lower end of its bootstrap 95% interval over users.
+        high: upper end.
+        sequences: how many it is a mean over.
+    """
+
+    value: float
+    low: float
+    high: float
+    sequences: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """The candidate's metric minus another ranker's, paired by sequence.
+
+    Attributes:
+        value: the mean difference.
+        low: lower end of its paired bootstrap 95% interval.
+        high: upper end.
+        p_value: of the paired t-test, two-sided, on its own (not corrected for the number of tests); None where there
+            is one sequence only.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """A part of the test split.
+
+    Attributes:
+        title: what it is, in words.
+        sequences: how many have to do with it; for a slice of targets, those with such a target in their future.
+    """
+
+    title: str
+    sequences: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RankerEvaluation:
+    """What was measured of one ranker.
+
+    Attributes:
+        metrics: by ``task/metric`` and, of a slice, ``task/metric/slice``; what nothing could be measured of is absent.
+        unknown_share: for each task, the share of targets outside its catalogue, which count as misses.
+    """
+
+    metrics: dict[str, Estimate]
+    unknown_share: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        sequences: how many.
+        digest: of the test users and their futures; runs with the same digest can be compared.
+        slices: by name.
+        models: by name, the candidate first.
+        differences: of the candidate to each other ranker, by its name and by metric.
+    """
+
+    sequences: int
+    digest: str
+    slices: dict[str, Slice]
+    models: dict[str, RankerEvaluation]
+    differences: dict[str, dict[str, Difference]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceValues:
+    """What was measured of each sequence of a batch.
+
+    Attributes:
+        users: hashes of the users, as in the examples.
+        sequences: int64 [batch], digests of user and future.
+        groups: of `model.evaluation.slices.GROUPS`.
+        metrics: of the candidate, by ``task/metric``, float32 [batch]; NaN where not measured.
+    """
+
+    users: list[str]
+    sequences: npt.NDArray[np.int64]
+    groups: list[str]
+    metrics: dict[str, npt.NDArray[np.float32]]
+
+
+def evaluate(
+    rankers: Mapping[str, Ranker],
+    batches: tf.data.Dataset,
+    items: Catalogue,
+    scenes: Catalogue,
+    ks: Sequence[int],
+    *,
+    sink: Callable[[SequenceValues], None] = lambda values: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    chunk_scores: int = CHUNK_SCORES,
+) -> Evaluation:
+    """Measures all of `model.evaluation.tasks` over the full catalogue, and in all of `model.evaluation.slices`.
+
+    Memory does not grow with the number of sequences. Intervals do not depend on batches, nor on the order of users.
+
+    Args:
+        rankers: what is measured, the candidate first.
+        batches: from `model.input.evaluation_batches`; read twice.
+        items: the items of the train split, which say what is popular and what is cold.
+        scenes: the scenes of the train split.
+        ks: cut-offs.
+        sink: takes what was measured of the candidate's sequences, batch by batch.
+        progress: is told how many sequences are done, and of how many.
+        chunk_scores: most scores held at a time.
+
+    Returns:
+        Means over all sequences of `batches`, with intervals, and paired differences.
+
+    Raises:
+        ValueError: if there is no sequence to measure on.
+    """
+    survey = Survey()
+    for batch in batches:
+        survey.add(batch[HISTORY_ITEMS].numpy(), batch[HISTORY_SCENES].numpy())
+    if not survey.sequences:
+        raise ValueError(
+            "There is no sequence to measure on: the test split is empty. Give split.weights a test share."
+        )
+    parts = slicer(survey, items, scenes)
+    layout = Layout(ks, tuple(parts.of_sequences), tuple(parts.of_targets))
+    ledgers = {name: Ledger(ranker, layout, items, scenes, chunk_scores) for name, ranker in rankers.items()}
+    first, *others = ledgers
+    pairs = {name: PairedSums(len(layout.names)) for name in others}
+    digest = Digest()
+    in_slices = np.zeros(len(parts.of_sequences) + len(parts.of_targets), np.int64)
+    done = 0
+    for batch in batches:
+        arrays = {name: tensor.numpy() for name, tensor in batch.items()}
+        users = [user.decode("ascii") for user in arrays[USER]]
+        weights = poisson_weights(users)
+        of_sequences = parts.sequences(arrays[HISTORY_ITEMS], arrays[HISTORY_SCENES])
+        of_targets = parts.targets(arrays[FUTURE_ITEMS])
+        in_slices += np.concatenate([of_sequences.sum(axis=1), of_targets.any(axis=2).sum(axis=1)])
+        values = {name: ledger.add(batch, of_sequences, of_targets, weights) for name, ledger in ledgers.items()}
+        for name in others:
+            pairs[name].add(values[first][0] - values[name][0])
+        digests = sequence_digests(users, arrays)
+        digest.add(digests)
+        groups = [GROUPS[place] for place in parts.groups(arrays[HISTORY_ITEMS])]
+        sink(SequenceValues(users, digests, groups, _by_sequence(layout, *values[first])))
+        done += len(users)
+        progress(done, survey.sequences)
+
+    ratios = {name: ledger.sums.ratios() for name, ledger in ledgers.items()}
+    numbers = ledgers[first].sums.totals()[layout.numbers]
+    titles = parts.of_sequences | parts.of_targets
+    return Evaluation(
+        sequences=done,
+        digest=digest.hexdigest(),
+        slices={
+            name: Slice(title, int(number)) for (name, title), number in zip(titles.items(), in_slices, strict=True)
+        },
+        models={name: _evaluation(ledger, layout, ratios[name]) for name, ledger in ledgers.items()},
+        differences={
+            name: _differences(layout, ratios[first] - ratios[name], pairs[name].p_values(numbers)) for name in others
+        },
+    )
+
+
+def _evaluation(ledger: Ledger, layout: Layout, ratios: npt.NDArray[np.float64]) -> RankerEvaluation:
+    numbers = ledger.sums.totals()[layout.numbers].astype(int)
+    metrics = {}
+    for name, column, number in zip(layout.names, ratios.T, numbers, strict=True):
+        if name is not None and not math.isnan(column[0]):
+            metrics[name] = Estimate(*estimate(column), int(number))
+    sequences = dict(zip(layout.names, numbers, strict=True))
+    for (kind, k), coverage in ledger.coverage.items():
+        metrics[f"{kind}/coverage@{k}"] = Estimate(*coverage.estimate(), int(sequences[f"{kind}/novelty@{k}"]))
+    return RankerEvaluation(metrics, dict(ledger.unknown_share))
+
+
+def _differences(
+    layout: Layout, differences: npt.NDArray[np.float64], p_values: npt.NDArray[np.float64]
+) -> dict[str, Difference]:
+    found = {}
+    for name, column, p_value in zip(layout.names, differences.T, p_values, strict=True):
+        if name is not None and not math.isnan(column[0]):
+            found[name] = Difference(*estimate(column), None if math.isnan(p_value) else float(p_value))
+    return found
+
+
+def _by_sequence(
+    layout: Layout, values: npt.NDArray[np.float32], denominators: npt.NDArray[np.float32]
+) -> dict[str, npt.NDArray[np.float32]]:
+    places = list(layout.whole.values())
+    measured = denominators[:, layout.numbers[places]] > 0
+    columns = np.where(measured, values[:, places], np.float32(np.nan)).T
+    # The bias is a ratio of two means, so no sequence has one of its own.
+    return {name: column for name, column in zip(layout.whole, columns, strict=True) if "popularity_bias" not in name}

@@ -1,0 +1,140 @@
+"""Measures one batch: the ranks of its targets under a ranker, and the metrics of each sequence."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from model import metrics
+from model.evaluation.ranks import NONE, Answers, Questions, Scorer, Special, dense_scorer, rank
+from model.input import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
+from model.padding import distinct
+from model.ranker import Ranker
+from model.vocabulary import FingerprintTable
+from schemas.identity import PAD_FINGERPRINT
+
+Batch = dict[str, tf.Tensor]
+
+
+BATCH = {
+    USER: tf.TensorSpec([None], tf.string),
+    **dict.fromkeys(
+        (HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, FUTURE_ITEMS, FUTURE_SCENES),
+        tf.TensorSpec([None, None], tf.int64),
+    ),
+}
+"""A batch of `model.input.evaluation_batches`."""
+
+
+class Measured(NamedTuple):
+    """A batch as a ranker sees it. The first axis of all is that of the tasks.
+
+    Attributes:
+        values: float32 [tasks, metrics, 1 + slices, batch], in the order of `model.evaluation.tasks.metric_names`.
+        measured: bool [tasks, 1 + slices, batch], whether there was a target.
+        top: int64 [tasks, batch, k], the best candidates, 0-based in the ranker's catalogue; `NONE` where the ranking
+            has no more.
+        relevant: bool [tasks, batch, T], which of the batch's future items (scenes) are targets of the task.
+        unknown: int64 [tasks], number of targets outside the catalogue.
+    """
+
+    values: tf.Tensor
+    measured: tf.Tensor
+    top: tf.Tensor
+    relevant: tf.Tensor
+    unknown: tf.Tensor
+
+
+def measurer(ranker: Ranker, ks: Sequence[int], chunk_scores: int) -> Callable[[Batch, tf.Tensor], dict[str, Measured]]:
+    """Returns a function that measures a batch.
+
+    It takes the batch and the slices of its item targets, bool [slices, batch, T], and returns what was measured of
+    ``items``, with the tasks in the order of `ITEM_TASKS` in `model.evaluation.tasks`, and of ``scenes``, in that of
+    `SCENE_TASKS` and without slices.
+
+    Args:
+        ranker: what is measured.
+        ks: cut-offs.
+        chunk_scores: most scores held at a time.
+    """
+    items = FingerprintTable(tf.convert_to_tensor(ranker.item_fingerprints).numpy())
+    scenes = FingerprintTable(tf.convert_to_tensor(ranker.scene_fingerprints).numpy())
+
+    @tf.function(input_signature=[BATCH, tf.TensorSpec([None, None, None], tf.bool)])
+    def measure(batch: Batch, slices: tf.Tensor) -> dict[str, Measured]:
+        encoded = ranker.encode(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
+        queries = encoded["queries"]
+        scorer = Scorer(
+            size=items.size,
+            scores=lambda start, stop: ranker.item_scores(queries, start, stop),
+            scores_at=lambda rows, columns: ranker.item_scores_at(queries, rows, columns),
+            own=(encoded["rows"], encoded["columns"], encoded["scores"]),
+        )
+        special, questions, relevant = _item_questions(items, batch)
+        answers = rank(scorer, special, questions, max(ks), chunk_scores)
+        found = {"items": _measured(answers, relevant, special.targets, slices, ks)}
+        special, questions, relevant = _scene_questions(scenes, batch)
+        answers = rank(dense_scorer(encoded["scene_scores"]), special, questions, max(ks), chunk_scores)
+        found["scenes"] = _measured(answers, relevant, special.targets, slices[:0], ks)
+        return found
+
+    return measure
+
+
+def _item_questions(table: FingerprintTable, batch: Batch) -> tuple[Special, Questions, tf.Tensor]:
+    history, targets = batch[HISTORY_ITEMS], batch[FUTURE_ITEMS]
+    every = targets != PAD_FINGERPRINT
+    following = tf.logical_and(every, targets == batch[NEXT_ITEM])
+    seen = contained(targets, history)
+    new = tf.logical_not(seen)
+    others = tf.where(contained(history, targets), np.int64(PAD_FINGERPRINT), history)
+    others = distinct(others, PAD_FINGERPRINT)
+    past = tf.concat([seen, others != PAD_FINGERPRINT], axis=1)
+    every_new = tf.logical_and(every, new)
+    questions = Questions(
+        # The next item is asked for twice; where it was seen, the second answer is not used.
+        relevant=tf.stack([following, every, following, every_new]),
+        excluded=tf.stack([tf.zeros_like(past), tf.zeros_like(past), past, past]),
+        twins=(0, 1, 0, 3),
+    )
+    relevant = tf.stack([following, every, tf.logical_and(following, new), every_new])
+    return Special(_columns(table, targets), _columns(table, others)), questions, relevant
+
+
+def _scene_questions(table: FingerprintTable, batch: Batch) -> tuple[Special, Questions, tf.Tensor]:
+    targets = batch[FUTURE_SCENES]
+    every = targets != PAD_FINGERPRINT
+    relevant = tf.stack([tf.logical_and(every, targets == batch[NEXT_SCENE]), every])
+    special = Special(_columns(table, targets), tf.zeros([tf.shape(targets)[0], 0], tf.int64))
+    return special, Questions(relevant, tf.zeros_like(relevant), (0, 1)), relevant
+
+
+def _measured(
+    answers: Answers, relevant: tf.Tensor, columns: tf.Tensor, slices: tf.Tensor, ks: Sequence[int]
+) -> Measured:
+    whole = tf.ones_like(columns[tf.newaxis], tf.bool)
+    masks = tf.logical_and(relevant[:, tf.newaxis], tf.concat([whole, slices], axis=0))
+    ranks = answers.ranks[:, tf.newaxis]
+    measured = tf.reduce_any(masks, axis=3)
+    values = [
+        metric(ranks, masks, k)
+        for k in ks
+        for metric in (metrics.recall_at, metrics.ndcg_at, metrics.hit_rate_at, metrics.map_at)
+    ]
+    values.append(tf.where(measured, metrics.reciprocal_rank(answers.first)[:, tf.newaxis], 0.0))
+    unknown = tf.math.count_nonzero(tf.logical_and(relevant, columns == NONE), axis=[1, 2])
+    return Measured(tf.stack(values, axis=1), measured, answers.top, relevant, unknown)
+
+
+def contained(values: tf.Tensor, among: tf.Tensor) -> tf.Tensor:
+    """Tells which values of each row are in the same row of another matrix, both int64 [batch, …]; bool as `values`."""
+    # A column that is larger than all others lets every search end at a number.
+    ordered = tf.pad(tf.sort(among, axis=1), [[0, 0], [0, 1]], constant_values=tf.int64.max)
+    place = tf.searchsorted(ordered, values)
+    return tf.equal(tf.gather(ordered, place, batch_dims=1), values)
+
+
+def _columns(table: FingerprintTable, fingerprints: tf.Tensor) -> tf.Tensor:
+    index = tf.cast(table(fingerprints), tf.int64)
+    return tf.where(tf.logical_and(index >= 1, index <= table.size), index - 1, NONE)

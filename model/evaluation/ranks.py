@@ -1,0 +1,240 @@
+"""Ranks of target candidates among a whole catalogue, exactly, with never more than a chunk of scores in memory.
+
+Only a few candidates of a row are special: its targets and what its history holds. Of all others, the plain ones, the
+best `max_rank` are enough to tell any rank up to `max_rank`; a rank beyond is counted, and only of the first target.
+
+Ties are broken against the model: a candidate that is not asked for goes before one of equal score that is; those
+asked for follow one another. A score that is not a number, or minus infinity, ranks last.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from model.chunked_scores import for_chunks
+from model.evaluation.counting import count_at_least
+from model.exact_top_k import CHUNK_SCORES
+from model.lookup import find
+from model.ranked import NO_SCORE, Ranked, best, without
+from model.top_k import top_k, without_nan
+
+NONE = np.int64(-1)
+"""Stands for "no candidate" where columns are padded to a rectangle."""
+
+
+class Scorer(NamedTuple):
+    """The scores of one batch, to be asked for in pieces (`model.ranker.Ranker`).
+
+    Attributes:
+        size: number N of candidates.
+        scores: returns those of the 0-based candidates start..stop-1, float32 [batch, stop - start].
+        scores_at: returns those at cells (rows, columns), float32 [P], and how far off rounding may set them.
+        own: cells, as rows and columns int64 [P], with other scores than these, float32 [P]; None for no cell.
+    """
+
+    size: int
+    scores: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    scores_at: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    own: tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None = None
+
+
+class Special(NamedTuple):
+    """The candidates of each row that matter by name.
+
+    Attributes:
+        targets: int64 [batch, T], 0-based, each once a row; `NONE` where padded or not in the catalogue.
+        others: int64 [batch, S], the rest of the history, likewise, none of them a target.
+    """
+
+    targets: tf.Tensor
+    others: tf.Tensor
+
+
+class Questions(NamedTuple):
+    """What is asked of a ranking, Q questions at once.
+
+    Attributes:
+        relevant: bool [Q, batch, T], which targets should come first.
+        excluded: bool [Q, batch, T + S], which special candidates are left out of the ranking. Of a target that is
+            relevant and excluded nothing is told.
+        twins: for each question the first that has the same relevant targets, so that both are counted once.
+    """
+
+    relevant: tf.Tensor
+    excluded: tf.Tensor
+    twins: Sequence[int]
+
+
+class Answers(NamedTuple):
+    """What comes of the questions.
+
+    Attributes:
+        ranks: int32 [Q, batch, T], of the relevant targets; `max_rank` + 1 for a larger rank and for all else.
+        first: int64 [Q, batch], the rank of the first relevant target, however large; 0 if none is in the catalogue.
+        top: int64 [Q, batch, K], the best candidates of the ranking, `max_rank` or as many as the catalogue has; `NONE`
+            where the ranking has no more.
+    """
+
+    ranks: tf.Tensor
+    first: tf.Tensor
+    top: tf.Tensor
+
+
+def rank(
+    scorer: Scorer, special: Special, questions: Questions, max_rank: int, chunk_scores: int = CHUNK_SCORES
+) -> Answers:
+    """Ranks the targets of a batch, reading the catalogue once for all questions.
+
+    Args:
+        scorer: the scores; its own cells are all among `special`.
+        special: targets and histories.
+        questions: what to ask.
+        max_rank: ranks up to this are wanted for every target.
+        chunk_scores: most scores held at a time.
+    """
+    columns = tf.concat([special.targets, special.others], axis=1)
+    known = columns >= 0
+    number = tf.shape(special.targets)[1]
+    # What the best relevant target scores, but for rounding; what reaches it is ahead of that target.
+    estimates, rounding = _estimate(scorer, columns, known)
+    lowest = tf.where(known, estimates - rounding, NO_SCORE)[:, :number]
+    counted = sorted(set(questions.twins))
+    marks = tf.where(tf.gather(questions.relevant, counted), lowest, NO_SCORE)
+    marks = tf.reduce_max(tf.pad(marks, [[0, 0], [0, 0], [0, 1]], constant_values=NO_SCORE), axis=2)
+
+    most = tf.reduce_max(tf.pad(tf.math.count_nonzero(known, axis=1, dtype=tf.int32), [[0, 1]]))
+    kept = tf.minimum(max_rank + most, scorer.size)
+    plain, bases, counts = _read_catalogue(scorer, columns, marks, kept, chunk_scores)
+    plain = best(without(plain, columns), tf.minimum(max_rank, kept))
+    finals = tf.where(known, without_nan(_with_own(scorer, columns, bases)), NO_SCORE)
+    places = [counted.index(twin) for twin in questions.twins]
+    return _answers(
+        questions, finals, columns, plain, bases, tf.gather(marks, places), tf.gather(counts, places), max_rank
+    )
+
+
+def _answers(
+    questions: Questions,
+    finals: tf.Tensor,
+    columns: tf.Tensor,
+    plain: Ranked,
+    bases: tf.Tensor,
+    marks: tf.Tensor,
+    counts: tf.Tensor,
+    max_rank: int,
+) -> Answers:
+    number, others = tf.shape(questions.relevant)[2], tf.shape(questions.excluded)[2]
+    asked, batch = len(questions.twins), tf.shape(columns)[0]
+    relevant = tf.pad(questions.relevant, [[0, 0], [0, 0], [0, others - number]])
+    scores = tf.where(questions.excluded, NO_SCORE, finals)
+    # Of the plain candidates, no more than `max_rank` can matter.
+    everything = Ranked(
+        _flat(tf.concat([scores, tf.tile(plain.scores[tf.newaxis], [asked, 1, 1])], axis=2)),
+        _flat(tf.tile(tf.concat([columns, plain.columns], axis=1)[tf.newaxis], [asked, 1, 1])),
+    )
+    flags = _flat(tf.pad(relevant, [[0, 0], [0, 0], [0, tf.shape(plain.scores)[1]]]))
+    ranks = tf.reshape(ranks_among(everything.scores, flags), [asked, batch, -1])[:, :, :number]
+    ranked = tf.logical_and(questions.relevant, scores[:, :, :number] > NO_SCORE)
+    ranks = tf.where(ranked, tf.minimum(ranks, max_rank + 1), max_rank + 1)
+
+    # Counts are of the chunks' scores: special candidates are taken out of them, and come in with their own.
+    marks_at = marks[:, :, tf.newaxis]
+    uncounted = tf.logical_and(columns >= 0, bases >= marks_at)
+    rivals = tf.logical_and(tf.logical_not(relevant), scores >= marks_at)
+    ahead = counts + tf.reduce_sum(tf.cast(rivals, tf.int64) - tf.cast(uncounted, tf.int64), axis=2)
+    near = tf.reduce_min(tf.pad(ranks, [[0, 0], [0, 0], [0, 1]], constant_values=max_rank + 1), axis=2)
+    far = tf.where(marks > NO_SCORE, tf.maximum(1 + ahead, max_rank + 1), 0)
+    first = tf.where(near <= max_rank, tf.cast(near, tf.int64), far)
+
+    top = best(everything, tf.minimum(max_rank, tf.shape(everything.scores)[1]))
+    top = tf.where(top.scores > NO_SCORE, top.columns, NONE)
+    return Answers(ranks, first, tf.reshape(top, [asked, batch, -1]))
+
+
+def _flat(values: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(values)
+    return tf.reshape(values, [shape[0] * shape[1], shape[2]])
+
+
+def ranks_among(scores: tf.Tensor, relevant: tf.Tensor) -> tf.Tensor:
+    """Returns the rank of each score in its row, int32 [batch, M]; of equal scores, relevant ones come last.
+
+    Args:
+        scores: float [batch, M].
+        relevant: bool [batch, M].
+    """
+    rivals_first = tf.argsort(tf.cast(relevant, tf.int8), axis=1, stable=True)
+    falling = tf.argsort(-tf.gather(scores, rivals_first, batch_dims=1), axis=1, stable=True)
+    return 1 + tf.argsort(tf.gather(rivals_first, falling, batch_dims=1), axis=1)
+
+
+def dense_scorer(scores: tf.Tensor) -> Scorer:
+    """Returns a scorer of a score matrix, float [batch, N], for a catalogue that is small."""
+    return Scorer(
+        size=tf.shape(scores)[1],
+        scores=lambda start, stop: scores[:, start:stop],
+        scores_at=lambda rows, columns: (
+            tf.gather_nd(scores, tf.stack([rows, columns], axis=1)),
+            tf.zeros_like(rows, scores.dtype),
+        ),
+    )
+
+
+def _estimate(scorer: Scorer, columns: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the final scores of special candidates before the catalogue is read, and their rounding."""
+    places = tf.where(known)
+    scores, rounding = scorer.scores_at(places[:, 0], tf.gather_nd(columns, places))
+    shape = tf.shape(columns, tf.int64)
+    estimates, rounding = (tf.scatter_nd(places, without_nan(x), shape) for x in (scores, rounding))
+    return _with_own(scorer, columns, estimates), rounding
+
+
+def _with_own(scorer: Scorer, columns: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """Puts in the scores of the cells that have one of their own."""
+    if scorer.own is None:
+        return scores
+    rows, own_columns, own = scorer.own
+    size = tf.cast(scorer.size, tf.int64)
+    keys = rows * size + own_columns
+    order = tf.argsort(keys)
+    wanted = tf.range(tf.shape(columns, tf.int64)[0])[:, tf.newaxis] * size + columns
+    wanted = tf.reshape(tf.where(columns >= 0, wanted, -1), [-1])
+    there, place = find(tf.gather(keys, order), wanted)
+    flat = tf.tensor_scatter_nd_update(
+        tf.reshape(scores, [-1]), there[:, tf.newaxis], tf.gather(own, tf.gather(order, place))
+    )
+    return tf.reshape(flat, tf.shape(scores))
+
+
+def _read_catalogue(
+    scorer: Scorer, columns: tf.Tensor, marks: tf.Tensor, kept: tf.Tensor, chunk_scores: int
+) -> tuple[Ranked, tf.Tensor, tf.Tensor]:
+    """Returns the best candidates, the scores of the special ones, and how many reach each mark, [M, batch]."""
+    batch = tf.shape(columns)[0]
+    order = tf.argsort(tf.reshape(columns, [-1]))
+    ordered = tf.gather(tf.reshape(columns, [-1]), order)
+    rows = tf.cast(order // tf.maximum(tf.shape(columns)[1], 1), tf.int64)
+    size = tf.convert_to_tensor(scorer.size)
+    chunk = tf.clip_by_value(chunk_scores // tf.maximum(batch, 1), kept, size)
+
+    def read(state: tuple, start: tf.Tensor, stop: tf.Tensor) -> tuple:
+        (scores_so_far, columns_so_far), picked, counts = state
+        scores = scorer.scores(start, stop)
+        values, places = top_k(scores, tf.minimum(kept, stop - start))
+        values = tf.concat([scores_so_far, values], axis=1)
+        found = tf.concat([columns_so_far, tf.cast(places + start, tf.int64)], axis=1)
+        values, places = top_k(values, kept)
+        low, high = tf.unstack(tf.searchsorted(ordered, tf.cast([start, stop], tf.int64)))
+        cells = tf.stack([rows[low:high], ordered[low:high] - tf.cast(start, tf.int64)], axis=1)
+        picked = tf.tensor_scatter_nd_update(
+            picked, tf.gather(order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, cells)
+        )
+        counts += tf.stack([count_at_least(scores, mark) for mark in tf.unstack(marks)])
+        return Ranked(values, tf.gather(found, places, batch_dims=1)), picked, counts
+
+    nothing = Ranked(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
+    state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(marks, tf.int64))
+    plain, picked, counts = for_chunks(read, state, size, chunk)
+    return plain, tf.reshape(picked, tf.shape(columns)), counts

@@ -1,0 +1,56 @@
+"""The ranking tasks: what a recommender is asked, and which metrics tell how well it answers."""
+
+from collections.abc import Sequence
+
+ITEM_TASKS = ("next_item", "period_items", "next_unseen_item", "period_unseen_items")
+SCENE_TASKS = ("next_scene", "period_scenes")
+TASKS = ("next_item", "period_items", "next_scene", "period_scenes", "next_unseen_item", "period_unseen_items")
+"""First future item (the paper's Table 1), all future items (Table 4), first and all future scenes (Table 7), and the
+items again for who shows nothing twice: items of the history are neither recommended nor expected, and sequences
+without a new item are not measured."""
+
+LISTS = ("items", "scenes", "unseen_items")
+"""What is recommended, whatever comes true of it."""
+
+FIRST = "mrr"
+
+GROUPS = ("low", "medium", "high")
+"""Users by the length of their histories, in thirds, as in the paper's Figure 3."""
+DECILES = 10
+"""Items by popularity: each tenth has a tenth of the train events."""
+COLD = "cold"
+
+
+def metric_names(ks: Sequence[int]) -> list[str]:
+    """Returns the metrics of a task: ``recall@k``, ``ndcg@k``, ``hit_rate@k`` and ``map@k`` for each k, and ``mrr``."""
+    return [f"{metric}@{k}" for k in ks for metric in ("recall", "ndcg", "hit_rate", "map")] + [FIRST]
+
+
+def list_metric_names(ks: Sequence[int]) -> list[str]:
+    """Returns the metrics of a list: ``coverage@k``, ``novelty@k`` and ``popularity_bias@k`` for each k."""
+    return [f"{metric}@{k}" for k in ks for metric in ("coverage", "novelty", "popularity_bias")]
+
+
+def problem_with(name: str, ks: Sequence[int]) -> str | None:
+    """Returns what is wrong with the name of a metric, ``task/metric`` or ``task/metric/slice``; None if nothing is.
+
+    Of a scene only the data can tell whether it exists.
+    """
+    task, _, rest = name.partition("/")
+    metric, _, part = rest.partition("/")
+    if task not in (*TASKS, *LISTS):
+        return f"{name!r}: no such task or list. Choose from: {', '.join((*TASKS, *LISTS))}"
+    metrics = metric_names(ks) if task in TASKS else list_metric_names(ks)
+    if metric not in metrics:
+        return f"{name!r}: not measured. Choose from: {', '.join(f'{task}/{known}' for known in metrics)}"
+    if not part:
+        return None
+    if task in LISTS:
+        return f"{name!r}: {task} is not measured in slices"
+    of_sequences = [f"group={group}" for group in GROUPS]
+    of_targets = [*(f"popularity={decile}" for decile in range(1, DECILES + 1)), COLD] if task in ITEM_TASKS else []
+    if metric == FIRST and task.startswith("period"):
+        of_targets = []  # the first relevant item may be one of another slice
+    if part not in (*of_sequences, *of_targets) and not part.startswith("scene="):
+        return f"{name!r}: no such slice. Choose from: {', '.join([*of_sequences, 'scene=ID', *of_targets])}"
+    return None

@@ -1,0 +1,107 @@
+"""Ranks among a whole catalogue, against a sort in plain Python."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.evaluation.ranks import NONE, Questions, Scorer, Special, dense_scorer, rank
+from tests.model.evaluation.slow_ranking import ranking
+
+K = 3
+
+
+def _special(rng, batch, size, targets, others):
+    """Distinct columns; some targets are not in the catalogue."""
+    rows = [rng.permutation(size + 2) for _ in range(batch)]
+    columns = np.full([batch, targets + others], int(NONE))
+    for row, order in zip(columns, rows, strict=True):
+        number = min(len(order), targets + others)
+        row[:number] = np.where(order[:number] < size, order[:number], int(NONE))
+    return columns[:, :targets], columns[:, targets:]
+
+
+def _check(scores, scorer, targets, others, relevant, excluded, chunk_scores):
+    questions = Questions(tf.constant([relevant] * 2), tf.constant([excluded, np.zeros_like(excluded)]), (0, 1))
+    special = Special(tf.constant(targets, tf.int64), tf.constant(others, tf.int64))
+    answers = rank(scorer, special, questions, K, chunk_scores)
+    columns = np.concatenate([targets, others], axis=1)
+    for q in range(2):
+        for row in range(len(scores)):
+            left_out = {int(c) for c, out in zip(columns[row], questions.excluded[q][row].numpy(), strict=True) if out}
+            asked = [int(t) for t, r in zip(targets[row], relevant[row], strict=True) if r]
+            order = ranking(scores[row], asked, left_out)
+            for place, target in enumerate(targets[row]):
+                expected = K + 1
+                if relevant[row, place] and target in order:
+                    expected = min(order.index(target) + 1, K + 1)
+                assert answers.ranks[q, row, place] == expected
+            shown = [c for c in answers.top[q, row].numpy().tolist() if c >= 0]
+            by_column = sorted(order, key=lambda c: (-scores[row][c], c))
+            assert shown == by_column[:K]
+            if not left_out.intersection(asked):
+                first = [place for place, c in enumerate(order, start=1) if c in asked]
+                assert answers.first[q, row] == (first[0] if first else 0)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    size=st.integers(1, 40),
+    batch=st.integers(1, 3),
+    targets=st.integers(1, 4),
+    others=st.integers(0, 4),
+    levels=st.sampled_from([1, 3, 1000]),
+    chunk_scores=st.sampled_from([1, 30, 10_000]),
+    seed=st.integers(0, 10_000),
+)
+def test_equals_a_sort_whatever_the_chunk(size, batch, targets, others, levels, chunk_scores, seed):
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, levels, [batch, size]).astype(np.float32)
+    targets, others = _special(rng, batch, size, targets, others)
+    columns = np.concatenate([targets, others], axis=1)
+    relevant = rng.random(targets.shape) < 0.7
+    excluded = rng.random(columns.shape) < 0.3
+    rows, places = np.nonzero((rng.random(columns.shape) < 0.4) & (columns >= 0))
+    own = rows, columns[rows, places], rng.integers(0, levels + 1, len(rows)).astype(np.float32)
+    final = base.copy()
+    final[own[0], own[1]] = own[2]
+    scorer = dense_scorer(tf.constant(base))._replace(own=tuple(tf.constant(x) for x in own))
+    _check(final, scorer, targets, others, relevant, excluded, chunk_scores)
+
+
+def test_products_that_are_rounded_differently_are_ties():
+    """A model that tells no item from another must not gain by the order in which products are summed."""
+    rng = np.random.default_rng(0)
+    vector = rng.normal(size=64).astype(np.float32)
+    queries = rng.normal(size=[5, 64]).astype(np.float32)
+    table = tf.constant(np.tile(vector, [200, 1]))
+
+    def scores_at(rows, columns):
+        exact = tf.reduce_sum(tf.gather(queries, rows) * tf.gather(table, columns), axis=1)
+        return exact, tf.fill(tf.shape(rows), 1e-4)
+
+    scorer = Scorer(200, lambda a, b: tf.matmul(queries, table[a:b], transpose_b=True), scores_at)
+    targets = tf.constant([[7]] * 5, tf.int64)
+    questions = Questions(tf.ones([1, 5, 1], tf.bool), tf.zeros([1, 5, 1], tf.bool), (0,))
+    answers = rank(scorer, Special(targets, tf.zeros([5, 0], tf.int64)), questions, K)
+    np.testing.assert_array_equal(answers.first, [[200] * 5])
+    np.testing.assert_array_equal(answers.ranks, [[[K + 1]] * 5])
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_bad_scores_rank_last(bad):
+    scores = np.array([[bad, 0.0, -5.0, bad]], np.float32)
+    targets, others = np.array([[0, 2]]), np.zeros([1, 0], int)
+    _check(
+        scores, dense_scorer(tf.constant(scores)), targets, others, np.ones([1, 2], bool), np.zeros([1, 2], bool), 100
+    )
+
+
+def test_twins_share_a_count():
+    scores = tf.constant([[5.0, 4.0, 3.0, 2.0, 1.0, 0.0]])
+    special = Special(tf.constant([[5]], tf.int64), tf.constant([[0, 2]], tf.int64))
+    excluded = tf.constant([[[False] * 3], [[False, True, True]]])
+    questions = Questions(tf.ones([2, 1, 1], tf.bool), excluded, (0, 0))
+    answers = rank(dense_scorer(scores), special, questions, K)
+    np.testing.assert_array_equal(answers.first, [[6], [4]])
