@@ -58,6 +58,13 @@ def _prepare(arguments: argparse.Namespace) -> None:
     print(f"Wrote {arguments.out}")
 
 
+def _compare(arguments: argparse.Namespace) -> None:
+    from pipeline.comparison.compare import compare
+
+    names = None if arguments.names is None else [name.strip() for name in arguments.names.split(",")]
+    print(compare(arguments.runs, names, arguments.html))
+
+
 def _recommend(arguments: argparse.Namespace) -> None:
     from serving import client
     from serving.recommend import UnusableModelError, find_version, recommend
@@ -143,6 +150,24 @@ def _parser() -> argparse.ArgumentParser:
     for dataset, inputs in ((journey, ()), (outbrain, ("page_views", "documents_meta"))):
         dataset.add_argument("--out", required=True, metavar="FILE", help="Parquet file to write")
         dataset.set_defaults(command=_prepare, inputs=inputs)
+
+    compare = commands.add_parser(
+        "compare",
+        help="compare finished runs, sequence by sequence",
+        description="Compares finished runs with the first of them, on the same test sequences.",
+    )
+    compare.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="a pipeline's folder (workdir/name), for its latest finished run; such a folder and @RUN_ID, for another; "
+        "or the folder of an evaluation",
+    )
+    compare.add_argument("--names", metavar="A,B,...", help="what to call the runs (default: as they are configured)")
+    compare.add_argument(
+        "--html", default="comparison.html", metavar="FILE", help="the page to write (default: %(default)s)"
+    )
+    compare.set_defaults(command=_compare, stopped="Stopped. No page was written.")
 
     recommend = commands.add_parser("recommend", help="ask a pushed model, or an endpoint")
     asked = recommend.add_mutually_exclusive_group(required=True)

@@ -261,6 +261,64 @@ def test_public_data_are_prepared_once(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert len(written) == 1
 
 
+def test_item_names_are_prepared_once_also_beside_an_older_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    from pipeline.prepare import prepare_names_if_missing
+
+    written = []
+    fake = types.SimpleNamespace(prepare_items=lambda out_path: written.append(pathlib.Path(out_path).write_text("x")))
+    monkeypatch.setitem(sys.modules, "public_data.complete_journey", fake)
+    (tmp_path / "log.parquet").write_text("log")
+    values = {
+        "name": "log",
+        "source": {"path": str(tmp_path / "log.parquet"), "public_dataset": "complete_journey"},
+        "windows": {"cutoffs": ["2024-08-01"]},
+        "report": {"items": {"path": str(tmp_path / "new" / "items.parquet")}},
+    }
+    config = parse_config(values, "test")
+    prepare_names_if_missing(config.source, config.report.items)
+    prepare_names_if_missing(config.source, config.report.items)
+    assert len(written) == 1 and (tmp_path / "new" / "items.parquet").exists()
+    own = parse_config({**values, "source": {"path": "log.csv"}}, "test")
+    prepare_names_if_missing(own.source, own.report.items)
+    assert len(written) == 1
+
+
+def test_compare_hands_on_its_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    seen = []
+    fake = types.SimpleNamespace(compare=lambda *given: seen.append(given) or "Comparison: comparison.html")
+    monkeypatch.setitem(sys.modules, "pipeline.comparison.compare", fake)
+    assert cli.main(["compare", "runs/a", "runs/b@2026"]) == 0
+    assert cli.main(["compare", "a", "b", "c", "--names", "x, y,z", "--html", "page.html"]) == 0
+    assert seen == [
+        (["runs/a", "runs/b@2026"], None, "comparison.html"),
+        (["a", "b", "c"], ["x", "y", "z"], "page.html"),
+    ]
+    assert capsys.readouterr().out.splitlines()[-1] == "Comparison: comparison.html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["one"], "RUN: a comparison needs at least two runs. Received: 1"),
+        (["one", "two"], "RUN: expected the folder of a pipeline"),
+        (["one", "two", "--names", "a"], "--names: expected 2 different names"),
+        (["one", "two", "--html", "/nowhere/x.html"], "--html: expected a file in a folder that exists"),
+    ],
+)
+def test_compare_asked_wrongly(arguments: list[str], shown: str, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["compare", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert shown in captured.err and "Traceback" not in captured.err and not captured.out
+
+
+def test_compare_needs_no_tensorflow() -> None:
+    code = "import sys, pipeline.comparison.compare; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not set(done.stdout.split()) & {"tensorflow", "tfx", "apache_beam"}
+
+
 def test_help_is_light() -> None:
     code = "import sys, pipeline.cli, pipeline.config, pipeline.local_runner; print(*sys.modules)"
     loaded = set(

@@ -1,0 +1,161 @@
+"""Reads what RankingEvaluator wrote about a run: `evaluation.json`, and `sequences.parquet` with each test sequence."""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.evaluation.pairing import MeasuredSequences
+from pipeline.comparison.finished_runs import METADATA_FILE, find_run
+from pipeline.config import ConfigError
+from pipeline.screen import short_path
+from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCE_COLUMN, SEQUENCES_FILE, USER_COLUMN
+
+REPORT_FILE = "report.json"
+
+_NEEDED = ("name", "sequences", "digest", "k")
+_AGAIN = "Run the pipeline again with this version: only RankingEvaluator and what follows it do their work anew."
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredRun:
+    """A run that has been evaluated.
+
+    Attributes:
+        name: of its configuration.
+        run_id: in ML Metadata; None where the run was named by its evaluation's folder.
+        folder: of the evaluation.
+        evaluation: content of `evaluation.json`.
+        measured: content of `sequences.parquet`.
+        config: the configuration, if there is a report of the run that tells it.
+    """
+
+    name: str
+    run_id: str | None
+    folder: str
+    evaluation: dict[str, Any]
+    measured: MeasuredSequences
+    config: dict[str, Any] | None
+
+    @property
+    def digest(self) -> str:
+        """Digest of the test users and their futures."""
+        return self.evaluation["digest"]
+
+
+def read_run(run: str) -> MeasuredRun:
+    """Reads a run.
+
+    Args:
+        run: a pipeline's folder, whose latest finished run is meant; such a folder, ``@`` and the id of another run;
+            or the folder of an evaluation.
+
+    Raises:
+        ConfigError: if it is none of these, or the evaluation is incomplete or damaged.
+    """
+    folder, run_id = _split(run)
+    if os.path.isfile(os.path.join(folder, METADATA_FILE)):
+        found = find_run(folder, run_id)
+        assert found.evaluation is not None
+        return _read(found.evaluation, found.run_id, found.report)
+    if run_id is None and os.path.isfile(os.path.join(folder, EVALUATION_FILE)):
+        return _read(os.path.normpath(folder), None, None)
+    raise ConfigError(
+        f"RUN: expected the folder of a pipeline (workdir/name, which holds {METADATA_FILE}), such a folder and "
+        f"@RUN_ID, or the folder of an evaluation (which holds {EVALUATION_FILE}). Received: {run!r}{_hint(folder)}"
+    )
+
+
+def _split(run: str) -> tuple[str, str | None]:
+    """Splits the id of the run off; the name of a folder may hold an @, too."""
+    folder, separator, run_id = run.rpartition("@")
+    return (folder, run_id) if separator and run_id and not os.path.isdir(run) else (run, None)
+
+
+def _hint(folder: str) -> str:
+    if not os.path.isdir(folder):
+        return ", but there is no such folder."
+    inner = [entry.path for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, METADATA_FILE))]
+    return f". Pipelines below it: {', '.join(sorted(map(short_path, inner)))}" if inner else ", which holds neither."
+
+
+def _read(folder: str, run_id: str | None, report: str | None) -> MeasuredRun:
+    evaluation = _json(os.path.join(folder, EVALUATION_FILE))
+    missing = [key for key in _NEEDED if key not in evaluation]
+    if missing:
+        raise ConfigError(
+            f"{short_path(os.path.join(folder, EVALUATION_FILE))}: has no {', '.join(missing)}; an older version of "
+            f"DSPnet wrote it. {_AGAIN}"
+        )
+    measured = _sequences(os.path.join(folder, SEQUENCES_FILE), evaluation["sequences"])
+    return MeasuredRun(str(evaluation["name"]), run_id, folder, evaluation, measured, _config(report))
+
+
+def _json(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except OSError as error:
+        raise ConfigError(f"{short_path(path)}: cannot be read: {error.strerror}. Was it removed since?") from error
+    except ValueError as error:
+        raise ConfigError(f"{short_path(path)}: is damaged, it holds no JSON: {error}. {_AGAIN}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{short_path(path)}: is damaged: expected a JSON object. {_AGAIN}")
+    return content
+
+
+def _config(report: str | None) -> dict[str, Any] | None:
+    """Returns the configuration that a report tells, if it can be had: a comparison does without."""
+    if report is None:
+        return None
+    try:
+        return _json(os.path.join(report, REPORT_FILE))["origin"]["config"]
+    except (ConfigError, KeyError, TypeError):
+        return None
+
+
+def _sequences(path: str, expected: int) -> MeasuredSequences:
+    if not os.path.exists(path):
+        raise ConfigError(
+            f"{short_path(path)}: is not there, so runs cannot be compared sequence by sequence; an older version of "
+            f"DSPnet wrote this evaluation. {_AGAIN}"
+        )
+    try:
+        columns = {}
+        with pq.ParquetFile(path) as file:
+            for name in file.schema_arrow.names:  # one by one, so that none is held twice for long
+                column = file.read([name])[name]
+                columns[name] = _ids(column) if name in (USER_COLUMN, GROUP_COLUMN) else _numbers(column, name)
+        users, sequences, groups = columns.pop(USER_COLUMN), columns.pop(SEQUENCE_COLUMN), columns.pop(GROUP_COLUMN)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise ConfigError(f"{short_path(path)}: is damaged: {error}. {_AGAIN}") from error
+    if len(users) != expected:
+        raise ConfigError(
+            f"{short_path(path)}: holds {len(users):,} sequences, but {EVALUATION_FILE} beside it is about "
+            f"{expected:,}: the two do not belong together. {_AGAIN}"
+        )
+    return MeasuredSequences(users, sequences, np.char.decode(groups, "utf-8"), columns)
+
+
+def _ids(column: pa.ChunkedArray) -> npt.NDArray[np.bytes_]:
+    """Returns text as bytes of fixed length, which take a quarter of the memory of NumPy's text."""
+    if column.null_count:
+        raise ValueError("an id is missing")
+    chunks = [np.array(chunk.cast(pa.binary()).to_pylist(), np.bytes_) for chunk in column.chunks if len(chunk)]
+    return np.concatenate(chunks) if chunks else np.empty(0, "S1")
+
+
+def _numbers(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
+    if name == SEQUENCE_COLUMN:
+        if column.null_count:
+            raise ValueError("a digest of a sequence is missing")
+        return column.cast(pa.int64()).to_numpy()
+    values = column.cast(pa.float32()).to_numpy()
+    if np.isinf(values).any():
+        raise ValueError(f"{name} is infinite for a sequence")
+    return values
