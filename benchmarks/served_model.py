@@ -4,6 +4,11 @@ import argparse
 import os
 import time
 
+import numpy as np
+
+from schemas.catalogue import Catalogue
+from schemas.identity import fingerprints
+
 
 def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retrieval: str = "exact") -> float:
     """Writes a SavedModel over `items` items with string ids as the trainer would; returns the seconds it took.
@@ -12,23 +17,15 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     size are those of a trained model, answers and ScaNN's recall are not.
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    import numpy as np
     import tensorflow as tf
 
     from model.config import ModelConfig, ServingConfig
     from model.export import export
     from model.serving import ServingModule
     from model.trainer import build_network
-    from schemas.catalogue import Catalogue
-    from schemas.identity import fingerprints
-
-    def catalogue(kind: str, size: int) -> Catalogue:
-        ids = [raw_id(kind, number) for number in range(size)]
-        counts = np.maximum(1, size // np.arange(1, size + 1))
-        return Catalogue(fingerprints(ids), np.array(ids, object), counts, counts)
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
-    catalogues = catalogue("item", items), catalogue("scene", scenes)
+    catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)
     network = build_network(config, *catalogues)
     network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
     serve = ServingConfig(retrieval=retrieval)
@@ -36,6 +33,13 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     module = ServingModule(network, *catalogues, max_history=500, config=serve)
     export(module, folder, "random", {"method": retrieval})
     return time.perf_counter() - begin
+
+
+def random_catalogue(kind: str, size: int) -> Catalogue:
+    """Returns the catalogue of a random model, the n-th of whose items (scenes) is n times rarer than the first."""
+    ids = [raw_id(kind, number) for number in range(size)]
+    counts = np.maximum(1, size // np.arange(1, size + 1))
+    return Catalogue(fingerprints(ids), np.array(ids, object), counts, counts)
 
 
 def raw_id(kind: str, number: int) -> str:
