@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 RUNNER = ROOT / "pipeline" / "local_runner.py"
 PUSHED = "runs/planted/serving_model/planted"
 LEFT = "after_the_first_run"
+LEFT_SECOND = "after_the_second_run"
 DAY = 86_400
 ITEMS, SCENES, USERS = 12, 3, 400
 
@@ -85,9 +86,9 @@ def running(folder, request):
             before = [futures[other] for other in after]
             futures[name] = pool.submit(_run_after, before, command)
 
-    start("first", lambda: _first(folder))
+    start("first", lambda: _kept(folder, LEFT))
     start("broken", lambda: _broken(folder))
-    start("second", lambda: _pipeline(folder), after=["first"])
+    start("second", lambda: _kept(folder, LEFT_SECOND), after=["first"])
     start("registered", lambda: _tfx(folder, "pipeline", "create", "--pipeline_path", str(RUNNER)), after=["first"])
     start("run_by_tfx", lambda: _tfx(folder, "run", "create", "--pipeline_name", "planted"), ["registered", "second"])
     start("everybody", lambda: _everybody(folder), after=["first"])
@@ -105,10 +106,11 @@ def _pipeline(folder, *overrides):
     return run_dspnet("run", "--config", "config.yaml", *overrides, cwd=folder)
 
 
-def _first(folder):
+def _kept(folder, place):
+    """Runs the pipeline and copies what it leaves, before the next run writes there, too."""
     run = _pipeline(folder)
     if run.returncode == 0:
-        shutil.copytree(folder / "runs" / "planted", folder / LEFT / "runs" / "planted")
+        shutil.copytree(folder / "runs" / "planted", folder / place / "runs" / "planted")
     return run
 
 

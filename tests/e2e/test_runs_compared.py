@@ -2,13 +2,14 @@
 
 import pytest
 
-from tests.e2e.conftest import LEFT, run_dspnet
+from tests.e2e.conftest import LEFT, LEFT_SECOND, run_dspnet
 
 pytestmark = pytest.mark.slow
 
 
 def test_two_runs_of_one_configuration_are_identical(left, second, folder):
-    compared = run_dspnet("compare", f"{LEFT}/runs/planted", "runs/planted", "--names", "first,second", cwd=folder)
+    runs = [f"{place}/runs/planted" for place in (LEFT, LEFT_SECOND)]
+    compared = run_dspnet("compare", *runs, "--names", "first,second", cwd=folder)
     assert compared.returncode == 0, compared.stderr
     assert compared.stdout.splitlines()[-1] == "Comparison: comparison.html"
     assert "identical" in compared.stdout

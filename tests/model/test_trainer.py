@@ -13,8 +13,6 @@ import tf_keras
 
 from model import trainer
 from model.dspnet import DSPnet
-from model.evaluation.evaluate import evaluate
-from model.input import fingerprint_batches
 from schemas.identity import fingerprints
 from tests.sequence_data import planted, write_catalogues, write_examples
 
@@ -66,6 +64,25 @@ def exported(monkeypatch):
     return modules
 
 
+@pytest.fixture(scope="module")
+def loaded(trained):
+    return tf.saved_model.load(trained.args.serving_model_dir)
+
+
+def _ask(loaded, items, scenes):
+    answer = loaded.signatures["serving_default"](
+        history_item_ids=tf.constant(items), history_scene_ids=tf.constant(scenes)
+    )
+    return {name: value.numpy() for name, value in answer.items()}
+
+
+def _histories(data):
+    """Raw item and scene ids of histories, padded."""
+    length = max(len(sequence.history) for sequence in data)
+    padded = [[("", "")] * (length - len(sequence.history)) + sequence.history for sequence in data]
+    return [[[event[place] for event in history] for history in padded] for place in (0, 1)]
+
+
 def _assert_same_weights(one, other):
     expected, found = one._network_variables, other._network_variables
     assert len(expected) == len(found) > 10
@@ -81,11 +98,13 @@ def _history(args):
     return content
 
 
-def test_learns_the_planted_pattern(trained):
-    file = write_examples(trained.folder / "test" / "data.gz", planted(50, seed=2))
-    result = evaluate(tf.saved_model.load(trained.args.serving_model_dir), fingerprint_batches([file], 16), (1,))
-    assert result.metrics["next_item/recall@1"] > 0.95
-    assert result.metrics["next_scene/recall@1"] > 0.95
+def test_learns_the_planted_pattern(loaded):
+    """Recall@1 of the next item and scene, over the full catalogue."""
+    test = planted(50, seed=2)
+    answer = _ask(loaded, *_histories(test))
+    for place, name in enumerate(("item_ids", "scene_ids")):
+        following = [sequence.future[0][place].encode() for sequence in test]
+        assert np.mean(answer[name][:, 0] == following) > 0.95
 
 
 def test_the_same_seed_repeats_a_run(trained, exported):
@@ -93,11 +112,8 @@ def test_the_same_seed_repeats_a_run(trained, exported):
     _assert_same_weights(trained.module, exported[0])
 
 
-def test_the_weights_of_the_network_are_exported(trained):
-    reader = tf.train.load_checkpoint(trained.args.serving_model_dir + "/variables/variables")
-    for place, variable in enumerate(trained.module._network_variables):
-        written = reader.get_tensor(f"_network_variables/{place}/.ATTRIBUTES/VARIABLE_VALUE")
-        np.testing.assert_array_equal(written, variable.numpy(), err_msg=variable.name)
+def test_the_weights_of_the_network_are_exported(trained, loaded):
+    _assert_same_weights(trained.module, loaded)
 
 
 def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, exported):
@@ -205,15 +221,8 @@ def test_an_empty_validation_split_trains_all_epochs(tmp_path, caplog, exported)
     assert (history["monitor"], history["best_epoch"], len(history["epochs"])) == (None, 2, 2)
 
 
-def _ask(loaded, items, scenes):
-    answer = loaded.signatures["serving_default"](
-        history_item_ids=tf.constant(items), history_scene_ids=tf.constant(scenes)
-    )
-    return {name: value.numpy() for name, value in answer.items()}
-
-
-def test_answers_are_best_first_and_in_raw_ids(trained):
-    answer = _ask(tf.saved_model.load(trained.args.serving_model_dir), [["item3", "item4"]], [["scene1", "scene2"]])
+def test_answers_are_best_first_and_in_raw_ids(loaded):
+    answer = _ask(loaded, [["item3", "item4"]], [["scene1", "scene2"]])
     assert answer["item_ids"].shape == (1, 12) and answer["scene_ids"].shape == (1, 3)
     assert answer["item_ids"][0, 0] == b"item5" and answer["scene_ids"][0, 0] == b"scene0"
     assert set(answer["item_ids"][0]) == {b"item%d" % i for i in range(12)}
