@@ -26,7 +26,7 @@ $(READY): $(ROOT)/requirements.txt $(ROOT)/setup.py
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(ROOT)/.venv
 	@echo "Installing the locked requirements into .venv (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r $(ROOT)/requirements.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps -r $(ROOT)/requirements.txt
 	@cd $(ROOT) && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -1,6 +1,6 @@
 """What can be chosen about the model, its training and its evaluation; defaults follow the paper (4.1)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -120,12 +120,20 @@ class EvaluationConfig(Section):
 
     k: Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)] = (5, 10)
     """Cut-offs of Recall@k, NDCG@k, HitRate@k and MAP@k."""
-    thresholds: dict[str, float] = {"next_item/recall@10": 0.0}
+    thresholds: dict[str, float] = {}
     """Smallest allowed value of each named metric, as `task/metric@k` or, of a slice, `task/metric@k/group=low`."""
     max_drop: dict[str, Annotated[float, pydantic.Field(ge=0.0)]] = {"next_item/ndcg@10": 0.005}
-    """How far below the last blessed model each named metric may fall, in absolute terms."""
+    """How far below the last blessed model each named metric may fall, in absolute terms; by default the largest k."""
     batch_size: pydantic.PositiveInt = 256
     """Sequences ranked at once."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _default_has_largest_k(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("k"), list | tuple) and "max_drop" not in values:
+            numbers = [k for k in values["k"] if isinstance(k, int)]
+            return {**values, "max_drop": {f"next_item/ndcg@{max(numbers, default=10)}": 0.005}}
+        return values
 
     @pydantic.field_validator("k")
     @classmethod

@@ -98,6 +98,7 @@ class DSPnet(tf_keras.Model):
         """The running means that Keras resets at every epoch."""
         return list(self.means.values())
 
+    @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def call(self, batch: Batch, training: bool | None = None) -> Scores:
         """Scores all candidates for the histories of a batch (see `model.input`)."""
         return self.network(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=training)
@@ -120,6 +121,7 @@ class DSPnet(tf_keras.Model):
         """Returns L_DSL of scenes (Eq. 6a) over all scenes, which are few, float [batch]."""
         return LOSSES[self.config.objective](self.network.score_scenes(outputs), targets)
 
+    @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Trains the discriminators on Eq. 4, then the network on Eq. 9; both see one encoding of the batch."""
         seed = tf.random.experimental.stateless_fold_in([self.config.seed, 0], self.optimizer.iterations)
@@ -191,6 +193,7 @@ class DSPnet(tf_keras.Model):
             ]
         )
 
+    @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Measures the prediction losses and NDCG@10 of the next item over the full catalogue."""
         known = self.network.represent(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=False)

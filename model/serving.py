@@ -1,6 +1,7 @@
 """The SavedModel: raw ids in, raw ids out, nothing of this project needed to load it."""
 
 import dataclasses
+import functools
 from typing import TypeAlias
 
 import numpy as np
@@ -34,6 +35,8 @@ def _fingerprints(name: str) -> tf.TensorSpec:
 _HISTORY_IDS = [_ids(sequences.HISTORY_ITEM_IDS), _ids(sequences.HISTORY_SCENE_IDS)]
 _HISTORY_FINGERPRINTS = [_fingerprints("history_item_fingerprints"), _fingerprints("history_scene_fingerprints")]
 
+# Without AutoGraph, which would rewrite the source of Keras' layers at every trace and has nothing to find there.
+_function = functools.partial(tf.function, autograph=False)
 _QUERIES = tf.TensorSpec([None, None], tf.float32, "queries")
 
 Finder: TypeAlias = ExactTopK | ScannTopK
@@ -101,7 +104,7 @@ class ServingModule(tf.Module):
             self._scann_state = scann.state
             self.find_items = scann
 
-    @tf.function(input_signature=_HISTORY_FINGERPRINTS)
+    @_function(input_signature=_HISTORY_FINGERPRINTS)
     def score(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Scores all candidates, exactly.
 
@@ -116,7 +119,7 @@ class ServingModule(tf.Module):
         network = self._untracked.network
         return network.score_items(outputs), network.score_scenes(outputs)
 
-    @tf.function(input_signature=_HISTORY_FINGERPRINTS)
+    @_function(input_signature=_HISTORY_FINGERPRINTS)
     def encode(self, items: tf.Tensor, scenes: tf.Tensor) -> Encoded:
         """See `model.ranker.Ranker.encode`."""
         _, outputs = self._ask(items, scenes)
@@ -133,18 +136,18 @@ class ServingModule(tf.Module):
             "scene_scores": self._untracked.network.score_scenes(outputs),
         }
 
-    @tf.function(input_signature=[_QUERIES, tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)])
+    @_function(input_signature=[_QUERIES, tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)])
     def item_scores(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         """See `model.ranker.Ranker.item_scores`."""
         return self.exact_items.chunk(queries, start, stop)
 
-    @tf.function(input_signature=[_QUERIES, tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)])
+    @_function(input_signature=[_QUERIES, tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)])
     def item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `model.ranker.Ranker.item_scores_at`."""
         scores = self.exact_items.scores_at(queries, rows, columns)
         return scores, self.exact_items.rounding_at(queries, rows, columns)
 
-    @tf.function(input_signature=_HISTORY_FINGERPRINTS)
+    @_function(input_signature=_HISTORY_FINGERPRINTS)
     def recommend_fingerprints(self, items: tf.Tensor, scenes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers as `recommend` does; arguments as in `score`."""
         _, outputs = self._ask(items, scenes)
@@ -155,7 +158,7 @@ class ServingModule(tf.Module):
             ranked = with_copies(ranked, outputs.copies, before, k)
         return self._answer(ranked, outputs)
 
-    @tf.function(input_signature=[*_HISTORY_FINGERPRINTS, _fingerprints("exclude_item_fingerprints")])
+    @_function(input_signature=[*_HISTORY_FINGERPRINTS, _fingerprints("exclude_item_fingerprints")])
     def recommend_unseen_fingerprints(
         self, items: tf.Tensor, scenes: tf.Tensor, exclude: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -170,7 +173,7 @@ class ServingModule(tf.Module):
         ranked = self.find_items(outputs.o_item, tf.minimum(k + most, self._item_table.size))
         return self._answer(best(without(ranked, tf.cast(seen, tf.int64) - 1), k), outputs)
 
-    @tf.function(input_signature=_HISTORY_IDS)
+    @_function(input_signature=_HISTORY_IDS)
     def recommend(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_default`: the best items and scenes for raw histories.
 
@@ -186,14 +189,14 @@ class ServingModule(tf.Module):
             fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
         )
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES)])
+    @_function(input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES)])
     def recommend_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_examples`: as `recommend`, for serialized ``tf.Example`` of raw ids, [batch]."""
         features = {spec.name: tf.io.RaggedFeature(tf.string) for spec in _HISTORY_IDS}
         parsed = tf.io.parse_example(examples, features)
         return self.recommend(*(parsed[spec.name].to_tensor("") for spec in _HISTORY_IDS))
 
-    @tf.function(input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS)])
+    @_function(input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS)])
     def recommend_unseen(
         self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor, exclude_item_ids: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -207,7 +210,7 @@ class ServingModule(tf.Module):
         histories = fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
         return self.recommend_unseen_fingerprints(*histories, fingerprint_strings(exclude_item_ids))
 
-    @tf.function(input_signature=_HISTORY_IDS)
+    @_function(input_signature=_HISTORY_IDS)
     def embed_users(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `embed_users`: what the network knows of users, for retrieval elsewhere; inputs as `recommend`.
 

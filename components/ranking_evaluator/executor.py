@@ -55,13 +55,14 @@ class Executor(base_executor.BaseExecutor):
 
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
         rankers = {CANDIDATE: _load(candidate)}
+        no_baseline = "no blessed model to compare with"
         if baseline:
             rankers[BASELINE] = _load(baseline)
             if not hasattr(rankers[BASELINE], "encode"):
-                _log.warning(
-                    "The last blessed model, %s, cannot be ranked by this version: not compared.", baseline.uri
-                )
+                no_baseline = "NOT compared with the last blessed model, which another version exported"
+                _log.warning("%s: %s", no_baseline, baseline.uri)
                 del rankers[BASELINE]
+                baseline = None
         rankers["popularity"] = Popularity(items, scenes)
         rankers["own most frequent"] = OwnFrequency(items, scenes)
 
@@ -71,7 +72,7 @@ class Executor(base_executor.BaseExecutor):
                 rankers, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(len(rankers))
             )
         metrics = {name: model.metrics for name, model in evaluation.models.items()}
-        verdict = judge(config, metrics[CANDIDATE], metrics.get(BASELINE))
+        verdict = judge(config, metrics[CANDIDATE], metrics.get(BASELINE), no_baseline)
         document = {
             "name": exec_properties["name"],
             **dataclasses.asdict(evaluation),

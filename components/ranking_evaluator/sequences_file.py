@@ -9,6 +9,8 @@ from apache_beam.io.filesystems import FileSystems
 from model.evaluation.evaluate import SequenceValues
 from schemas.evaluation import GROUP_COLUMN, SEQUENCE_COLUMN, USER_COLUMN
 
+GROUP_ROWS = 50_000
+
 
 class SequencesFile:
     """Writes one row a sequence, batch by batch, so that memory does not grow with their number.
@@ -23,19 +25,27 @@ class SequencesFile:
     def __init__(self, path: str):
         self._file = FileSystems.create(path)
         self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
 
     def write(self, values: SequenceValues) -> None:
-        """Writes a batch."""
+        """Takes a batch; some thousands of rows are written together, for what a Parquet file tells of each group."""
         columns = {
             USER_COLUMN: pa.array(values.users),
             SEQUENCE_COLUMN: pa.array(values.sequences),
             GROUP_COLUMN: pa.array(values.groups),
             **{name: pa.array(column, from_pandas=True) for name, column in values.metrics.items()},
         }
-        table = pa.table(columns)
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, table.schema)
-        self._writer.write_table(table)
+        self._waiting.append(pa.table(columns))
+        if sum(table.num_rows for table in self._waiting) >= GROUP_ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        if self._waiting:
+            table = pa.concat_tables(self._waiting)
+            self._waiting = []
+            if self._writer is None:
+                self._writer = pq.ParquetWriter(self._file, table.schema)
+            self._writer.write_table(table)
 
     def __enter__(self) -> "SequencesFile":
         return self
@@ -43,6 +53,7 @@ class SequencesFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
+        self._write()
         if self._writer:
             self._writer.close()
         self._file.close()

@@ -22,14 +22,18 @@ class Verdict:
 
 
 def judge(
-    config: EvaluationConfig, candidate: Mapping[str, Estimate], baseline: Mapping[str, Estimate] | None
+    config: EvaluationConfig,
+    candidate: Mapping[str, Estimate],
+    baseline: Mapping[str, Estimate] | None,
+    no_baseline: str = "no blessed model to compare with",
 ) -> Verdict:
     """Judges a candidate.
 
     Args:
         config: thresholds, and how far below the last blessed model a metric may fall.
         candidate: its metrics by ``task/metric`` and ``task/metric/slice``.
-        baseline: those of the last blessed model on the same sequences, or None when there is none.
+        baseline: those of the last blessed model on the same sequences, or None when there is none to compare with.
+        no_baseline: why there is none.
 
     Returns:
         The verdict. A rule about what could not be measured is broken, and so is one about a value that is no number.
@@ -44,7 +48,7 @@ def judge(
         sentence = f"{name} {value:.4f} is {'at least' if holds else 'below'} the threshold {least:.4f}"
         (kept if holds else broken).append(sentence)
     if baseline is None:
-        kept.append("no blessed model to compare with")
+        kept.append(no_baseline)
     else:
         for name, drop in config.max_drop.items():
             if name not in candidate or name not in baseline:
@@ -62,6 +66,6 @@ def judge(
 
 def _not_measured(name: str) -> str:
     return (
-        f"{name} could not be measured: no test sequence has to do with it (of scenes, the {MOST_SCENES} in which most "
-        "users were seen last are measured)"
+        f"{name} could not be measured: fewer than two test sequences have to do with it (of scenes, the "
+        f"{MOST_SCENES} in which most users were seen last are measured)"
     )

@@ -7,6 +7,7 @@ from model.evaluation.bootstrap import interval
 
 _REPLICATES = 256
 _WORD = 64
+_BLOCK = 100_000
 
 
 class Coverage:
@@ -44,7 +45,9 @@ class Coverage:
         tells the spread, not its value.
         """
         value = float(np.count_nonzero(self._recommended)) / self._size
-        drawn = self._drawn[self._recommended]
-        covered = np.unpackbits(drawn.view(np.uint8), axis=1).sum(axis=0) / self._size
+        covered = np.zeros(_REPLICATES)
+        for block in np.array_split(np.flatnonzero(self._recommended), 1 + self._size // _BLOCK):
+            covered += np.unpackbits(self._drawn[block].view(np.uint8), axis=1).sum(axis=0)
+        covered /= self._size
         low, high = interval(value + covered - covered.mean())
         return value, max(low, 0.0), min(high, 1.0)

@@ -15,6 +15,7 @@ from model.evaluation.ledger import Ledger
 from model.evaluation.slices import Survey, slicer
 from model.evaluation.sums import PairedSums, estimate
 from model.evaluation.tasks import GROUPS
+from model.evaluation.train_counts import TrainCounts
 from model.exact_top_k import CHUNK_SCORES
 from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, USER
 from model.ranker import Ranker
@@ -46,14 +47,13 @@ class Difference:
         value: the mean difference.
         low: lower end of its paired bootstrap 95% interval.
         high: upper end.
-        p_value: of the paired t-test, two-sided, on its own (not corrected for the number of tests); None where there
-            is one sequence only.
+        p_value: of the paired t-test, two-sided, on its own (not corrected for the number of tests).
     """
 
     value: float
     low: float
     high: float
-    p_value: float | None
+    p_value: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,8 @@ class RankerEvaluation:
     """What was measured of one ranker.
 
     Attributes:
-        metrics: by ``task/metric`` and, of a slice, ``task/metric/slice``; what nothing could be measured of is absent.
+        metrics: by ``task/metric`` and, of a slice, ``task/metric/slice``; what was
+            measured of fewer than two sequences is absent.
         unknown_share: for each task, the share of targets outside its catalogue, which count as misses.
     """
 
@@ -147,18 +148,20 @@ def evaluate(
         Means over all sequences of `batches`, with intervals, and paired differences.
 
     Raises:
-        ValueError: if there is no sequence to measure on.
+        ValueError: if there are fewer than two sequences to measure on, or not the same at the second reading.
     """
     survey = Survey()
     for batch in batches:
         survey.add(batch[HISTORY_ITEMS].numpy(), batch[HISTORY_SCENES].numpy())
-    if not survey.sequences:
+    if survey.sequences < 2:
         raise ValueError(
-            "There is no sequence to measure on: the test split is empty. Give split.weights a test share."
+            f"There are too few sequences to measure on: the test split has {survey.sequences}, and an interval "
+            "needs two. Give split.weights a larger test share."
         )
     parts = slicer(survey, items, scenes)
     layout = Layout(ks, tuple(parts.of_sequences), tuple(parts.of_targets))
-    ledgers = {name: Ledger(ranker, layout, items, scenes, chunk_scores) for name, ranker in rankers.items()}
+    counts = {"items": parts.counts, "scenes": TrainCounts(scenes)}
+    ledgers = {name: Ledger(ranker, layout, counts, chunk_scores) for name, ranker in rankers.items()}
     first, *others = ledgers
     pairs = {name: PairedSums(len(layout.names)) for name in others}
     digest = Digest()
@@ -173,7 +176,7 @@ def evaluate(
         in_slices += np.concatenate([of_sequences.sum(axis=1), of_targets.any(axis=2).sum(axis=1)])
         values = {name: ledger.add(batch, of_sequences, of_targets, weights) for name, ledger in ledgers.items()}
         for name in others:
-            pairs[name].add(values[first][0] - values[name][0])
+            pairs[name].add(_paired(layout, values[first], values[name]))
         digests = sequence_digests(users, arrays)
         digest.add(digests)
         groups = [GROUPS[place] for place in parts.groups(arrays[HISTORY_ITEMS])]
@@ -181,6 +184,8 @@ def evaluate(
         done += len(users)
         progress(done, survey.sequences)
 
+    if done != survey.sequences:
+        raise ValueError(f"The batches had {survey.sequences} sequences at first, but {done} when read again.")
     ratios = {name: ledger.sums.ratios() for name, ledger in ledgers.items()}
     numbers = ledgers[first].sums.totals()[layout.numbers]
     titles = parts.of_sequences | parts.of_targets
@@ -192,7 +197,8 @@ def evaluate(
         },
         models={name: _evaluation(ledger, layout, ratios[name]) for name, ledger in ledgers.items()},
         differences={
-            name: _differences(layout, ratios[first] - ratios[name], pairs[name].p_values(numbers)) for name in others
+            name: _differences(layout, ratios[first] - ratios[name], numbers, pairs[name].p_values(numbers))
+            for name in others
         },
     )
 
@@ -201,7 +207,7 @@ def _evaluation(ledger: Ledger, layout: Layout, ratios: npt.NDArray[np.float64])
     numbers = ledger.sums.totals()[layout.numbers].astype(int)
     metrics = {}
     for name, column, number in zip(layout.names, ratios.T, numbers, strict=True):
-        if name is not None and not math.isnan(column[0]):
+        if name is not None and number > 1 and not math.isnan(column[0]):
             metrics[name] = Estimate(*estimate(column), int(number))
     sequences = dict(zip(layout.names, numbers, strict=True))
     for (kind, k), coverage in ledger.coverage.items():
@@ -210,13 +216,24 @@ def _evaluation(ledger: Ledger, layout: Layout, ratios: npt.NDArray[np.float64])
 
 
 def _differences(
-    layout: Layout, differences: npt.NDArray[np.float64], p_values: npt.NDArray[np.float64]
+    layout: Layout,
+    differences: npt.NDArray[np.float64],
+    numbers: npt.NDArray[np.float64],
+    p_values: npt.NDArray[np.float64],
 ) -> dict[str, Difference]:
     found = {}
-    for name, column, p_value in zip(layout.names, differences.T, p_values, strict=True):
-        if name is not None and not math.isnan(column[0]):
-            found[name] = Difference(*estimate(column), None if math.isnan(p_value) else float(p_value))
+    for name, column, number, p_value in zip(layout.names, differences.T, numbers, p_values, strict=True):
+        if name is not None and number > 1 and not math.isnan(column[0]):
+            found[name] = Difference(*estimate(column), float(p_value))
     return found
+
+
+def _paired(
+    layout: Layout, own: tuple[npt.NDArray[np.float32], ...], other: tuple[npt.NDArray[np.float32], ...]
+) -> npt.NDArray[np.float32]:
+    """Returns the differences of sequences that both rankers were measured on, 0 for the rest."""
+    both = (own[1] > 0) & (other[1] > 0)
+    return np.where(both[:, layout.numbers], own[0] - other[0], np.float32(0))
 
 
 def _by_sequence(

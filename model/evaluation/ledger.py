@@ -14,7 +14,6 @@ from model.evaluation.tasks import ITEM_TASKS, LISTS, SCENE_TASKS, TASKS
 from model.evaluation.train_counts import TrainCounts
 from model.input import FUTURE_ITEMS, FUTURE_SCENES
 from model.ranker import Ranker
-from schemas.catalogue import Catalogue
 
 _FUTURES = {"items": FUTURE_ITEMS, "unseen_items": FUTURE_ITEMS, "scenes": FUTURE_SCENES}
 _PERIOD = {
@@ -30,8 +29,7 @@ class Ledger:
     Args:
         ranker: what is measured.
         layout: the columns.
-        items: the items of the train split.
-        scenes: the scenes of the train split.
+        counts: events of ``items`` and of ``scenes`` in the train split.
         chunk_scores: most scores held at a time.
 
     Attributes:
@@ -39,15 +37,15 @@ class Ledger:
         coverage: by list and k.
     """
 
-    def __init__(self, ranker: Ranker, layout: Layout, items: Catalogue, scenes: Catalogue, chunk_scores: int):
+    def __init__(self, ranker: Ranker, layout: Layout, counts: Mapping[str, TrainCounts], chunk_scores: int):
         self._layout = layout
         self._measure = measurer(ranker, layout.ks, chunk_scores)
-        self._counts = {"items": TrainCounts(items), "scenes": TrainCounts(scenes)}
-        self._counts["unseen_items"] = self._counts["items"]
         prints = {"items": ranker.item_fingerprints, "scenes": ranker.scene_fingerprints}
-        prints["unseen_items"] = prints["items"]
-        self._popularity = {kind: self._counts[kind](tf.convert_to_tensor(prints[kind]).numpy()) for kind in LISTS}
-        self._information = {kind: self._counts[kind].self_information(self._popularity[kind]) for kind in LISTS}
+        self._counts = dict(counts)
+        self._popularity = {kind: counts[kind](tf.convert_to_tensor(of).numpy()) for kind, of in prints.items()}
+        self._information = {kind: counts[kind].self_information(of) for kind, of in self._popularity.items()}
+        for known in (self._counts, self._popularity, self._information):
+            known["unseen_items"] = known["items"]
         self.sums = Sums(layout.denominators)
         self.coverage = {(kind, k): Coverage(len(self._popularity[kind])) for kind in LISTS for k in layout.ks}
         self._targets = dict.fromkeys(TASKS, 0)

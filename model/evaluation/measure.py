@@ -61,7 +61,7 @@ def measurer(ranker: Ranker, ks: Sequence[int], chunk_scores: int) -> Callable[[
     items = FingerprintTable(tf.convert_to_tensor(ranker.item_fingerprints).numpy())
     scenes = FingerprintTable(tf.convert_to_tensor(ranker.scene_fingerprints).numpy())
 
-    @tf.function(input_signature=[BATCH, tf.TensorSpec([None, None, None], tf.bool)])
+    @tf.function(input_signature=[BATCH, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)
     def measure(batch: Batch, slices: tf.Tensor) -> dict[str, Measured]:
         encoded = ranker.encode(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
         queries = encoded["queries"]

@@ -99,7 +99,8 @@ def rank(
     number = tf.shape(special.targets)[1]
     # What the best relevant target scores, but for rounding; what reaches it is ahead of that target.
     estimates, rounding = _estimate(scorer, columns, known)
-    lowest = tf.where(known, estimates - rounding, NO_SCORE)[:, :number]
+    lowest = without_nan(estimates - tf.where(tf.math.is_finite(rounding), rounding, 0.0))
+    lowest = tf.where(known, lowest, NO_SCORE)[:, :number]
     counted = sorted(set(questions.twins))
     marks = tf.where(tf.gather(questions.relevant, counted), lowest, NO_SCORE)
     marks = tf.reduce_max(tf.pad(marks, [[0, 0], [0, 0], [0, 1]], constant_values=NO_SCORE), axis=2)
@@ -187,7 +188,7 @@ def _estimate(scorer: Scorer, columns: tf.Tensor, known: tf.Tensor) -> tuple[tf.
     places = tf.where(known)
     scores, rounding = scorer.scores_at(places[:, 0], tf.gather_nd(columns, places))
     shape = tf.shape(columns, tf.int64)
-    estimates, rounding = (tf.scatter_nd(places, without_nan(x), shape) for x in (scores, rounding))
+    estimates, rounding = (tf.scatter_nd(places, x, shape) for x in (scores, rounding))
     return _with_own(scorer, columns, estimates), rounding
 
 

@@ -50,7 +50,7 @@ class Survey:
     def scenes(self) -> list[int]:
         """Returns the most frequent scenes, most frequent first; of equals the smaller fingerprint first."""
         ranked = sorted(self._scenes.items(), key=lambda entry: (-entry[1], entry[0]))
-        return [scene for scene, _ in ranked[:MOST_SCENES] if scene != PAD_FINGERPRINT]
+        return [scene for scene, _ in ranked if scene != PAD_FINGERPRINT][:MOST_SCENES]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,9 @@ class Slicer:
     def of_sequences(self) -> dict[str, str]:
         """Names of the slices of sequences, with what they are in words."""
         low, medium = self.longest
-        lengths = (f"1 to {low:,}", f"{low + 1:,} to {medium:,}", f"more than {medium:,}")
+        # Where many histories are equally long, the medium group may be empty.
+        middle = f"{low + 1:,} to {medium:,}" if medium > low else "no number of"
+        lengths = (f"at most {low:,}", middle, f"more than {medium:,}")
         names = {f"group={g}": f"histories of {words} events" for g, words in zip(GROUPS, lengths, strict=True)}
         names |= {f"scene={name}": f"last seen in scene {name}" for name in self.scene_names}
         return names | {OTHER_SCENE: "last seen in another scene"}
@@ -113,7 +115,8 @@ class Slicer:
 def slicer(survey: Survey, items: Catalogue, scenes: Catalogue) -> Slicer:
     """Returns the slices for the surveyed sequences, with the catalogues of the train split."""
     names = dict(zip(scenes.fingerprints.tolist(), scenes.ids.tolist(), strict=True))
-    own = [scene for scene in survey.scenes() if scene in names]
+    # A scene that is called like the slice of all others is one of them.
+    own = [scene for scene in survey.scenes() if f"scene={names.get(scene, '(other)')}" != OTHER_SCENE]
     counts = np.sort(items.counts)[::-1]
     # The item with which a tenth of all events is full is the last of that tenth.
     last = np.searchsorted(np.cumsum(counts), np.arange(1, DECILES) * counts.sum() / DECILES)

@@ -44,9 +44,10 @@ class Sums:
         self._denominators += drawn @ denominators.astype(np.float64)
 
     def ratios(self) -> npt.NDArray[np.float64]:
-        """Returns each metric over all sequences, first, and in each replicate: float64 [1 + R, V], NaN for 0 / 0."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self._values / self._denominators[:, self._of]
+        """Returns each metric over all sequences, first, and in each replicate: float64 [1 + R, V]; NaN over 0."""
+        below = self._denominators[:, self._of]
+        # Of nothing there is no mean, and no number times nothing either: infinity is as little a value as NaN.
+        return np.divide(self._values, below, out=np.full_like(below, np.nan), where=below > 0)
 
     def totals(self) -> npt.NDArray[np.float64]:
         """Returns the denominators over all sequences, float64 [D]."""

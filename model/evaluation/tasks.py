@@ -37,13 +37,13 @@ def problem_with(name: str, ks: Sequence[int]) -> str | None:
     Of a scene only the data can tell whether it exists.
     """
     task, _, rest = name.partition("/")
-    metric, _, part = rest.partition("/")
+    metric, slash, part = rest.partition("/")
     if task not in (*TASKS, *LISTS):
         return f"{name!r}: no such task or list. Choose from: {', '.join((*TASKS, *LISTS))}"
     metrics = metric_names(ks) if task in TASKS else list_metric_names(ks)
     if metric not in metrics:
         return f"{name!r}: not measured. Choose from: {', '.join(f'{task}/{known}' for known in metrics)}"
-    if not part:
+    if not slash:
         return None
     if task in LISTS:
         return f"{name!r}: {task} is not measured in slices"
@@ -51,6 +51,6 @@ def problem_with(name: str, ks: Sequence[int]) -> str | None:
     of_targets = [*(f"popularity={decile}" for decile in range(1, DECILES + 1)), COLD] if task in ITEM_TASKS else []
     if metric == FIRST and task.startswith("period"):
         of_targets = []  # the first relevant item may be one of another slice
-    if part not in (*of_sequences, *of_targets) and not part.startswith("scene="):
+    if part not in (*of_sequences, *of_targets) and not (part.startswith("scene=") and part != "scene="):
         return f"{name!r}: no such slice. Choose from: {', '.join([*of_sequences, 'scene=ID', *of_targets])}"
     return None

@@ -71,6 +71,8 @@ def evaluate(tmp_path_factory):
     write_examples(folder / "examples" / "Split-test" / "data.gz", planted(30, seed=1))
     write_catalogues(folder / "catalogue", train)
     candidate = _model(folder / "model", train, 7, 0.0)
+    old = _artifact(standard_artifacts.Model, folder / "old", 9)
+    tf.saved_model.save(tf.Module(), f"{folder}/old/Format-Serving")
     other = _model(folder / "other", train[:20], 8, 1.0)
 
     def run(name, config, baseline=None):
@@ -82,7 +84,7 @@ def evaluate(tmp_path_factory):
             "examples": [examples],
             "catalogue": [_artifact(standard_artifacts.Examples, folder / "catalogue")],
             "model": [candidate],
-            "baseline_model": {None: [], "other": [other], "itself": [candidate]}[baseline],
+            "baseline_model": {None: [], "other": [other], "itself": [candidate], "old": [old]}[baseline],
         }
         Executor().Do(inputs, output, {"name": "planted", "settings": config.model_dump_json()})
         document = json.loads((folder / name / "evaluation" / "evaluation.json").read_text())
@@ -154,11 +156,24 @@ def test_a_rule_about_what_was_not_measured_is_broken(evaluate):
         ("next_scene/recall@1/cold", "no such slice"),
         ("period_items/mrr/popularity=1", "no such slice"),
         ("items/coverage@1/group=low", "not measured in slices"),
+        (f"{METRIC}/", "no such slice"),
+        (f"{METRIC}/scene=", "no such slice"),
     ],
 )
 def test_names_of_metrics_are_checked(name, complaint):
     with pytest.raises(ValueError, match=complaint):
         _config(thresholds={name: 0.1})
+
+
+def test_rules_follow_the_largest_k():
+    assert EvaluationConfig(k=(20, 5)).max_drop == {"next_item/ndcg@20": 0.005}
+    assert EvaluationConfig().max_drop == {"next_item/ndcg@10": 0.005}
+
+
+def test_a_blessed_model_that_cannot_be_ranked_is_told_of(evaluate):
+    document, _, blessing = evaluate("old", _config(max_drop={METRIC: 0.0}), "old")
+    assert any("NOT compared with the last blessed model" in reason for reason in document["verdict"]["reasons"])
+    assert not blessing.has_custom_property("baseline_model_id")
 
 
 def test_writes_each_sequence_so_that_means_come_out(evaluate, tmp_path_factory):

@@ -38,6 +38,16 @@ def test_what_is_no_number_comes_last(width):
     np.testing.assert_array_equal(values, [[-5.0, -np.inf], [7.0, -np.inf]])
 
 
+def test_of_equal_scores_in_several_groups_the_lower_columns_come_first():
+    """The group with the best score comes last, so groups have to be put in order."""
+    scores = np.zeros([1, 16 * GROUP], np.float32)
+    scores[0, 100] = 9.0
+    for column in (0, 1, 70, 200):
+        scores[0, column] = 5.0
+    _, columns = top_k(tf.constant(scores), 4)
+    np.testing.assert_array_equal(columns, [[100, 0, 1, 70]])
+
+
 def test_minus_infinity_is_not_mixed_up_with_padding():
     width = 8 * GROUP + 1
     _, columns = top_k(tf.fill([1, width], float("-inf")), 2)

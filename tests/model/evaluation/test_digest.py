@@ -28,6 +28,8 @@ def test_users_and_futures_change_it():
         sequence_digests(["u", "v"], _batch(items=((5, 8), (8, -1)))),
         sequence_digests(["u", "v"], _batch(following=((7,), (8,)))),
         sequence_digests(["u", "v"], _batch(scenes=((2,), (3,)))),
+        sequence_digests(["u", "v"], {**_batch(), NEXT_SCENE: np.array([[8], [9]], np.int64)}),
+        sequence_digests(["u", "v"], {**_batch(), FUTURE_SCENES: np.array([[8], [9]], np.int64)}),
     ):
         assert not np.any(plain == other)
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from model.evaluation.evaluate import evaluate
 from model.evaluation.slices import OTHER_SCENE
@@ -199,10 +200,16 @@ def _by_column(ranker, items, sequence, order):
 
 
 def test_differences_are_paired(data, result):
+    items, scenes, rankers, test, _ = data
     evaluation, _ = result
     a, b = (evaluation.models[name].metrics for name in "AB")
     differences = evaluation.differences["B"]
     assert set(differences) == {name for name in a if "coverage" not in name}
+    rows = [_slow(rankers[name], items, scenes, test) for name in "AB"]
+    for name in ("next_item/ndcg@3", "period_items/map@3"):
+        task, metric = name.split("/")
+        pairs = [[row[task][0][metric] for row in one] for one in rows]
+        assert differences[name].p_value == pytest.approx(stats.ttest_rel(*pairs).pvalue, rel=1e-4)
     for name, difference in differences.items():
         assert difference.value == pytest.approx(a[name].value - b[name].value, abs=1e-9)
         assert difference.low <= difference.value + 1e-9 and difference.value <= difference.high + 1e-9
@@ -244,17 +251,25 @@ def test_batches_chunks_order_and_padding_change_nothing(data, result, tmp_path)
             assert dataclasses.astuple(after[metric]) == pytest.approx(dataclasses.astuple(estimate), abs=1e-9), metric
 
 
-def test_no_sequences_is_refused(data, tmp_path):
-    items, scenes, rankers, _, _ = data
-    file = write_examples(tmp_path / "empty.gz", [])
-    with pytest.raises(ValueError, match="test split is empty"):
+@pytest.mark.parametrize("number", [0, 1])
+def test_too_few_sequences_are_refused(data, tmp_path, number):
+    items, scenes, rankers, test, _ = data
+    file = write_examples(tmp_path / "few.gz", test[:number])
+    with pytest.raises(ValueError, match=f"test split has {number}, and an interval needs two"):
         evaluate(rankers, evaluation_batches([file], 4), items, scenes, KS)
 
 
-def test_one_sequence_has_no_p_value(data, tmp_path):
+def test_futures_that_nobody_could_know_are_measured_too(data, tmp_path):
+    """Nothing is known of the popularity of what was chosen then, so there is no bias; all else is finite."""
     items, scenes, rankers, test, _ = data
-    file = write_examples(tmp_path / "one.gz", test[:1])
+    new = [Sequence(sequence.history, [("never seen", "scene0")]) for sequence in test[:3]]
+    file = write_examples(tmp_path / "new.gz", new)
     evaluation = evaluate(rankers, evaluation_batches([file], 4), items, scenes, KS)
-    p_values = {difference.p_value for difference in evaluation.differences["B"].values()}
-    assert p_values <= {None, 1.0}
-    assert all(math.isfinite(x) for e in evaluation.models["A"].metrics.values() for x in dataclasses.astuple(e))
+    found = evaluation.models["A"].metrics
+    assert found["next_item/recall@3"].value == 0.0 and "items/popularity_bias@3" not in found
+    numbers = [x for e in found.values() for x in dataclasses.astuple(e)]
+    numbers += [x for e in evaluation.differences["B"].values() for x in dataclasses.astuple(e)]
+    assert all(math.isfinite(x) for x in numbers)
+    assert evaluation.models["A"].unknown_share["next_item"] == 1.0
+    for name, slice_ in evaluation.slices.items():
+        assert (f"next_item/recall@3/{name}" in found) == (slice_.sequences > 1)

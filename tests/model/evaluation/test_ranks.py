@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.evaluation.ranks import NONE, Questions, Scorer, Special, dense_scorer, rank
+from model.exact_top_k import ExactTopK
 from tests.model.evaluation.slow_ranking import ranking
 
 K = 3
@@ -70,23 +71,65 @@ def test_equals_a_sort_whatever_the_chunk(size, batch, targets, others, levels, 
     _check(final, scorer, targets, others, relevant, excluded, chunk_scores)
 
 
+def _products(table, queries):
+    """A scorer of products, as a trained model has it."""
+    exact = ExactTopK(tf.constant(table, tf.float32), None)
+    queries = tf.constant(queries, tf.float32)
+    return Scorer(
+        size=len(table) - 2,
+        scores=lambda start, stop: exact.chunk(queries, start, stop),
+        scores_at=lambda rows, columns: (
+            exact.scores_at(queries, rows, columns),
+            exact.rounding_at(queries, rows, columns),
+        ),
+    )
+
+
+def _first(scorer, targets):
+    targets = tf.constant(targets, tf.int64)
+    relevant = targets[tf.newaxis] != int(NONE)
+    questions = Questions(relevant, tf.zeros_like(relevant), (0,))
+    return rank(scorer, Special(targets, tf.zeros([targets.shape[0], 0], tf.int64)), questions, K)
+
+
 def test_products_that_are_rounded_differently_are_ties():
     """A model that tells no item from another must not gain by the order in which products are summed."""
     rng = np.random.default_rng(0)
-    vector = rng.normal(size=64).astype(np.float32)
-    queries = rng.normal(size=[5, 64]).astype(np.float32)
-    table = tf.constant(np.tile(vector, [200, 1]))
+    table = np.tile(rng.normal(size=256), [202, 1])
+    answers = _first(_products(table, rng.normal(size=[32, 256])), [[7]] * 32)
+    np.testing.assert_array_equal(answers.first, [[200] * 32])
+    np.testing.assert_array_equal(answers.ranks, [[[K + 1]] * 32])
 
-    def scores_at(rows, columns):
-        exact = tf.reduce_sum(tf.gather(queries, rows) * tf.gather(table, columns), axis=1)
-        return exact, tf.fill(tf.shape(rows), 1e-4)
 
-    scorer = Scorer(200, lambda a, b: tf.matmul(queries, table[a:b], transpose_b=True), scores_at)
-    targets = tf.constant([[7]] * 5, tf.int64)
-    questions = Questions(tf.ones([1, 5, 1], tf.bool), tf.zeros([1, 5, 1], tf.bool), (0,))
-    answers = rank(scorer, Special(targets, tf.zeros([5, 0], tf.int64)), questions, K)
-    np.testing.assert_array_equal(answers.first, [[200] * 5])
-    np.testing.assert_array_equal(answers.ranks, [[[K + 1]] * 5])
+def test_rounding_is_of_the_cell_itself():
+    """Rows of the table differ in size: the bound for a large one must not be that of a small one."""
+    rng = np.random.default_rng(0)
+    table = np.tile(rng.normal(size=256), [202, 1]) * 1e4
+    table[:4] *= 1e-8
+    answers = _first(_products(table, rng.normal(size=[32, 256])), [[150]] * 32)
+    assert (answers.first.numpy() >= 197).sum() >= 10
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_target_does_not_spoil_the_others(bad):
+    table = np.arange(42.0)[::-1, np.newaxis].copy()  # item 0 scores 40, item 39 scores 1
+    table[1 + 30] = bad
+    answers = _first(_products(table, [[1.0]]), [[20, 30]])
+    expected = 1 if bad == np.inf else 21
+    np.testing.assert_array_equal(answers.first, [[expected]])
+
+
+def test_a_bad_score_of_a_cell_alone_does_not_spoil_the_others():
+    own = tuple(tf.constant(x) for x in (np.array([0]), np.array([30]), np.array([np.nan], np.float32)))
+    scorer = dense_scorer(tf.range(40.0, 0.0, -1.0)[tf.newaxis])._replace(own=own)
+    np.testing.assert_array_equal(_first(scorer, [[20, 30]]).first, [[21]])
+
+
+def test_enough_is_kept_to_fill_the_list_when_all_special_candidates_are_best():
+    scores = tf.range(9.0, 2.0, -1.0)[tf.newaxis]
+    special = Special(tf.constant([[2]], tf.int64), tf.constant([[0, 1]], tf.int64))
+    questions = Questions(tf.ones([1, 1, 1], tf.bool), tf.ones([1, 1, 3], tf.bool), (0,))
+    np.testing.assert_array_equal(rank(dense_scorer(scores), special, questions, K).top, [[[3, 4, 5]]])
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])

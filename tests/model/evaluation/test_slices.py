@@ -56,6 +56,22 @@ def test_scenes_by_the_last_one_seen():
     assert found[3:].tolist() == [[True, False, False], [False, True, False], [False, False, True]]
 
 
+def test_a_scene_that_is_called_like_all_others_is_one_of_them():
+    survey = Survey()
+    survey.add(_histories([1, 2]), np.array([[0], [10]]))
+    parts = slicer(survey, _catalogue([5]), _catalogue([3, 2], ["home", "(other)"]))
+    assert list(parts.of_sequences)[3:] == ["scene=home", OTHER_SCENE]
+    found = parts.sequences(_histories([1, 1]), np.array([[0], [10]]))
+    assert found[3:].tolist() == [[True, False], [False, True]]
+
+
+def test_what_fills_a_tenth_is_the_last_of_it():
+    found = _parts(counts=(10, 10, 80)).targets(np.array([[20, 0, 10]]))[:10, 0]
+    assert found.argmax(axis=0).tolist() == [0, 8, 8]
+    found = _parts(counts=(10,) * 10).targets(np.array([[0]]))[:10, 0]
+    assert found.argmax(axis=0).tolist() == [0]
+
+
 def test_each_tenth_has_a_tenth_of_the_events():
     counts = np.sort(np.random.default_rng(0).zipf(1.3, 5000) % 3000 + 1)[::-1]
     parts = _parts(counts=counts)

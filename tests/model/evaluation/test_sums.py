@@ -43,6 +43,12 @@ def test_nothing_measured_is_not_a_number():
     assert np.isnan(estimate(sums.ratios()[:, 0])).all()
 
 
+def test_a_number_over_nothing_is_not_a_number():
+    sums = Sums([0])
+    sums.add(np.ones([1, 1], np.float32), np.zeros([1, 1], np.float32), poisson_weights(["a"]))
+    assert np.isnan(sums.ratios()).all()
+
+
 def test_paired_t_test_equals_scipy():
     rng = np.random.default_rng(1)
     a, b = rng.random([60, 4]), rng.random([60, 4]) + 0.05
