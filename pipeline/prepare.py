@@ -25,12 +25,13 @@ def prepare_if_missing(source: SourceConfig) -> None:
 def prepare_names_if_missing(source: SourceConfig, items: ItemNamesConfig) -> None:
     """Prepares the item names of `source.public_dataset` into `items.path` when nothing is there yet.
 
-    A log that was prepared before names were is kept.
+    A log that was prepared before names were is kept. A table that is no Parquet file is the user's own affair.
 
     Raises:
         ConfigError: if the data set cannot be had.
     """
-    if source.public_dataset and items.path is not None and not os.path.exists(items.path):
+    wanted = items.path is not None and items.path.endswith(".parquet") and not os.path.exists(items.path)
+    if source.public_dataset and wanted:
         _log.info("Preparing the item names of %s into %s (once).", source.public_dataset, items.path)
         _call(source.public_dataset, "prepare_items", out_path=items.path)
 

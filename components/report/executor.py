@@ -1,6 +1,7 @@
 """The work of Report: gathers the facts of a run, and writes them as JSON and as a page."""
 
 import json
+import logging
 import os
 from typing import Any
 
@@ -15,7 +16,7 @@ from tfx.utils import io_utils, path_utils
 from components.report import shown_users, train_sample, user_vectors
 from components.report.data_facts import data_facts
 from components.report.examples import EVENTS, USERS, examples, shown
-from components.report.item_names import read_names
+from components.report.item_names import ItemNamesError, read_names
 from components.report.origin import origin
 from components.report.page import render_report
 from components.report.raw_ids import raw_ids
@@ -34,6 +35,8 @@ from schemas.sequences import SPLITS, TEST, TRAIN
 FACTS_FILE = "report.json"
 PAGE_FILE = "report.html"
 
+_log = logging.getLogger("dspnet")
+
 Inputs = dict[str, list[types.Artifact]]
 
 
@@ -50,7 +53,6 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: ``name``, ``settings``, ``config`` and ``source_digests``; see `Report`.
 
         Raises:
-            ItemNamesError: if the table of item names cannot be used.
             ValueError: if the id map lacks an id to show.
         """
         settings = ReportConfig.model_validate_json(exec_properties["settings"])
@@ -97,9 +99,15 @@ def _users(
     recommended = list(user_vectors.recommend(model, few, EVENTS))
     item_ids, scene_ids = _raw_ids(input_dict, few, items, scenes)
     known = {*item_ids.values(), *(raw_id for ranked in recommended for raw_id, _ in ranked)}
+    try:
+        names = read_names(settings.items, known)
+    except ItemNamesError as error:
+        # The columns were looked at before the run; that a row cannot be read is no reason to be without a report.
+        _log.warning("Items are shown without their names. %s", error)
+        names = {}
     return {
         "users": user_map(vectors, [user.group for user in users]),
-        "examples": examples(few, recommended, item_ids, scene_ids, read_names(settings.items, known)),
+        "examples": examples(few, recommended, item_ids, scene_ids, names),
     }
 
 

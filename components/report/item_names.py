@@ -1,7 +1,10 @@
 """Names of items, from a table that people keep beside the log."""
 
 import contextlib
+import csv
+import io
 from collections.abc import Collection, Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,11 +55,11 @@ def check_table(config: ItemNamesConfig) -> None:
     if config.path is None:
         return
     with _told(config.path), opened(config.path) as file:
-        schema = pq.read_schema(file) if _is_parquet(config.path) else pa_csv.open_csv(file).schema
+        found = pq.read_schema(file).names if _is_parquet(config.path) else _header(file)
     for key, column in (("id", config.id), ("name", config.name)):
-        if column not in schema.names:
+        if column not in found:
             raise ItemNamesError(
-                f"report.items.{key}: {config.path} has no column {column!r}; it has: {', '.join(schema.names)}"
+                f"report.items.{key}: {config.path} has no column {column!r}; it has: {', '.join(found)}"
             )
 
 
@@ -70,7 +73,13 @@ def _batches(path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
         else:
             # As text, or the id 007 would be the number 7.
             options = pa_csv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string()))
-            yield from pa_csv.open_csv(file, convert_options=options)
+            # Closed before the file is: a reader goes on reading ahead.
+            with pa_csv.open_csv(file, convert_options=options) as reader:
+                yield from reader
+
+
+def _header(file: BinaryIO) -> list[str]:
+    return next(csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline="")), [])
 
 
 def _is_parquet(path: str) -> bool:
@@ -82,5 +91,5 @@ def _told(path: str) -> Iterator[None]:
     """Says of which file it was that an error speaks."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, csv.Error, pa.ArrowException) as error:
         raise ItemNamesError(f"report.items.path: {path} cannot be read: {error}") from error

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from components.report.train_sample import SceneLists
 from schemas.catalogue import Catalogue
 
-OTHER = "other"
+OTHER = "(other)"
 SCENES_WITH_SHARE = 10
 SCENES_WITH_SWITCHES = 8
 MOST_BINS = 25
@@ -22,11 +22,11 @@ def sequence_facts(batches: Iterable[SceneLists], scenes: Catalogue) -> dict[str
 
     Args:
         batches: from `train_sample.read_scenes`.
-        scenes: their catalogue; the first of it stand for themselves, the rest together for ``other``.
+        scenes: their catalogue; the first of it stand for themselves, the rest together for ``(other)``.
 
     Returns:
         ``lengths``: ``edges``, ``sequences`` (one fewer: how many in each bin [edge, next edge)) and ``sampled``.
-        ``scene_shares``: ``scene`` and its ``share`` of all events, the most frequent first, ``other`` last.
+        ``scene_shares``: ``scene`` and its ``share`` of all events, the most frequent first, ``(other)`` last.
         ``switches``: ``scenes``; ``share`` of each next scene (column) given the scene (row), 0 in the row of a scene
         that nothing follows; and ``switching``, the share of steps to a different scene. ``sampled_sequences``.
     """

@@ -44,10 +44,14 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
     text = format_comparison(compared)
     page = comparison_page(compared)
     try:
-        with open(html, "w", encoding="utf-8") as file:
-            file.write(page)
+        # Whole or not at all.
+        with open(f"{html}.new", "wb") as file:
+            file.write(page.encode("utf-8"))
+        os.replace(f"{html}.new", html)
     except OSError as error:
         raise ConfigError(f"--html: cannot write {html}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise ConfigError(f"--names: a name is no UTF-8 text: {error}") from error
     return f"{text}\n\nComparison: {short_path(html)}"
 
 

@@ -99,10 +99,13 @@ def _run(store: mlmd.MetadataStore, context: metadata_store_pb2.Context, folder:
 
 
 def _moved(uri: str, folder: str) -> str:
-    """Returns where an artifact is now: ML Metadata knows where it was before someone moved the pipeline's folder."""
+    """Returns where an artifact is now: ML Metadata knows where it was before someone moved or copied the folder.
+
+    What lies in the given folder goes first: where it was, another pipeline's artifact of the same number may be now.
+    """
     _, separator, rest = uri.rpartition(f"/{ARTIFACTS_FOLDER}/")
     moved = os.path.join(folder, ARTIFACTS_FOLDER, rest)
-    return moved if separator and not os.path.isdir(uri) and os.path.isdir(moved) else uri
+    return moved if separator and os.path.isdir(moved) else uri
 
 
 def _listed(runs: Iterable[Run]) -> str:

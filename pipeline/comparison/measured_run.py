@@ -19,7 +19,7 @@ from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCE_COLUMN, S
 REPORT_FILE = "report.json"
 
 _NEEDED = ("name", "sequences", "digest", "k")
-_AGAIN = "Run the pipeline again with this version: only RankingEvaluator and what follows it do their work anew."
+_AGAIN = "Run the pipeline again with this version: steps whose code has not changed are cached."
 
 
 @dataclasses.dataclass(frozen=True)

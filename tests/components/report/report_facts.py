@@ -65,7 +65,7 @@ def _data(chance: random.Random, scenes: Sequence[str]) -> dict[str, Any]:
         {"split": split, "sequences": number, "events": number * 57, "mean_history": 47.25, "mean_future": 9.75}
         for split, number in (("train", 31_766), ("val", 1_936), ("test", 1_922), ("all", 35_624))
     ]
-    few, more = [*scenes[:8], *["other"][: len(scenes) > 8]], [*scenes[:10], *["other"][: len(scenes) > 10]]
+    few, more = [*scenes[:8], *["(other)"][: len(scenes) > 8]], [*scenes[:10], *["(other)"][: len(scenes) > 10]]
     counts = [int(3000 * 0.8**place) for place in range(20)]
     shares = zip(more, _shares(chance, len(more)), strict=True)
     return {

@@ -59,3 +59,19 @@ def test_without_a_table_there_are_no_names() -> None:
 def test_numbers_as_ids(tmp_path) -> None:
     pq.write_table(pa.table({"item_id": pa.array([7, 8], pa.int32()), "name": ["Tea", "Milk"]}), tmp_path / "i.parquet")
     assert read_names(ItemNamesConfig(path=str(tmp_path / "i.parquet")), WANTED) == {"7": "Tea", "8": "Milk"}
+
+
+def test_only_the_head_of_a_csv_is_checked(tmp_path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes('\ufeff"sku","the, title"\n'.encode() + b"1,caf\xe9\n" * 3)
+    config = ItemNamesConfig(path=str(path), id="sku", name="the, title")
+    with pytest.raises(ItemNamesError, match="cannot be read"):
+        check_table(config)
+    path.write_bytes('\ufeff"sku","the, title"\n'.encode() + b"1,plain\n" * 100_000 + b"1,caf\xe9\n")
+    check_table(config)
+
+
+def test_an_empty_csv_has_no_column(tmp_path) -> None:
+    (tmp_path / "items.csv").write_text("")
+    with pytest.raises(ItemNamesError, match="no column"):
+        check_table(ItemNamesConfig(path=str(tmp_path / "items.csv"), id="sku", name="title"))

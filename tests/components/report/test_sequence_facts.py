@@ -39,11 +39,11 @@ def test_rare_scenes_stand_together(tmp_path) -> None:
     data += [one("scene10", "scene10"), one("scene11", "scene10")]
     result = facts(tmp_path, data)
     shares = result["scene_shares"]
-    assert [row["scene"] for row in shares] == [*(f"scene{scene}" for scene in range(10)), "other"]
+    assert [row["scene"] for row in shares] == [*(f"scene{scene}" for scene in range(10)), "(other)"]
     assert shares[0]["share"] == 14 / 99 and shares[-1]["share"] == 4 / 99
     assert sum(row["share"] for row in shares) == pytest.approx(1)
     switches = result["switches"]
-    assert switches["scenes"] == [*(f"scene{scene}" for scene in range(8)), "other"]
+    assert switches["scenes"] == [*(f"scene{scene}" for scene in range(8)), "(other)"]
     assert switches["share"] == np.eye(9).tolist()
     # Of scene 11 to scene 10: both are other, and yet the scene changes.
     assert switches["switching"] == 1 / 87

@@ -63,6 +63,12 @@ def test_a_pipeline_that_was_moved(shop: Pipeline, here: pathlib.Path) -> None:
     assert read_run("elsewhere/shop").folder.startswith(("elsewhere/shop/artifacts/", str(here / "elsewhere")))
 
 
+def test_a_copy_is_read_where_it_is(shop: Pipeline, here: pathlib.Path) -> None:
+    """A new run may have put an artifact of the same number where the copied one was."""
+    shutil.copytree(here / "runs", here / "backup")
+    assert read_run("backup/shop").folder.startswith(("backup/shop/artifacts/", str(here / "backup")))
+
+
 @pytest.mark.parametrize(
     ("run", "said"),
     [
