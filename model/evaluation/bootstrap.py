@@ -43,16 +43,29 @@ def splitmix64(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def interval(replicated: npt.NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
-    """Returns the percentile interval of the replicates of an estimate, float [R]; those that are NaN do not count.
+def interval(replicated: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Returns the percentile 95% interval of the replicates of an estimate, float [R]; see `intervals`."""
+    low, high = intervals(replicated[:, np.newaxis])
+    return float(low[0]), float(high[0])
 
-    A replicate is NaN when it drew nobody of those who matter. Where all are, the interval is NaN.
+
+def intervals(replicated: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns the percentile 95% intervals of V estimates, float [V] and [V], from their replicates, float [R, V].
+
+    A replicate is NaN when it drew nobody of those who matter; it does not count. Where all are, the interval is NaN.
     """
-    known = replicated[~np.isnan(replicated)]
-    if not len(known):
-        return math.nan, math.nan
-    low, high = (float(np.quantile(known, share)) for share in ((1 - confidence) / 2, (1 + confidence) / 2))
-    return low, high
+    ordered = np.sort(replicated, axis=0)  # NaN comes last
+    known = np.count_nonzero(~np.isnan(replicated), axis=0)
+    ends = []
+    for share in (0.025, 0.975):
+        place = share * np.maximum(known - 1, 0)  # between two replicates, as `numpy.quantile` has it
+        below = place.astype(int)
+        low, high = (
+            np.take_along_axis(ordered, row[np.newaxis], axis=0)[0]
+            for row in (below, np.minimum(below + 1, np.maximum(known - 1, 0)))
+        )
+        ends.append(low + (place - below) * (high - low))
+    return ends[0], ends[1]
 
 
 def _key(user: bytes | str) -> int:

@@ -13,7 +13,7 @@ from model.evaluation.digest import Digest, sequence_digests
 from model.evaluation.layout import Layout
 from model.evaluation.ledger import Ledger
 from model.evaluation.slices import Survey, slicer
-from model.evaluation.sums import PairedSums, estimate
+from model.evaluation.sums import PairedSums, estimates
 from model.evaluation.tasks import GROUPS
 from model.evaluation.train_counts import TrainCounts
 from model.exact_top_k import CHUNK_SCORES
@@ -206,9 +206,9 @@ def evaluate(
 def _evaluation(ledger: Ledger, layout: Layout, ratios: npt.NDArray[np.float64]) -> RankerEvaluation:
     numbers = ledger.sums.totals()[layout.numbers].astype(int)
     metrics = {}
-    for name, column, number in zip(layout.names, ratios.T, numbers, strict=True):
-        if name is not None and number > 1 and not math.isnan(column[0]):
-            metrics[name] = Estimate(*estimate(column), int(number))
+    for name, (value, low, high), number in zip(layout.names, estimates(ratios).tolist(), numbers, strict=True):
+        if name is not None and number > 1 and not math.isnan(value):
+            metrics[name] = Estimate(value, low, high, int(number))
     sequences = dict(zip(layout.names, numbers, strict=True))
     for (kind, k), coverage in ledger.coverage.items():
         metrics[f"{kind}/coverage@{k}"] = Estimate(*coverage.estimate(), int(sequences[f"{kind}/novelty@{k}"]))
@@ -222,9 +222,11 @@ def _differences(
     p_values: npt.NDArray[np.float64],
 ) -> dict[str, Difference]:
     found = {}
-    for name, column, number, p_value in zip(layout.names, differences.T, numbers, p_values, strict=True):
-        if name is not None and number > 1 and not math.isnan(column[0]):
-            found[name] = Difference(*estimate(column), float(p_value))
+    for name, (value, low, high), number, p_value in zip(
+        layout.names, estimates(differences).tolist(), numbers, p_values.tolist(), strict=True
+    ):
+        if name is not None and number > 1 and not math.isnan(value):
+            found[name] = Difference(value, low, high, p_value)
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from model.evaluation.bootstrap import REPLICATES, interval
+from model.evaluation.bootstrap import REPLICATES, interval, intervals
 
 
 class Sums:
@@ -81,6 +81,11 @@ class PairedSums:
             t = mean / np.sqrt(np.maximum(variance, 0.0) / numbers)
             p = 2 * stats.t.sf(np.abs(t), numbers - 1)
         return np.where(self._squares == 0, 1.0, p)
+
+
+def estimates(ratios: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Returns the values of all metrics and the ends of their intervals, float64 [V, 3], from `Sums.ratios`."""
+    return np.stack([ratios[0], *intervals(ratios[1:])], axis=1)
 
 
 def estimate(ratios: npt.NDArray[np.float64]) -> tuple[float, float, float]:

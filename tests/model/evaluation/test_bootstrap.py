@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from model.evaluation.bootstrap import interval, poisson_weights, splitmix64
+from model.evaluation.bootstrap import interval, intervals, poisson_weights, splitmix64
 
 
 def test_splitmix64_gives_the_numbers_of_its_authors_program():
@@ -39,6 +39,17 @@ def test_the_interval_of_a_mean_is_that_of_theory():
     error = 1.96 * values.std() / math.sqrt(2000)
     assert low == pytest.approx(values.mean() - error, abs=0.15 * error)
     assert high == pytest.approx(values.mean() + error, abs=0.15 * error)
+
+
+def test_intervals_are_quantiles_of_each_column():
+    replicated = np.random.default_rng(1).normal(size=[501, 4])
+    replicated[::3, 1] = np.nan
+    replicated[1:, 2] = np.nan
+    replicated[:, 3] = np.nan
+    low, high = intervals(replicated)
+    np.testing.assert_allclose(low[:3], np.nanquantile(replicated[:, :3], 0.025, axis=0))
+    np.testing.assert_allclose(high[:3], np.nanquantile(replicated[:, :3], 0.975, axis=0))
+    assert np.isnan([low[3], high[3]]).all()
 
 
 def test_replicates_that_drew_nobody_do_not_count():
