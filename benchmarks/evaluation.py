@@ -8,6 +8,7 @@ weights and histories: for speed, not for quality.
 """
 
 import argparse
+import gc
 import os
 import resource
 import statistics
@@ -56,6 +57,7 @@ def _row(model: Any, catalogues: tuple[Any, Any], sequences: int, args: argparse
         start = time.perf_counter()
         _floor(model.item_vectors, args.width, sequences, max(args.k))
         floors.append(time.perf_counter() - start)
+        gc.collect()  # what the last turn's evaluation left behind: a run evaluates once a process
         start = time.perf_counter()
         evaluate({"DSPnet": model}, batches, *catalogues, args.k)
         times.append(time.perf_counter() - start)
