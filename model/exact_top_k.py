@@ -42,13 +42,7 @@ class ExactTopK:
         chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
 
         def merge(best: Ranked, start: tf.Tensor, stop: tf.Tensor) -> Ranked:
-            scores = chunk_scores(queries, table, bias, start, stop)
-            values, places = top_k(scores, tf.minimum(k, stop - start))
-            values = tf.concat([best.scores, values], axis=1)
-            columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
-            # Earlier chunks come first, and so does the lower of two equal scores.
-            top = tf.math.top_k(values, k)
-            return Ranked(top.values, tf.gather(columns, top.indices, batch_dims=1))
+            return with_chunk(best, chunk_scores(queries, table, bias, start, stop), start, k)
 
         nothing = Ranked(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
         return for_chunks(merge, nothing, size, chunk)
@@ -82,3 +76,20 @@ class ExactTopK:
     def is_exact(self) -> bool:
         """Tells whether what is found is the best there is."""
         return True
+
+
+def with_chunk(best: Ranked, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> Ranked:
+    """Returns the k best of those of earlier chunks and of the next one.
+
+    Args:
+        best: [batch, k], of the columns before `start`.
+        scores: float [batch, C], of the columns from `start` on.
+        start: the first column of this chunk.
+        k: how many.
+    """
+    values, places = top_k(scores, tf.minimum(k, tf.shape(scores)[1]))
+    values = tf.concat([best.scores, values], axis=1)
+    columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
+    # Earlier chunks come first, and so does the lower of two equal scores.
+    top = tf.math.top_k(values, k)
+    return Ranked(top.values, tf.gather(columns, top.indices, batch_dims=1))

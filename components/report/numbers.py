@@ -15,7 +15,6 @@ FORMATS = {
     "share": lambda value: f"{value:.1%}",
     "percent": lambda value: f"{100 * value:.3g}%",
     "small": lambda value: f"{value:z.2f}",
-    "science": lambda value: f"{value:.3g}",
     "loss": lambda value: f"{value:#.4g}" if abs(value) < 10_000 else f"{value:,.0f}",
     "p": lambda value: "<0.001" if value < 0.001 else f"{value:.3f}",
     "seconds": lambda value: f"{value:,.0f} s",

@@ -13,8 +13,8 @@ from components.report.numbers import Numbers
 from components.report.rendering import environment
 from components.report.slice_charts import slice_families
 from components.report.words import FATES, SECTIONS, STYLES
+from model.evaluation.tasks import GROUPS
 
-_GROUPS = ("low", "medium", "high")
 _OPEN_EXAMPLES = 3
 
 
@@ -79,7 +79,7 @@ def _lengths(lengths: Mapping[str, Any]) -> Markup | None:
 def _groups(points: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Returns the groups that have points, with their styles."""
     present = {point["group"] for point in points}
-    return [(group, style) for group, style in zip(_GROUPS, STYLES, strict=False) if group in present]
+    return [(group, style) for group, style in zip(GROUPS, STYLES, strict=False) if group in present]
 
 
 def _user_map(points: list[Mapping[str, Any]]) -> Markup | None:

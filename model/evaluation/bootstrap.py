@@ -30,10 +30,14 @@ def poisson_weights(users: Iterable[bytes | str], replicates: int = REPLICATES) 
     Returns:
         float32 [users, R] of small whole numbers, Poisson(1) distributed over users and over replicates.
     """
-    keys = np.array([_key(user) for user in users], np.uint64)
     steps = np.arange(1, replicates + 1, dtype=np.uint64) * _GAMMA
-    bits = splitmix64(keys[:, np.newaxis] + steps)
+    bits = splitmix64(user_keys(users)[:, np.newaxis] + steps)
     return np.searchsorted(_THRESHOLDS, bits, side="right").astype(np.float32)
+
+
+def user_keys(users: Iterable[bytes | str]) -> npt.NDArray[np.uint64]:
+    """Returns a number for each user that looks random and depends on the id alone, uint64 [users]."""
+    return np.array([_key(user) for user in users], np.uint64)
 
 
 def splitmix64(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -10,7 +10,7 @@ from model.evaluation.bootstrap import poisson_weights
 from model.evaluation.holm import holm
 from model.evaluation.paired_difference import PairedDifference, Pairs
 from model.evaluation.pairing import MeasuredSequences, pair
-from model.evaluation.slices import GROUPS
+from model.evaluation.tasks import GROUPS
 
 BLOCK = 1000
 

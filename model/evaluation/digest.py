@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation.bootstrap import splitmix64
+from model.evaluation.bootstrap import splitmix64, user_keys
 from model.input import FUTURE_ITEMS, FUTURE_SCENES, NEXT_ITEM, NEXT_SCENE
 from schemas.identity import PAD_FINGERPRINT
 
@@ -18,7 +18,7 @@ def sequence_digests(users: Sequence[str], batch: Mapping[str, npt.NDArray[np.in
         users: hashes of the users.
         batch: of `model.input.evaluation_batches`; padding may stand anywhere.
     """
-    total = np.array([_key(user) for user in users], np.uint64)
+    total = user_keys(users)
     for number, name in enumerate((NEXT_ITEM, FUTURE_ITEMS, NEXT_SCENE, FUTURE_SCENES), start=1):
         values = batch[name]
         mixed = splitmix64(splitmix64(values.astype(np.uint64)) + np.uint64(number))
@@ -40,7 +40,3 @@ class Digest:
     def hexdigest(self) -> str:
         """Returns 16 hexadecimal digits."""
         return hashlib.sha256(f"{self._number}:{self._sum}".encode()).hexdigest()[:16]
-
-
-def _key(user: str) -> int:
-    return int.from_bytes(hashlib.blake2b(user.encode("utf-8"), digest_size=8).digest(), "little")

@@ -109,7 +109,7 @@ class SequenceValues:
     Attributes:
         users: hashes of the users, as in the examples.
         sequences: int64 [batch], digests of user and future.
-        groups: of `model.evaluation.slices.GROUPS`.
+        groups: of `model.evaluation.tasks.GROUPS`.
         metrics: of the candidate, by ``task/metric``, float32 [batch]; NaN where not measured.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.evaluation.measure import Measured
-from model.evaluation.tasks import ITEM_TASKS, LISTS, SCENE_TASKS, TASKS, metric_names, problem_with
+from model.evaluation.tasks import ITEM_TASKS, LISTS, TASKS, TASKS_OF, metric_names, problem_with
 
 
 class Layout:
@@ -55,7 +55,7 @@ class Layout:
             of_sequences: bool [slices, batch], which sequences are in which slice.
         """
         by_task: dict[str, tuple[npt.NDArray, npt.NDArray]] = {}
-        for kind, tasks in (("items", ITEM_TASKS), ("scenes", SCENE_TASKS)):
+        for kind, tasks in TASKS_OF.items():
             by_task |= dict(zip(tasks, zip(found[kind].values, found[kind].measured, strict=True), strict=True))
         values, denominators = [], []
         for task in TASKS:

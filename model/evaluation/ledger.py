@@ -10,7 +10,7 @@ from model.evaluation.coverage import Coverage
 from model.evaluation.layout import Layout
 from model.evaluation.measure import Batch, Measured, measurer
 from model.evaluation.sums import Sums
-from model.evaluation.tasks import ITEM_TASKS, LISTS, SCENE_TASKS, TASKS
+from model.evaluation.tasks import ITEM_TASKS, LISTS, SCENE_TASKS, TASKS, TASKS_OF
 from model.evaluation.train_counts import TrainCounts
 from model.input import FUTURE_ITEMS, FUTURE_SCENES
 from model.ranker import Ranker
@@ -80,7 +80,7 @@ class Ledger:
             truths.append(truth)
         rows, below = np.concatenate(values, axis=1), np.concatenate([*denominators, *truths], axis=1)
         self.sums.add(rows, below, weights)
-        for kind, tasks in (("items", ITEM_TASKS), ("scenes", SCENE_TASKS)):
+        for kind, tasks in TASKS_OF.items():
             for place, task in enumerate(tasks):
                 self._targets[task] += int(np.count_nonzero(found[kind].relevant[place]))
                 self._unknown[task] += int(found[kind].unknown[place])

@@ -14,7 +14,7 @@ class MeasuredSequences:
     Attributes:
         users: ids of the users, bytes [n]; a user may have several sequences.
         sequences: digests of user and future, int64 [n].
-        groups: of `model.evaluation.slices.GROUPS`, str [n].
+        groups: of `model.evaluation.tasks.GROUPS`, str [n].
         metrics: by ``task/metric``, float32 [n]; NaN where not measured.
     """
 

@@ -15,10 +15,10 @@ import tensorflow as tf
 
 from model.chunked_scores import for_chunks
 from model.evaluation.counting import count_at_least
-from model.exact_top_k import CHUNK_SCORES
+from model.exact_top_k import CHUNK_SCORES, with_chunk
 from model.lookup import find
 from model.ranked import NO_SCORE, Ranked, best, without
-from model.top_k import top_k, without_nan
+from model.top_k import without_nan
 
 NONE = np.int64(-1)
 """Stands for "no candidate" where columns are padded to a rectangle."""
@@ -221,19 +221,15 @@ def _read_catalogue(
     chunk = tf.clip_by_value(chunk_scores // tf.maximum(batch, 1), kept, size)
 
     def read(state: tuple, start: tf.Tensor, stop: tf.Tensor) -> tuple:
-        (scores_so_far, columns_so_far), picked, counts = state
+        ranked, picked, counts = state
         scores = scorer.scores(start, stop)
-        values, places = top_k(scores, tf.minimum(kept, stop - start))
-        values = tf.concat([scores_so_far, values], axis=1)
-        found = tf.concat([columns_so_far, tf.cast(places + start, tf.int64)], axis=1)
-        values, places = top_k(values, kept)
         low, high = tf.unstack(tf.searchsorted(ordered, tf.cast([start, stop], tf.int64)))
         cells = tf.stack([rows[low:high], ordered[low:high] - tf.cast(start, tf.int64)], axis=1)
         picked = tf.tensor_scatter_nd_update(
             picked, tf.gather(order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, cells)
         )
         counts += tf.stack([count_at_least(scores, mark) for mark in tf.unstack(marks)])
-        return Ranked(values, tf.gather(found, places, batch_dims=1)), picked, counts
+        return with_chunk(ranked, scores, start, kept), picked, counts
 
     nothing = Ranked(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
     state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(marks, tf.int64))

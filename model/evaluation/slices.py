@@ -116,7 +116,7 @@ def slicer(survey: Survey, items: Catalogue, scenes: Catalogue) -> Slicer:
     """Returns the slices for the surveyed sequences, with the catalogues of the train split."""
     names = dict(zip(scenes.fingerprints.tolist(), scenes.ids.tolist(), strict=True))
     # A scene that is called like the slice of all others is one of them.
-    own = [scene for scene in survey.scenes() if f"scene={names.get(scene, '(other)')}" != OTHER_SCENE]
+    own = [scene for scene in survey.scenes() if scene in names and f"scene={names[scene]}" != OTHER_SCENE]
     counts = np.sort(items.counts)[::-1]
     # The item with which a tenth of all events is full is the last of that tenth.
     last = np.searchsorted(np.cumsum(counts), np.arange(1, DECILES) * counts.sum() / DECILES)

@@ -9,6 +9,9 @@ TASKS = ("next_item", "period_items", "next_scene", "period_scenes", "next_unsee
 items again for who shows nothing twice: items of the history are neither recommended nor expected, and sequences
 without a new item are not measured."""
 
+TASKS_OF = {"items": ITEM_TASKS, "scenes": SCENE_TASKS}
+"""Which tasks are asked of a catalogue."""
+
 LISTS = ("items", "scenes", "unseen_items")
 """What is recommended, whatever comes true of it."""
 

@@ -5,7 +5,7 @@ import string
 from collections.abc import Sequence
 
 from model.evaluation.comparison import Comparisons, compare_runs
-from model.evaluation.slices import GROUPS
+from model.evaluation.tasks import GROUPS
 from pipeline.comparison.comparable import check_same_sequences, check_same_test, common_metrics
 from pipeline.comparison.measured_run import MeasuredRun
 from pipeline.comparison.metric_words import cutoff_of, kind_of

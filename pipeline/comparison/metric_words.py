@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 
 from components.report import words
+from components.report.result_tables import is_neutral
 from model.evaluation.paired_difference import Estimate, PairedDifference
-
-_NEUTRAL = ("novelty",)
-"""Metrics of which more is not better."""
 
 
 def task_title(metric: str) -> str:
@@ -45,7 +43,7 @@ def cutoff_of(metric: str) -> int:
 
 def more_is_better(metric: str) -> bool:
     """Tells whether a higher value is a better one."""
-    return kind_of(metric) not in _NEUTRAL
+    return not is_neutral(metric.partition("/")[2])
 
 
 def headline(metrics: Iterable[str]) -> str:
