@@ -84,13 +84,13 @@ def _measure(
 
     from model.config import ModelConfig, TrainingConfig
     from model.dspnet import DSPnet
+    from model.dspnet_network import DSPnetNetwork
     from model.full_catalogue import full_catalogue_loss
     from model.lazy_adam import LazyAdam
+    from model.learned import compile_model
     from model.losses import LOSSES
     from model.negative_sampling import log_uniform
-    from model.network import DSPnetNetwork
     from model.sampled_loss import sampled_loss
-    from model.trainer import compile_model
 
     imports = _resident()
     family, objective = kind.split()

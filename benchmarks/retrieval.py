@@ -59,6 +59,7 @@ def _searches(items: int, width: int, k: int) -> dict[str, Callable]:
 
     from model.config import ServingConfig
     from model.exact_top_k import ExactTopK
+    from model.item_scorer import InnerProducts
     from model.scann_top_k import ScannTopK
 
     table = tf.Variable(tf.random.normal([items + 2, width]))
@@ -67,7 +68,7 @@ def _searches(items: int, width: int, k: int) -> dict[str, Callable]:
     brute = factorized_top_k.BruteForce(k=k).index(candidates)
     blocks = tf.data.Dataset.from_tensor_slices(candidates).batch(min(items, 65_536)).cache()
     streaming = factorized_top_k.Streaming(k=k).index_from_dataset(blocks)
-    exact, scann = ExactTopK(table, bias), ScannTopK(table, bias, k, ServingConfig(retrieval="scann"))
+    exact, scann = ExactTopK(InnerProducts(table, bias)), ScannTopK(table, bias, k, ServingConfig(retrieval="scann"))
     searches = {
         FLOOR: lambda queries: tf.math.top_k(tf.matmul(queries, candidates, transpose_b=True), k),
         "ExactTopK": lambda queries: exact(queries, k),

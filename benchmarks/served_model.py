@@ -21,8 +21,8 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
 
     from model.config import ModelConfig, ServingConfig
     from model.export import export
+    from model.learned import build_network
     from model.serving import ServingModule
-    from model.trainer import build_network
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
     catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)

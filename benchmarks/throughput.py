@@ -43,8 +43,8 @@ def main() -> None:
     import tf_keras
 
     from model.dspnet import DSPnet
-    from model.network import DSPnetNetwork
-    from model.trainer import compile_model
+    from model.dspnet_network import DSPnetNetwork
+    from model.learned import compile_model
     from pipeline.config import load_config
 
     base = load_config(args.config, args.set)

@@ -23,11 +23,22 @@ def augment(indices: tf.Tensor, seed: tf.Tensor, mask_index: int, mask_share: fl
     return tf.where(heads, mask(indices, for_mask, mask_index, mask_share), reorder(indices, for_reorder))
 
 
-def mask(indices: tf.Tensor, seed: tf.Tensor, mask_index: int, share: float) -> tf.Tensor:
-    """Replaces round(share x length) random events of each sequence, halves rounded up, by `mask_index`."""
+def mask(indices: tf.Tensor, seed: tf.Tensor, mask_index: int, share: float, fewest: int = 0) -> tf.Tensor:
+    """Replaces round(share x length) random events of each sequence, halves rounded up, by `mask_index`.
+
+    Args:
+        indices: as in `augment`, like `seed` and `mask_index`.
+        seed: int [2].
+        mask_index: what masked events become.
+        share: share of events that are masked.
+        fewest: how many are masked at least, if the sequence has so many; 1 leaves no Cloze task without a blank.
+
+    Returns:
+        int [batch, time].
+    """
     valid = indices != PAD_INDEX
     length = tf.reduce_sum(tf.cast(valid, tf.float32), axis=1, keepdims=True)
-    number = tf.cast(tf.floor(share * length + 0.5), tf.int32)
+    number = tf.maximum(tf.cast(tf.floor(share * length + 0.5), tf.int32), fewest)
     draws = tf.where(valid, replicas.uniform(tf.unstack(tf.shape(indices)), seed), 2.0)
     return tf.where(tf.logical_and(valid, _rank(draws) < number), tf.cast(mask_index, indices.dtype), indices)
 

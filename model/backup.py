@@ -6,11 +6,11 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from model.dspnet import DSPnet
+from model.recommender import Recommender
 
 
 class Backup(tf_keras.callbacks.Callback):
-    """Saves weights, both optimizers and the states of dropout after every epoch.
+    """Saves weights, optimizers and the states of dropout after every epoch.
 
     Everything else that is random is drawn from the seed and the number of the step or epoch, so a resumed run
     goes on to the same numbers as one that was never interrupted.
@@ -20,17 +20,14 @@ class Backup(tf_keras.callbacks.Callback):
         model: a compiled model.
     """
 
-    def __init__(self, folder: str, model: DSPnet):
+    def __init__(self, folder: str, model: Recommender):
         super().__init__()
         self._epochs_done = tf.Variable(0, trainable=False, dtype=tf.int64)
         parts = {
-            "network": model.network,
-            "optimizer": model.optimizer,
+            **model.checkpointed(),
             "dropout": _dropout_generators(model.network),
             "epochs_done": self._epochs_done,
         }
-        if model.adversary:
-            parts |= {"adversary": model.adversary, "discriminator_optimizer": model.discriminator_optimizer}
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**parts), os.path.join(folder, "backup"), max_to_keep=1
         )

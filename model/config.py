@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from model.evaluation.tasks import problem_with
+from model.methods import METHODS, Method, MethodName
 from schemas.section import Section
 
 
 class ModelConfig(Section):
-    """The network: two sequence encoders, their fusion and the prediction heads."""
+    """The method and its network; what only some methods have says so."""
 
+    name: MethodName = "dspnet"
+    """The method: DSPnet, a method it is compared with (`model/baselines`), or counting (no training)."""
     item_dim: pydantic.PositiveInt = 256
     """Width of item embeddings and of the item encoder; a multiple of `heads`."""
     scene_dim: pydantic.PositiveInt = 256
@@ -23,16 +26,19 @@ class ModelConfig(Section):
     """Attention heads in each transformer layer."""
     dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.1
     """Dropout rate on embeddings, attention and feed-forward layers."""
-    encoding: Literal["dual", "pair"] = "dual"
-    """`dual` encodes items and scenes as two sequences (Eq. 2); `pair` as one of item and scene pairs (DSPnet-)."""
     interplay: bool = True
-    """Lets both sequences inform both predictions; without, each stands alone ("w/o concat" of Table 2)."""
+    """DSPnet: lets both sequences inform both predictions; without, each stands alone ("w/o concat" of Table 2)."""
     fusion_layers: pydantic.NonNegativeInt = 2
-    """Layers of each fusion MLP g (Eq. 3); 0 leaves concatenation alone ("w/o MLP" of Table 2)."""
+    """DSPnet: layers of each fusion MLP g (Eq. 3); 0 leaves concatenation alone ("w/o MLP" of Table 2)."""
     popularity_prior: bool = False
     """Adds to each candidate's score a learned bias that starts at its log frequency in train futures."""
     repeat_head: bool = False
     """Lets the next item be copied from the history, by how often and how lately it occurred (`model.repeat`)."""
+
+    @property
+    def method(self) -> Method:
+        """What is known of the method that `name` names."""
+        return METHODS[self.name]
 
     @pydantic.model_validator(mode="after")
     def _heads_divide_widths(self) -> "ModelConfig":
@@ -70,6 +76,42 @@ class ContrastiveConfig(Section):
     """Temperature tau- of the similarity to the other sequences of the batch."""
 
 
+class ContextContrastConfig(Section):
+    """Contrasts of ContraRec and its variants with scenes."""
+
+    weight: pydantic.NonNegativeFloat = 0.1
+    """Weight gamma of the context-context contrast; 0 leaves it out."""
+    temperature: pydantic.PositiveFloat = 0.2
+    """Temperature of the context-context contrast."""
+    target_temperature: pydantic.PositiveFloat = 1.0
+    """Temperature of the context-target contrast, by which inner products are divided."""
+
+
+class ClozeConfig(Section):
+    """The Cloze task of BERT4Rec."""
+
+    mask_share: Annotated[float, pydantic.Field(gt=0.0, le=1.0)] = 0.2
+    """Share rho of a sequence's events that are masked and predicted."""
+    weight: pydantic.PositiveFloat = 1.0
+    """Weight of the masked events beside the [MASK] at the end, which stands for the future."""
+
+
+class DistributionConfig(Section):
+    """Multi-scale stochastic distribution prediction, MSDP."""
+
+    scales: Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)] = (1, 4, 16)
+    """Window sizes, in events, beside the whole period; a training step draws one for each sequence."""
+    contrast_weight: pydantic.NonNegativeFloat = 0.1
+    """Weight lambda of the likeness of a sequence and a masked copy of it; 0 leaves it out."""
+    mask_share: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.2
+    """Share of a sequence's events that the copy hides."""
+
+    @pydantic.field_validator("scales")
+    @classmethod
+    def _rising(cls, scales: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(scales)))
+
+
 class CandidatesConfig(Section):
     """Which items a training step compares."""
 
@@ -82,16 +124,32 @@ class CandidatesConfig(Section):
 class TrainingConfig(Section):
     """How the network is trained."""
 
-    objective: Literal["bce", "softmax"] = "bce"
-    """`bce` is Eq. 6 of the paper over the candidates; `softmax` is cross-entropy over them."""
-    target: Literal["period", "next"] = "period"
-    """What is predicted in training: all events of the future window, or the first alone."""
+    objective: Literal["bce", "softmax", "gbce"] = "bce"
+    """`bce` is Eq. 6 of the paper, `softmax` cross-entropy, `gbce` Eq. 6 made fit for few negatives (gSASRec).
+
+    BERT4Rec, MSDP, ContraRec, SceneCTC and SceneContraRec are defined by cross-entropy and always take it.
+    """
+    gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
+    """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
+    target: Literal["period", "next", "prefix"] = "period"
+    """What is predicted in training: all of the future window, its first event, or what follows a prefix.
+
+    A prefix ends anywhere in the history, drawn anew for each sequence and epoch.
+    """
     scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0
     """Weight lambda of the scene prediction loss in Eq. 9."""
     adversarial: AdversarialConfig = AdversarialConfig()
-    """Adversarial prior regularisation (Eq. 4)."""
+    """DSPnet: adversarial prior regularisation (Eq. 4)."""
     contrastive: ContrastiveConfig = ContrastiveConfig()
-    """Conditional contrastive regularisation (Eq. 8)."""
+    """DSPnet: conditional contrastive regularisation (Eq. 8)."""
+    context_contrast: ContextContrastConfig = ContextContrastConfig()
+    """Contrasts of ContraRec, SceneCTC and SceneContraRec."""
+    cloze: ClozeConfig = ClozeConfig()
+    """The Cloze task of BERT4Rec."""
+    distribution: DistributionConfig = DistributionConfig()
+    """The windows of MSDP."""
+    recency_half_life_days: pydantic.PositiveFloat = 7.0
+    """Recent popularity: days after which an event counts half."""
     candidates: CandidatesConfig = CandidatesConfig()
     """Which items a training step compares."""
     learning_rate: pydantic.PositiveFloat = 1e-3
@@ -104,6 +162,15 @@ class TrainingConfig(Section):
     """Epochs without a better validation NDCG@10 before training stops; the best epoch is kept."""
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**32)] = 7
     """Seed of weights, shuffling and dropout; the same seed on the same machine repeats a run."""
+
+    @pydantic.model_validator(mode="after")
+    def _gbce_has_drawn_negatives(self) -> "TrainingConfig":
+        if self.objective == "gbce" and self.candidates.sampling not in ("uniform", "log_uniform"):
+            raise ValueError(
+                "objective gbce needs negatives that are drawn: set training.candidates.sampling to uniform or "
+                f"log_uniform. Received: sampling={self.candidates.sampling!r}"
+            )
+        return self
 
 
 class ServingConfig(Section):

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from model.network import DSPnetNetwork
+from model.network import Network
 
 
 class EarlyStopping(tf_keras.callbacks.Callback):
@@ -23,7 +23,7 @@ class EarlyStopping(tf_keras.callbacks.Callback):
         patience: epochs without a new best before training stops.
     """
 
-    def __init__(self, folder: str, network: DSPnetNetwork, monitor: str, patience: int):
+    def __init__(self, folder: str, network: Network, monitor: str, patience: int):
         super().__init__()
         self.monitor = monitor
         self.patience = patience

@@ -1,9 +1,9 @@
 """The exact best items, found in as few passes over the catalogue as memory allows."""
 
-import numpy as np
 import tensorflow as tf
 
-from model.chunked_scores import catalogue_size, chunk_scores, for_chunks, scores_at
+from model.chunked_scores import for_chunks
+from model.item_scorer import ItemScorer
 from model.ranked import NO_SCORE, Ranked
 from model.top_k import top_k
 
@@ -20,58 +20,29 @@ class ExactTopK:
     (`benchmarks/retrieval.py`).
 
     Args:
-        table: float [N + 2, d]; row k is candidate k, rows 0 and N + 1 are no candidates.
-        bias: float [N], added to the scores, or None.
+        scorer: scores queries and candidates.
         chunk_scores: most scores held at a time.
     """
 
-    def __init__(self, table: tf.Variable, bias: tf.Variable | None, chunk_scores: int = CHUNK_SCORES):
-        self._table = table
-        self._bias = bias
+    def __init__(self, scorer: ItemScorer, chunk_scores: int = CHUNK_SCORES):
+        self._scorer = scorer
         self._chunk_scores = chunk_scores
 
     def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> Ranked:
         """Returns the best candidates, best first; of equal scores the lower column first.
 
         Args:
-            queries: float [batch, d].
+            queries: [batch, ...], as the scorer reads them.
             k: how many, at most N.
         """
-        table, bias = self._read()
-        size, batch = catalogue_size(table), tf.shape(queries)[0]
+        size, batch = self._scorer.size, tf.shape(queries)[0]
         chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
 
         def merge(best: Ranked, start: tf.Tensor, stop: tf.Tensor) -> Ranked:
-            return with_chunk(best, chunk_scores(queries, table, bias, start, stop), start, k)
+            return with_chunk(best, self._scorer.chunk(queries, start, stop), start, k)
 
         nothing = Ranked(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
         return for_chunks(merge, nothing, size, chunk)
-
-    def scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """Returns the scores of some cells, float [P]: rows of the queries and 0-based candidates, int64 [P] each."""
-        return scores_at(queries, *self._read(), rows, columns)
-
-    def chunk(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """Returns the scores of the 0-based candidates start..stop-1, float [batch, stop - start]."""
-        return chunk_scores(queries, *self._read(), start, stop)
-
-    def rounding_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """Returns by how much two sums of a cell's products may differ, float [P], whatever their order.
-
-        A sum of n terms x_i is off by less than n eps sum(|x_i|) (Higham, Accuracy and Stability of Numerical
-        Algorithms, 2002, 3.1), twice that for two sums.
-        """
-        table, bias = self._read()
-        products = tf.gather(queries, rows) * tf.gather(table, columns + 1)
-        absolute = tf.reduce_sum(tf.abs(products), axis=1)
-        if bias is not None:
-            absolute += tf.abs(tf.gather(bias, columns))
-        terms = tf.cast(tf.shape(queries)[1] + 2, queries.dtype)
-        return 2 * terms * np.finfo(np.float32).eps * absolute
-
-    def _read(self) -> tuple[tf.Tensor, tf.Tensor | None]:
-        # Whole, which copies nothing unless they have been read sparsely (`model.embedding`).
-        return tf.convert_to_tensor(self._table), None if self._bias is None else tf.convert_to_tensor(self._bias)
 
     def is_exact(self) -> bool:
         """Tells whether what is found is the best there is."""

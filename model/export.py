@@ -34,12 +34,13 @@ def export(module: ServingModule, folder: str, name: str, retrieval: dict[str, A
         SERVING_DEFAULT: module.recommend,
         SERVING_EXAMPLES: module.recommend_examples,
         RECOMMEND_UNSEEN: module.recommend_unseen,
-        EMBED_USERS: module.embed_users,
     }
+    if module.embed_users is not None:
+        signatures[EMBED_USERS] = module.embed_users
     tf.saved_model.save(module, folder, signatures=signatures)
     tf.io.gfile.makedirs(os.path.join(folder, os.path.dirname(WARMUP_FILE)))
     with tf.io.TFRecordWriter(os.path.join(folder, WARMUP_FILE)) as writer:
-        for record in warmup_records(name, module.item_ids, module.scene_ids):
+        for record in warmup_records(name, signatures, module.item_ids, module.scene_ids):
             writer.write(record)
     with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
         file.write(json.dumps(retrieval, indent=2) + "\n")

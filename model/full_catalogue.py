@@ -10,11 +10,10 @@ from model.chunked_scores import (
     REDUCTIONS,
     catalogue_size,
     chunk_length,
-    chunk_scores,
     for_chunks,
     reduce_and_pick,
-    scores_at,
 )
+from model.item_scorer import ItemScorer
 from model.repeat import Copies, add_copies, add_copies_at
 from model.targets import known_targets
 
@@ -69,9 +68,8 @@ def full_catalogue_loss(
 
 
 def target_ranks(
-    outputs: tf.Tensor,
-    embeddings: tf.Tensor,
-    bias: tf.Tensor | None,
+    scorer: ItemScorer,
+    queries: tf.Tensor,
     targets: tf.Tensor,
     max_rank: int,
     copies: Copies | None = None,
@@ -82,9 +80,8 @@ def target_ranks(
     The target's score and its rivals' come from different operations, so a tie is one to within rounding.
 
     Args:
-        outputs: as in `full_catalogue_loss`, like `embeddings`, `bias`, `copies` and `chunk_size`.
-        embeddings: float [N + 2, d].
-        bias: float [N] or None.
+        scorer: scores candidates.
+        queries: [batch, ...], what it compares them with.
         targets: int [batch, 1], index 1..N; 0 is padding, an index above N is not in the catalogue.
         max_rank: ranks up to this are exact; a larger one is given as `max_rank` + 1.
         copies: raises the scores of its cells.
@@ -98,9 +95,9 @@ def target_ranks(
     """
     if targets.shape[1] != 1:
         raise ValueError(f"Ranks over chunks are of one target a row. Received: targets of shape {targets.shape}")
-    size, batch = catalogue_size(embeddings), tf.shape(outputs)[0]
+    size, batch = scorer.size, tf.shape(queries)[0]
     known = known_targets(targets, size)
-    mine = scores_at(outputs, embeddings, bias, known.rows, known.columns)
+    mine = scorer.scores_at(queries, known.rows, known.columns)
     if copies is not None:
         mine = add_copies_at(mine, known.rows, known.columns, copies)
         order = tf.argsort(copies.columns)
@@ -109,7 +106,7 @@ def target_ranks(
     mine = tf.tensor_scatter_nd_update(tf.fill([batch], lowest), known.rows[:, tf.newaxis], _nan_to(lowest, mine))
 
     def count(ahead: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        scores = chunk_scores(outputs, embeddings, bias, start, stop)
+        scores = scorer.chunk(queries, start, stop)
         if copies is not None:
             bounds = tf.searchsorted(copies.columns, tf.cast([start, stop], tf.int64))
             rows, columns, values = (part[bounds[0] : bounds[1]] for part in copies)

@@ -20,12 +20,14 @@ class History(tf_keras.callbacks.Callback):
     Args:
         folder: where the epochs so far are kept; must outlive the process.
         monitor: name of the logged value whose first maximum is the best epoch; without one the last epoch is.
+        parameters: how many numbers are trained.
     """
 
-    def __init__(self, folder: str, monitor: str | None):
+    def __init__(self, folder: str, monitor: str | None, parameters: int = 0):
         super().__init__()
         self._folder = folder
         self._monitor = monitor
+        self._parameters = parameters
         self._epochs: list[dict[str, float]] = []
         state = os.path.join(folder, TRAINING_FILE)
         if tf.io.gfile.exists(state):
@@ -48,9 +50,15 @@ class History(tf_keras.callbacks.Callback):
 
         Args:
             folder: where to. The file holds ``epochs``, a dictionary each of ``epoch`` (from 1), ``seconds`` and the
-                logged values; ``best_epoch``, whose weights are kept (null before the first); and ``monitor``.
+                logged values; ``best_epoch``, whose weights are kept (null before the first); ``monitor``; and
+                ``parameters``.
         """
-        content = {"epochs": self._epochs, "best_epoch": self._best_epoch(), "monitor": self._monitor}
+        content = {
+            "epochs": self._epochs,
+            "best_epoch": self._best_epoch(),
+            "monitor": self._monitor,
+            "parameters": self._parameters,
+        }
         tf.io.gfile.makedirs(folder)
         path = os.path.join(folder, TRAINING_FILE)
         with tf.io.gfile.GFile(path + ".new", "w") as file:

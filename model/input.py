@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from model.padding import distinct
+from model.prefixes import random_prefixes
 from model.vocabulary import FingerprintTable
 from schemas import sequences
 from schemas.identity import PAD_FINGERPRINT
@@ -16,6 +17,8 @@ NEXT_ITEM = "next_item"
 NEXT_SCENE = "next_scene"
 FUTURE_ITEMS = "future_items"
 FUTURE_SCENES = "future_scenes"
+FUTURE_ITEM_SEQUENCE = "future_item_sequence"
+FUTURE_SCENE_SEQUENCE = "future_scene_sequence"
 
 _READ = {
     HISTORY_ITEMS: sequences.HISTORY_ITEM_IDS,
@@ -34,8 +37,9 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
 
     Returns:
         Batches of int64 fingerprints, padded with `PAD_FINGERPRINT` to the longest row of the batch:
-        ``history_items``, ``history_scenes`` [batch, time], ``next_item``, ``next_scene`` [batch, 1] and
-        ``future_items``, ``future_scenes`` [batch, targets], each distinct id of the future once.
+        ``history_items``, ``history_scenes`` [batch, time], ``next_item``, ``next_scene`` [batch, 1],
+        ``future_items``, ``future_scenes`` [batch, targets], each distinct id of the future once, and
+        ``future_item_sequence``, ``future_scene_sequence`` [batch, events], the future as it happened.
 
     Raises:
         FileNotFoundError: if no file matches.
@@ -44,7 +48,10 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
 
 
 def evaluation_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
-    """Reads as `fingerprint_batches` does, and also ``user``, string [batch], the user's hash.
+    """Reads as `fingerprint_batches` does, but for the futures as they happened, and also ``user``, the user's hash.
+
+    Returns:
+        Batches with ``user``, string [batch].
 
     Raises:
         FileNotFoundError: if no file matches.
@@ -120,15 +127,48 @@ def index_batches(
 
     Returns:
         Batches of int32 indices: ``history_items``, ``history_scenes``, ``next_item``, ``next_scene``,
-        ``future_items``, ``future_scenes``.
+        ``future_items``, ``future_scenes``, ``future_item_sequence``, ``future_scene_sequence``.
     """
 
     def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        if target == "next":
-            batch = {**batch, FUTURE_ITEMS: batch[NEXT_ITEM], FUTURE_SCENES: batch[NEXT_SCENE]}
-        return {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
+        batch = {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
+        return _next_alone(batch) if target == "next" else batch
 
     return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+
+def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> tf.data.Dataset:
+    """Cuts each sequence anew, at a random place of its history; what follows the cut is to be predicted.
+
+    Args:
+        batches: from `index_batches`.
+        seed: of the cuts, with the number of the step.
+        first_step: number of the first batch.
+
+    Returns:
+        Batches of the same features, with the targets of ``next``.
+    """
+
+    def cut(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        cut_seed = tf.random.experimental.stateless_fold_in([seed, 1], step)
+        parts = random_prefixes(
+            batch[HISTORY_ITEMS],
+            batch[HISTORY_SCENES],
+            batch[FUTURE_ITEM_SEQUENCE],
+            batch[FUTURE_SCENE_SEQUENCE],
+            cut_seed,
+        )
+        names = HISTORY_ITEMS, HISTORY_SCENES, FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE
+        cut_batch = dict(zip(names, parts, strict=True))
+        cut_batch[NEXT_ITEM] = cut_batch[FUTURE_ITEM_SEQUENCE][:, :1]
+        cut_batch[NEXT_SCENE] = cut_batch[FUTURE_SCENE_SEQUENCE][:, :1]
+        return _next_alone(cut_batch)
+
+    return batches.enumerate(first_step).map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+
+def _next_alone(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {**batch, FUTURE_ITEMS: batch[NEXT_ITEM], FUTURE_SCENES: batch[NEXT_SCENE]}
 
 
 def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -137,6 +177,7 @@ def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
     batch = {name: ragged[feature].to_tensor(PAD_FINGERPRINT) for name, feature in _READ.items()}
     batch[NEXT_ITEM] = batch[FUTURE_ITEMS][:, :1]
     batch[NEXT_SCENE] = batch[FUTURE_SCENES][:, :1]
+    batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_SCENE_SEQUENCE] = batch[FUTURE_ITEMS], batch[FUTURE_SCENES]
     for name in (FUTURE_ITEMS, FUTURE_SCENES):
         batch[name] = distinct(batch[name], PAD_FINGERPRINT)
     return batch
@@ -144,4 +185,7 @@ def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
 
 def _parse_with_user(records: tf.Tensor) -> dict[str, tf.Tensor]:
     user = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string)})
-    return {**_parse(records), USER: user[sequences.USER_ID]}
+    batch = {**_parse(records), USER: user[sequences.USER_ID]}
+    for name in (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE):  # no measure asks for the order of the future
+        del batch[name]
+    return batch

@@ -32,11 +32,14 @@ def binary_cross_entropy(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def softmax_cross_entropy(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of softmax over the candidates against the uniform distribution over the targets.
+    """Cross-entropy of softmax over the candidates against the empirical distribution of the targets.
+
+    That is the uniform distribution over targets that stand once each. One that stands m times among n has the
+    share m / n.
 
     Args:
         scores: float [batch, K].
-        targets: as in `binary_cross_entropy`.
+        targets: as in `binary_cross_entropy`, but may repeat.
 
     Returns:
         float [batch]; 0 for a row without targets.

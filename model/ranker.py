@@ -9,7 +9,7 @@ class Encoded(TypedDict):
     """What a ranker makes of a batch of histories, before any candidate is looked at.
 
     Keys:
-        queries: float32 [batch, ...], what `Ranker.item_scores` compares items with.
+        queries: [batch, ...], of what type it likes, what `Ranker.item_scores` compares items with.
         rows: int64 [P], with `columns` the cells of the score matrix that have a score of their own; each once.
         columns: int64 [P], 0-based items, each of its row's history.
         scores: float32 [P], the scores of these cells, instead of what `Ranker.item_scores` gives.

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from model.config import ServingConfig
 from model.exact_top_k import ExactTopK
+from model.item_scorer import InnerProducts
 from model.ranked import Ranked
 
 MISSING_PACKAGE = (
@@ -41,7 +42,7 @@ class ScannTopK:
         load_operations()
         from tensorflow_recommenders.layers import factorized_top_k
 
-        self._exact = ExactTopK(table, bias)
+        self._exact = ExactTopK(InnerProducts(table, bias))
         candidates = table[1:-1]
         self._has_bias = bias is not None
         if self._has_bias:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from model.config import ServingConfig
 from model.exact_top_k import ExactTopK
-from model.network import DSPnetNetwork, Outputs, Representations
+from model.item_scorer import InnerProducts
+from model.network import Network, Outputs
 from model.padding import distinct, right_align
 from model.ranked import Ranked, best, with_copies, without
 from model.ranker import Encoded
 from model.scann_top_k import ScannTopK
+from model.served_network import ServedNetwork
 from model.vocabulary import FingerprintTable, fingerprint_strings
 from schemas import sequences
 from schemas.catalogue import PAD_INDEX, Catalogue
@@ -37,7 +39,8 @@ _HISTORY_FINGERPRINTS = [_fingerprints("history_item_fingerprints"), _fingerprin
 
 # Without AutoGraph, which would rewrite the source of Keras' layers at every trace and has nothing to find there.
 _function = functools.partial(tf.function, autograph=False)
-_QUERIES = tf.TensorSpec([None, None], tf.float32, "queries")
+_INT = tf.TensorSpec([], tf.int32)
+_CELLS = tf.TensorSpec([None], tf.int64)
 
 Finder: TypeAlias = ExactTopK | ScannTopK
 """Finds the best items for queries."""
@@ -45,22 +48,22 @@ Finder: TypeAlias = ExactTopK | ScannTopK
 
 @dataclasses.dataclass(frozen=True)
 class _Untracked:
-    network: DSPnetNetwork
+    network: ServedNetwork
 
 
 class ServingModule(tf.Module):
-    """A trained network with its catalogues.
+    """A network with its catalogues, trained or counted.
 
     Beside the signatures it has what an evaluator and a batch job need, who know fingerprints rather than raw ids:
     `score`, `recommend_fingerprints`, `recommend_unseen_fingerprints`, and the fingerprints of both catalogues; it is
-    a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors.
+    a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors, if scores are inner products.
 
     Whatever is asked has an answer: an id never seen in training counts as unknown, ``""`` anywhere is padding, of a
     long history the last `max_history` events are read, items and scenes of different number are aligned at the
     latest event, and an empty history is answered by what is popular. No answer holds a NaN.
 
     Args:
-        network: a trained network.
+        network: what scores; it has its weights or counts.
         items: the item catalogue it was trained on.
         scenes: the scene catalogue it was trained on.
         max_history: how many of the latest events are read, as in training.
@@ -71,15 +74,19 @@ class ServingModule(tf.Module):
         scene_fingerprints: int64 [N_s], likewise.
         item_ids: string [N_v], raw ids in the same order.
         scene_ids: string [N_s], likewise.
-        item_vectors: float32 [N_v + 2, item_dim]; row k is item k of the catalogue, counted from 1.
+        item_vectors: float32 [N_v + 2, item_dim]; row k is item k of the catalogue, counted from 1. None where
+            scores are no inner products.
         item_bias: float32 [N_v], part of each item's score, or None.
+        embed_users: signature `embed_users`, see `_embed_users`; None for a network that counts.
+        item_scores: see `model.ranker.Ranker.item_scores`.
+        item_scores_at: see `model.ranker.Ranker.item_scores_at`.
         exact_items: finds the best items, all compared.
         find_items: finds the best items as the signatures do.
     """
 
     def __init__(
         self,
-        network: DSPnetNetwork,
+        network: ServedNetwork,
         items: Catalogue,
         scenes: Catalogue,
         max_history: int,
@@ -96,13 +103,25 @@ class ServingModule(tf.Module):
         self.scene_fingerprints = tf.Variable(scenes.fingerprints, trainable=False, name="scene_fingerprints")
         self.item_ids = _id_variable(items.ids, "item_ids")
         self.scene_ids = _id_variable(scenes.ids, "scene_ids")
-        self.item_vectors, self.item_bias = network.item_embedding.table, network.item_bias
-        self.exact_items = ExactTopK(self.item_vectors, self.item_bias)
+        self._scorer = network.item_scorer
+        self.item_vectors = self.item_bias = None
+        if isinstance(self._scorer, InnerProducts):
+            self.item_vectors, self.item_bias = self._scorer.table, self._scorer.bias
+        self.exact_items = ExactTopK(self._scorer)
         self.find_items: Finder = self.exact_items
         if config.retrieval == "scann":
+            if self.item_vectors is None:
+                raise ValueError("serving.retrieval=scann needs scores that are inner products of users and items.")
             scann = ScannTopK(self.item_vectors, self.item_bias, min(TOP_K, len(items)), config)
             self._scann_state = scann.state
             self.find_items = scann
+        # Only here is it known what queries look like, and whether there is something to embed.
+        spec = network.query_spec
+        self.item_scores = _function(self._scorer.chunk, input_signature=[spec, _INT, _INT])
+        self.item_scores_at = _function(self._item_scores_at, input_signature=[spec, _CELLS, _CELLS])
+        self.embed_users = None
+        if isinstance(network, Network):
+            self.embed_users = _function(self._embed_users, input_signature=_HISTORY_IDS)
 
     @_function(input_signature=_HISTORY_FINGERPRINTS)
     def score(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -126,7 +145,7 @@ class ServingModule(tf.Module):
         rows, columns, scores = tf.zeros([0], tf.int64), tf.zeros([0], tf.int64), tf.zeros([0])
         if outputs.copies is not None:
             rows, columns, copied = outputs.copies
-            before = self.exact_items.scores_at(outputs.o_item, rows, columns)
+            before = self._scorer.scores_at(outputs.o_item, rows, columns)
             scores = before + tf.math.softplus(copied - before)
         return {
             "queries": outputs.o_item,
@@ -136,16 +155,10 @@ class ServingModule(tf.Module):
             "scene_scores": self._untracked.network.score_scenes(outputs),
         }
 
-    @_function(input_signature=[_QUERIES, tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)])
-    def item_scores(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """See `model.ranker.Ranker.item_scores`."""
-        return self.exact_items.chunk(queries, start, stop)
-
-    @_function(input_signature=[_QUERIES, tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64)])
-    def item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `model.ranker.Ranker.item_scores_at`."""
-        scores = self.exact_items.scores_at(queries, rows, columns)
-        return scores, self.exact_items.rounding_at(queries, rows, columns)
+        scores = self._scorer.scores_at(queries, rows, columns)
+        return scores, self._scorer.rounding_at(queries, rows, columns)
 
     @_function(input_signature=_HISTORY_FINGERPRINTS)
     def recommend_fingerprints(self, items: tf.Tensor, scenes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -154,7 +167,7 @@ class ServingModule(tf.Module):
         k = min(TOP_K, self._item_table.size)
         ranked = self.find_items(outputs.o_item, k)
         if outputs.copies is not None:
-            before = self.exact_items.scores_at(outputs.o_item, outputs.copies.rows, outputs.copies.columns)
+            before = self._scorer.scores_at(outputs.o_item, outputs.copies.rows, outputs.copies.columns)
             ranked = with_copies(ranked, outputs.copies, before, k)
         return self._answer(ranked, outputs)
 
@@ -210,27 +223,23 @@ class ServingModule(tf.Module):
         histories = fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
         return self.recommend_unseen_fingerprints(*histories, fingerprint_strings(exclude_item_ids))
 
-    @_function(input_signature=_HISTORY_IDS)
-    def embed_users(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _embed_users(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `embed_users`: what the network knows of users, for retrieval elsewhere; inputs as `recommend`.
 
         Returns:
             ``z_item``, ``z_scene``, the enhanced representations (Eq. 3), and ``o_item``, ``o_scene``, whose inner
-            products with the candidates' vectors are scores (Eq. 5 and 6); each float32 [batch, width].
+            products with the candidates' vectors are scores (Eq. 5 and 6); each float32 [batch, width]. Without
+            ``o_item`` where items are scored otherwise.
         """
         known, outputs = self._ask(fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids))
-        return {
-            "z_item": known.z_item,
-            "z_scene": known.z_scene,
-            "o_item": outputs.o_item,
-            "o_scene": outputs.o_scene,
-        }
+        vectors = {"z_item": known.z_item, "z_scene": known.z_scene, "o_scene": outputs.o_scene}
+        return vectors if self.item_vectors is None else {**vectors, "o_item": outputs.o_item}
 
     def queries(self, items: tf.Tensor, scenes: tf.Tensor) -> tf.Tensor:
-        """Returns what items are compared with, o_V, float32 [batch, item_dim]; arguments as in `score`."""
+        """Returns what items are compared with, o_V; arguments as in `score`."""
         return self._ask(items, scenes)[1].o_item
 
-    def _ask(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[Representations, Outputs]:
+    def _ask(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[Any, Outputs]:
         items, scenes = _same_rows(items, scenes)
         items, scenes = (
             right_align(table(prints), self._max_history)

@@ -1,28 +1,28 @@
-"""`run_fn`: what TFX's Trainer calls to train DSPnet and export it."""
+"""`run_fn`: what TFX's Trainer calls to train a method, or to let it count, and to export it."""
 
 import hashlib
 import json
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
 from model.backup import Backup
+from model.baselines.counted import count
 from model.catalogues import load_catalogues
 from model.config import ModelConfig, ServingConfig, TrainingConfig
-from model.dspnet import VALIDATION_METRIC, DSPnet
 from model.early_stopping import EarlyStopping
 from model.export import EXACT, export
 from model.finite import FiniteLosses
 from model.history import History
-from model.input import fingerprint_batches, index_batches, training_batches
-from model.lazy_adam import LazyAdam
-from model.network import DSPnetNetwork
+from model.input import fingerprint_batches, index_batches, prefix_batches, training_batches
+from model.learned import build_network, build_recommender
+from model.network import Network
 from model.progress import TrainingProgress
+from model.recommender import VALIDATION_METRIC
 from model.retrieval import describe, in_words
 from model.serving import ServingModule
 from model.vocabulary import FingerprintTable
@@ -32,15 +32,17 @@ from schemas.sequences import TRAIN, VALIDATION
 _log = logging.getLogger("dspnet")
 
 
-def run_fn(fn_args: Any) -> None:
+def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) -> None:
     """Trains on `fn_args.train_files`, stops early on `fn_args.eval_files`, exports the best epoch.
 
-    What every epoch measured is written into `fn_args.model_run_dir` (`model.history`, and for TensorBoard).
+    A method that counts does so on `fn_args.train_files`, once. What every epoch measured is written into
+    `fn_args.model_run_dir` (`model.history`, and for TensorBoard).
 
     Args:
         fn_args: TFX's `FnArgs`. Its `custom_config` holds ``name``, ``model``, ``training`` and ``serving`` (see
             `model.config`), ``max_history`` (events of a history at most), ``catalogue_uri``, ``sequences`` (how many
             each split has) and ``checkpoint_dir``, a folder that outlives a killed run.
+        callbacks: more of Keras' callbacks; they see an epoch before it is saved.
 
     Raises:
         ValueError: if the train split has fewer sequences than one batch, or an interrupted run left a state that
@@ -48,9 +50,27 @@ def run_fn(fn_args: Any) -> None:
         FloatingPointError: if training diverges.
     """
     settings = fn_args.custom_config
+    catalogues = load_catalogues(settings["catalogue_uri"])
+    model_config = ModelConfig.model_validate(settings["model"])
+    if model_config.method.learned:
+        _train(fn_args, model_config, *catalogues, callbacks)
+        return
     config = TrainingConfig.model_validate(settings["training"])
-    items, scenes = load_catalogues(settings["catalogue_uri"])
+    network = count(model_config, config, fn_args.train_files, *catalogues)
+    History(fn_args.model_run_dir, None).save(fn_args.model_run_dir)
+    module = ServingModule(network, *catalogues, settings["max_history"])
+    export(module, fn_args.serving_model_dir, settings["name"], EXACT)
 
+
+def _train(
+    fn_args: Any,
+    model_config: ModelConfig,
+    items: Catalogue,
+    scenes: Catalogue,
+    more_callbacks: Sequence[tf_keras.callbacks.Callback],
+) -> None:
+    settings = fn_args.custom_config
+    config = TrainingConfig.model_validate(settings["training"])
     tf_keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     # Dropout then draws from generators whose states a checkpoint holds, so that a resumed run repeats them.
@@ -65,11 +85,14 @@ def run_fn(fn_args: Any) -> None:
             "training.batch_size, or give more data, earlier windows.cutoffs or lower windows.min_history."
         )
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
+    # Validation asks about whole histories, whatever is trained on.
+    target = "next" if config.target == "prefix" else config.target
     validation = None
     if sequences[VALIDATION]:
-        validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables, config.target)
+        validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables, target)
     _log.info(
-        "Training on %d sequences, %d steps of %d an epoch; %d items, %d scenes.",
+        "Training %s on %d sequences, %d steps of %d an epoch; %d items, %d scenes.",
+        model_config.method.title,
         sequences[TRAIN],
         steps,
         batch_size,
@@ -77,19 +100,19 @@ def run_fn(fn_args: Any) -> None:
         len(scenes),
     )
     with strategy.scope():
-        network = build_network(ModelConfig.model_validate(settings["model"]), items, scenes)
-        model = DSPnet(network, config, batch_size, log_frequency(items))
-        compile_model(model)
+        network = build_network(model_config, items, scenes, config)
+        model = build_recommender(network, config, batch_size, items)
         folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args, strategy.num_replicas_in_sync))
         backup = Backup(folder, model)
         epochs_done = backup.restore()
     monitor = None if validation is None else f"val_{VALIDATION_METRIC}"
-    history = History(folder, monitor)
+    history = History(folder, monitor, parameters=sum(int(tf.size(x)) for x in network.trainable_variables))
     callbacks = [
         FiniteLosses(),
         history,
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False),
         TrainingProgress(steps, config.epochs),
+        *more_callbacks,
         # Last, so that what it resumes from is never ahead of what the others have written.
         backup,
     ]
@@ -105,8 +128,11 @@ def run_fn(fn_args: Any) -> None:
         train = training_batches(
             fn_args.train_files, batch_size, seed=config.seed, first_epoch=epochs_done, epochs=config.epochs
         )
+        train = index_batches(train, *tables, target)
+        if config.target == "prefix" and not model.has_all_prefixes:
+            train = prefix_batches(train, seed=config.seed, first_step=epochs_done * steps)
         model.fit(
-            index_batches(train, *tables, config.target),
+            train,
             steps_per_epoch=steps,
             validation_data=validation,
             initial_epoch=epochs_done,
@@ -117,33 +143,20 @@ def run_fn(fn_args: Any) -> None:
     history.save(fn_args.model_run_dir)
     if stopping:
         stopping.restore_best()
+    _export(fn_args, network, items, scenes, fn_args.train_files if validation is None else fn_args.eval_files)
+    tf.io.gfile.rmtree(folder)
+
+
+def _export(fn_args: Any, network: Network, items: Catalogue, scenes: Catalogue, histories: Sequence[str]) -> None:
+    """Exports a network; real histories tell how well an approximate index finds items."""
+    settings = fn_args.custom_config
     serving_config = ServingConfig.model_validate(settings["serving"])
     module = ServingModule(network, items, scenes, settings["max_history"], serving_config)
-    histories = fn_args.train_files if validation is None else fn_args.eval_files
+    batch_size = TrainingConfig.model_validate(settings["training"]).batch_size
     retrieval = describe(module, serving_config, fingerprint_batches(histories, batch_size))
     if retrieval != EXACT:
         _log.info("Items are found by %s.", in_words(retrieval))
     export(module, fn_args.serving_model_dir, settings["name"], retrieval)
-    tf.io.gfile.rmtree(folder)
-
-
-def build_network(config: ModelConfig, items: Catalogue, scenes: Catalogue) -> DSPnetNetwork:
-    """Returns a network with fresh weights for the two catalogues."""
-    return DSPnetNetwork(config, len(items), len(scenes), log_frequency(items), log_frequency(scenes), name="dspnet")
-
-
-def compile_model(model: DSPnet) -> None:
-    """Gives a model its two optimizers."""
-    rate = model.config.learning_rate
-    # Eq. 6 divides by the size of the catalogue, and so its gradient; beside it Adam's usual epsilon would brake.
-    scale = len(model.item_log_frequency) if model.config.objective == "bce" else 1
-    model.compile(optimizer=LazyAdam(rate, epsilon=1e-7 / scale), discriminator_optimizer=LazyAdam(rate))
-
-
-def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:
-    """Returns the log of each candidate's share of train futures, add-one smoothed, float32 [N]."""
-    counts = catalogue.future_counts + 1.0
-    return np.log(counts / counts.sum()).astype(np.float32)
 
 
 def _run_key(fn_args: Any, replicas: int) -> str:

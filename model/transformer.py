@@ -1,4 +1,4 @@
-"""The transformer layer of BERT4Rec: bidirectional attention and a GELU feed-forward net, normalised after."""
+"""The transformer layer of BERT4Rec: attention and a GELU feed-forward net, normalised after."""
 
 from typing import Any
 
@@ -36,13 +36,13 @@ class TransformerLayer(tf_keras.layers.Layer):
         self.dropout = tf_keras.layers.Dropout(dropout)
 
     def call(
-        self, states: tf.Tensor, valid: tf.Tensor, last_only: bool = False, training: bool | None = None
+        self, states: tf.Tensor, mask: tf.Tensor, last_only: bool = False, training: bool | None = None
     ) -> tf.Tensor:
         """Applies the layer.
 
         Args:
             states: float [batch, time, d].
-            valid: bool [batch, time]; padding is not attended to.
+            mask: bool [batch, time or 1, time], which positions each position attends to.
             last_only: compute the last position alone, which is all that the last layer is asked for.
             training: whether dropout is on.
 
@@ -50,7 +50,8 @@ class TransformerLayer(tf_keras.layers.Layer):
             float [batch, time, d], or [batch, 1, d] with `last_only`.
         """
         query = states[:, -1:] if last_only else states
-        attended = self.attention(query, states, attention_mask=valid[:, tf.newaxis, :], training=training)
+        mask = mask[:, -1:] if last_only else mask
+        attended = self.attention(query, states, attention_mask=mask, training=training)
         query = self.attention_norm(query + self.dropout(attended, training=training))
         output = self.contract(self.expand(query))
         return self.output_norm(query + self.dropout(output, training=training))

@@ -1,6 +1,6 @@
 """Requests that a model server sends itself before it serves a version, so that no user waits for a first call."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,11 +20,14 @@ EVENTS = 8
 """Length of the history that is asked about."""
 
 
-def warmup_records(name: str, item_ids: tf.Tensor, scene_ids: tf.Tensor) -> Iterator[bytes]:
-    """Yields requests to every signature, for a history and for a user without one, as serialized PredictionLogs.
+def warmup_records(
+    name: str, signatures: Collection[str], item_ids: tf.Tensor, scene_ids: tf.Tensor
+) -> Iterator[bytes]:
+    """Yields requests to signatures, for a history and for a user without one, as serialized PredictionLogs.
 
     Args:
         name: of the served model.
+        signatures: those that it has; a request to another one would keep a server from serving it.
         item_ids: string [N_v], the catalogue; the history is of its first items, no person's.
         scene_ids: string [N_s], likewise.
     """
@@ -34,6 +37,8 @@ def warmup_records(name: str, item_ids: tf.Tensor, scene_ids: tf.Tensor) -> Iter
     nobody: list[bytes] = []
     for history in ((items, scenes), (nobody, nobody)):
         for request in _requests(name, *history):
+            if request.model_spec.signature_name not in signatures:
+                continue
             log = prediction_log_pb2.PredictLog(request=request)
             yield prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString()
 

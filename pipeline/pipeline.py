@@ -79,6 +79,7 @@ def create_pipeline(
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
         name=config.name,
+        candidate=config.model.method.title,
         settings=config.evaluation.model_dump_json(),
     )
     infra_validator = InfraValidator(

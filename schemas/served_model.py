@@ -12,7 +12,7 @@ signature             inputs                                       outputs
 
 Histories are ``history_item_ids`` and ``history_scene_ids`` (`schemas.sequences`), raw ids, string [batch, time],
 oldest first, padded with ``""``. Rankings are ``item_ids`` and ``scene_ids``, string [batch, k], and ``item_scores``
-and ``scene_scores``, float32 [batch, k], best first.
+and ``scene_scores``, float32 [batch, k], best first. A model that only counts has no ``embed_users``.
 """
 
 import posixpath

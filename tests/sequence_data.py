@@ -15,10 +15,12 @@ from schemas.identity import fingerprints
 
 @dataclasses.dataclass(frozen=True)
 class Sequence:
-    """Raw ids of one user: (item, scene) pairs of the history and of the future."""
+    """Raw ids of one user: (item, scene) pairs of the history and of the future, and when these happened."""
 
     history: list[tuple[str, str]]
     future: list[tuple[str, str]]
+    history_times: Iterable[int] | None = None
+    future_times: Iterable[int] | None = None
 
 
 def planted(number: int, seed: int, items: int = 12, scenes: int = 3) -> list[Sequence]:
@@ -42,13 +44,13 @@ def write_examples(path: pathlib.Path, data: Iterable[Sequence], users: Iterable
     with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
         for number, sequence in enumerate(data) if users is None else zip(users, data, strict=True):
             feature = {sequences.USER_ID: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"%032x" % number]))}
-            for events, names in (
-                (sequence.history, sequences.HISTORY_FEATURES),
-                (sequence.future, sequences.FUTURE_FEATURES),
+            for events, times, names in (
+                (sequence.history, sequence.history_times, sequences.HISTORY_FEATURES),
+                (sequence.future, sequence.future_times, sequences.FUTURE_FEATURES),
             ):
                 feature[names[0]] = ints(fingerprints([item for item, _ in events]))
                 feature[names[1]] = ints(fingerprints([scene for _, scene in events]))
-                feature[names[2]] = ints(range(len(events)))
+                feature[names[2]] = ints(range(len(events)) if times is None else times)
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
     return str(path)
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 from model.config import ModelConfig, ServingConfig
 from model.export import EXACT
 from model.export import export as export_module
-from model.network import DSPnetNetwork
+from model.learned import build_network
+from model.network import Network
 from model.serving import ServingModule
-from model.trainer import build_network
 from schemas.catalogue import Catalogue
 from tests.sequence_data import Sequence, catalogues, planted
 
@@ -31,7 +31,7 @@ class Served:
     """
 
     module: ServingModule
-    network: DSPnetNetwork
+    network: Network
     items: Catalogue
     scenes: Catalogue
 

@@ -12,6 +12,7 @@ class RankingEvaluatorSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {
         "name": component_spec.ExecutionParameter(type=str),
+        "candidate": component_spec.ExecutionParameter(type=str),
         "settings": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -31,10 +32,11 @@ class RankingEvaluator(base_component.BaseComponent):
 
     Args:
         examples: what SequenceExampleGen wrote; the test split is read.
-        catalogue: what Catalogue wrote, for the popularity reference.
+        catalogue: what Catalogue wrote, for the references.
         model: the candidate.
         baseline_model: the last blessed model, if there is one.
         name: of the pipeline.
+        candidate: what the model is called beside others, the title of its method.
         settings: JSON of `model.config.EvaluationConfig`.
     """
 
@@ -47,6 +49,7 @@ class RankingEvaluator(base_component.BaseComponent):
         catalogue: channel.BaseChannel,
         model: channel.BaseChannel,
         name: str,
+        candidate: str,
         settings: str,
         baseline_model: channel.BaseChannel | None = None,
     ):
@@ -56,6 +59,7 @@ class RankingEvaluator(base_component.BaseComponent):
             model=model,
             baseline_model=baseline_model,
             name=name,
+            candidate=candidate,
             settings=settings,
             evaluation=channel.OutputChannel(standard_artifacts.ModelEvaluation, self, "evaluation"),
             blessing=channel.OutputChannel(standard_artifacts.ModelBlessing, self, "blessing"),

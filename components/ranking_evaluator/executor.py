@@ -4,8 +4,10 @@ import dataclasses
 import json
 import logging
 import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
@@ -16,19 +18,30 @@ from components.ranking_evaluator.progress import EvaluationProgress
 from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_table
 from components.ranking_evaluator.verdict import Verdict, judge
-from model.baselines.own_frequency import OwnFrequency
-from model.baselines.popularity import Popularity
+from model.baselines import own_frequency, popularity
+from model.baselines.counted_network import CountedNetwork
 from model.catalogues import load_catalogues
 from model.config import EvaluationConfig
 from model.evaluation.evaluate import evaluate
 from model.export import EXACT, load, read_retrieval
 from model.input import evaluation_batches
+from model.methods import METHODS
+from model.ranker import Ranker
 from model.retrieval import in_words
+from model.serving import ServingModule
+from schemas.catalogue import Catalogue
 from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE
 from schemas.sequences import TEST
 
-CANDIDATE = "DSPnet"
 BASELINE = "last blessed model"
+
+REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], CountedNetwork]] = {
+    METHODS["popularity"].title: popularity.from_catalogues,
+    METHODS["own_frequency"].title: own_frequency.from_catalogues,
+}
+"""What every candidate is measured beside: it needs nothing but the catalogues."""
+
+_ANY_HISTORY = np.iinfo(np.int32).max  # the examples have been cut
 
 _log = logging.getLogger("dspnet")
 
@@ -48,13 +61,13 @@ class Executor(base_executor.BaseExecutor):
             ValueError: if the test split is empty.
         """
         config = EvaluationConfig.model_validate_json(exec_properties["settings"])
-        candidate = artifact_utils.get_single_instance(input_dict["model"])
+        title, candidate = exec_properties["candidate"], artifact_utils.get_single_instance(input_dict["model"])
         baseline = _baseline(input_dict, candidate)
         folder = artifact_utils.get_split_uri(input_dict["examples"], TEST)
         batches = evaluation_batches([os.path.join(folder, "*.gz")], config.batch_size)
 
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
-        rankers = {CANDIDATE: _load(candidate)}
+        rankers: dict[str, Ranker] = {title: _load(candidate)}
         no_baseline = "no blessed model to compare with"
         if baseline:
             rankers[BASELINE] = _load(baseline)
@@ -63,8 +76,9 @@ class Executor(base_executor.BaseExecutor):
                 _log.warning("%s: %s", no_baseline, baseline.uri)
                 del rankers[BASELINE]
                 baseline = None
-        rankers["popularity"] = Popularity(items, scenes)
-        rankers["own most frequent"] = OwnFrequency(items, scenes)
+        for name, count in REFERENCES.items():
+            if name != title:
+                rankers[name] = ServingModule(count(items, scenes), items, scenes, _ANY_HISTORY)
 
         output = artifact_utils.get_single_uri(output_dict["evaluation"])
         with SequencesFile(os.path.join(output, SEQUENCES_FILE)) as file:
@@ -72,7 +86,7 @@ class Executor(base_executor.BaseExecutor):
                 rankers, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(len(rankers))
             )
         metrics = {name: model.metrics for name, model in evaluation.models.items()}
-        verdict = judge(config, metrics[CANDIDATE], metrics.get(BASELINE), no_baseline)
+        verdict = judge(config, metrics[title], metrics.get(BASELINE), no_baseline)
         document = {
             "name": exec_properties["name"],
             **dataclasses.asdict(evaluation),

@@ -1,10 +1,10 @@
 """What was measured of each test sequence, as Parquet: by it runs are compared pair by pair."""
 
 import types
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 
 from model.evaluation.evaluate import SequenceValues
 from schemas.evaluation import GROUP_COLUMN, SEQUENCE_COLUMN, USER_COLUMN
@@ -19,11 +19,11 @@ class SequencesFile:
     measured.
 
     Args:
-        path: the file; its folder exists.
+        path: the file, on any filesystem that Beam knows; its folder exists.
     """
 
     def __init__(self, path: str):
-        self._file = FileSystems.create(path)
+        self._file = _create(path)
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
 
@@ -57,3 +57,12 @@ class SequencesFile:
         if self._writer:
             self._writer.close()
         self._file.close()
+
+
+def _create(path: str) -> BinaryIO:
+    if "://" not in path:
+        return open(path, "wb")
+    # Imported here, because Beam takes long to import, and who writes on this machine needs nothing of it.
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems.create(path)

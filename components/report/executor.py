@@ -93,7 +93,8 @@ def _users(
         groups = shown_users.choose_users(pq.read_table(file, columns=[USER_COLUMN, GROUP_COLUMN]))
     users = shown_users.read_users(_files(input_dict, TEST), groups)
     model = load(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))
-    vectors = user_vectors.embed(model, users, items, scenes)
+    # A model that only counts keeps no representation of its users.
+    vectors = user_vectors.embed(model, users, items, scenes) if hasattr(model, "embed_users") else None
 
     few = list(shown_users.example_users(users, USERS))
     recommended = list(user_vectors.recommend(model, few, EVENTS))
@@ -106,7 +107,7 @@ def _users(
         _log.warning("Items are shown without their names. %s", error)
         names = {}
     return {
-        "users": user_map(vectors, [user.group for user in users]),
+        "users": user_map(vectors, [user.group for user in users]) if vectors is not None else None,
         "examples": examples(few, recommended, item_ids, scene_ids, names),
     }
 

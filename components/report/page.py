@@ -26,13 +26,14 @@ def render_report(facts: Mapping[str, Any]) -> str:
 
     Args:
         facts: with ``name``, ``data``, ``training``, ``evaluation``, ``users``, ``examples`` and ``origin``. Metrics,
-            differences, slices, groups, epochs and means may be absent or null; the page then says so or leaves them
-            out.
+            differences, slices, groups, epochs, means and ``users`` may be absent or null; the page then says so or
+            leaves them out.
     """
     evaluation, training, data = facts["evaluation"], facts["training"], facts["data"]
     models = models_of(evaluation)
     shown = [models[0], *rivals_of(evaluation)]
     terms = training_charts.terms_of(training)
+    points = facts["users"]["points"] if facts["users"] else []
     return (
         environment()
         .get_template("report.html.j2")
@@ -63,8 +64,8 @@ def render_report(facts: Mapping[str, Any]) -> str:
             shown_models=shown,
             families=slice_families(evaluation, shown, max(evaluation["k"])),
             # Users.
-            groups=_groups(facts["users"]["points"]),
-            user_map=_user_map(facts["users"]["points"]),
+            groups=_groups(points),
+            user_map=_user_map(points),
             open_examples=_OPEN_EXAMPLES,
         )
     )

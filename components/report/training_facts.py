@@ -10,12 +10,13 @@ from model.history import TRAINING_FILE
 
 
 def read_training(folder: str) -> dict[str, Any]:
-    """Reads what `model.history` wrote into Trainer's `model_run`: ``epochs``, ``best_epoch`` and ``monitor``.
+    """Reads what `model.history` wrote into Trainer's `model_run`; of a training that kept nothing nothing is known.
 
-    A training that kept nothing has no epochs.
+    Returns:
+        ``epochs``, ``best_epoch``, ``monitor`` and ``parameters``.
     """
     path = os.path.join(folder, TRAINING_FILE)
     if not tf.io.gfile.exists(path):
-        return {"epochs": [], "best_epoch": None, "monitor": None}
+        return {"epochs": [], "best_epoch": None, "monitor": None, "parameters": None}
     with tf.io.gfile.GFile(path) as file:
         return json.loads(file.read())

@@ -56,7 +56,7 @@ _METRICS = {
     "novelty": "Novelty",
     "popularity_bias": "Popularity bias",
 }
-_TERMS = {"apr": "L_APR", "ccr": "L_CCR", "item": "item", "scene": "scene"}
+_TERMS = {"apr": "L_APR", "ccr": "L_CCR", "ccc": "context contrast", "cloze": "Cloze"}
 
 
 def metric_title(metric: str) -> str:

@@ -1,60 +1,86 @@
-"""The user's own most frequent items: hard to beat where people buy the same things again."""
+"""The user's own most frequent items, then what is popular: hard to beat where people buy the same things again.
 
+This is GP-TopFreq of next-basket recommendation, personal top items filled up with global ones (Li et al., TOIS 2023,
+"A Next Basket Recommendation Reality Check"): something has to fill the places of a short history. All of a history is
+read that the served model takes (`windows.max_history`), for a long one costs nothing here.
+"""
+
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from model.ranker import Encoded
-from model.vocabulary import FingerprintTable
+from model.baselines.counted_network import CountedNetwork
+from model.baselines.counts import tie_break
+from model.baselines.train_sequences import TrainSequences
+from model.config import TrainingConfig
+from model.lookup import find
 from schemas.catalogue import PAD_INDEX, Catalogue
 
+AGES = 1 << 14
+"""Ages that are told apart; with counts below 2^10 they fit into a float32."""
 
-class OwnFrequency:
-    """Ranks by how often the history has an item (or scene); the more recent goes first among equals.
 
-    It is a `model.ranker.Ranker`. What the history does not have scores 0.
+class OwnCounts(tf.Module):
+    """Scores by how often the query has an item, the later first among equals: an `model.item_scorer.ItemScorer`.
+
+    Queries are histories, int32 [batch, time], with 0 for padding anywhere and N + 1 for unknown.
 
     Args:
-        items: the item catalogue.
-        scenes: the scene catalogue.
+        base: float [N] in [0, 1), the scores of what a history does not have.
+        name: name of the module.
+
+    Attributes:
+        size: number N of items.
     """
 
-    def __init__(self, items: Catalogue, scenes: Catalogue):
-        self.item_fingerprints = tf.constant(items.fingerprints)
-        self.scene_fingerprints = tf.constant(scenes.fingerprints)
-        self._items = FingerprintTable(items.fingerprints)
-        self._scenes = FingerprintTable(scenes.fingerprints)
+    def __init__(self, base: npt.NDArray[np.float32], name: str = "own_counts"):
+        super().__init__(name=name)
+        self.size = len(base)
+        self.base = tf.Variable(base, trainable=False, name="base")
 
-    def encode(self, items: tf.Tensor, scenes: tf.Tensor) -> Encoded:
-        """See `model.ranker.Ranker.encode`."""
-        batch = tf.shape(items, tf.int64)[0]
-        rows, columns, scores = _frequency(self._items, items)
-        scene_rows, scene_columns, scene_scores = _frequency(self._scenes, scenes)
-        shape = tf.stack([batch, self._scenes.size])
-        return {
-            "queries": tf.zeros([batch, 0]),
-            "rows": rows,
-            "columns": columns,
-            "scores": scores,
-            "scene_scores": tf.scatter_nd(tf.stack([scene_rows, scene_columns], axis=1), scene_scores, shape),
-        }
+    def chunk(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """See `model.item_scorer.ItemScorer.chunk`."""
+        rows, columns, scores = self._own(queries)
+        inside = tf.where(tf.logical_and(columns >= tf.cast(start, tf.int64), columns < tf.cast(stop, tf.int64)))[:, 0]
+        cells = tf.stack([tf.gather(rows, inside), tf.gather(columns, inside) - tf.cast(start, tf.int64)], axis=1)
+        base = tf.convert_to_tensor(self.base)[start:stop]
+        return tf.tensor_scatter_nd_update(
+            tf.tile(base[tf.newaxis], [tf.shape(queries)[0], 1]), cells, tf.gather(scores, inside)
+        )
 
-    def item_scores(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """Returns zeros, for items that the history does not have; see `model.ranker.Ranker.item_scores`."""
-        return tf.zeros([tf.shape(queries)[0], stop - start])
+    def scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+        """See `model.item_scorer.ItemScorer.scores_at`."""
+        own_rows, own_columns, scores = self._own(queries)
+        keys = own_rows * self.size + own_columns
+        order = tf.argsort(keys)
+        found, place = find(tf.gather(keys, order), rows * self.size + columns)
+        base = tf.gather(tf.convert_to_tensor(self.base), columns)
+        return tf.tensor_scatter_nd_update(base, found[:, tf.newaxis], tf.gather(scores, tf.gather(order, place)))
 
-    def item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `model.ranker.Ranker.item_scores_at`; these are exact."""
-        return tf.zeros_like(rows, tf.float32), tf.zeros_like(rows, tf.float32)
+    def rounding_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+        """See `model.item_scorer.ItemScorer.rounding_at`; both ways give the same numbers."""
+        return tf.zeros_like(rows, tf.float32)
+
+    def _own(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the cells that histories fill, rows and 0-based columns, int64 [C], and their scores, float [C]."""
+        valid = tf.not_equal(queries, PAD_INDEX)
+        age = tf.cumsum(tf.cast(valid, tf.int32), axis=1, reverse=True)  # 1 is the latest event
+        lateness = tf.cast(tf.maximum(AGES - age, 0), tf.float32) / AGES
+        places = tf.where(tf.logical_and(valid, queries <= self.size))
+        columns = tf.cast(tf.gather_nd(queries, places), tf.int64) - 1
+        keys, cell, count = tf.unique_with_counts(places[:, 0] * self.size + columns)
+        latest = tf.math.unsorted_segment_max(tf.gather_nd(lateness, places), cell, tf.size(keys))
+        return keys // self.size, keys % self.size, tf.cast(count, tf.float32) + latest
 
 
-def _frequency(table: FingerprintTable, fingerprints: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the cells that histories fill, as rows and 0-based columns, int64 [P], and their scores, float [P]."""
-    indices = table(fingerprints)
-    time = tf.shape(indices)[1]
-    places = tf.where(tf.logical_and(tf.not_equal(indices, PAD_INDEX), indices <= table.size))
-    columns = tf.cast(tf.gather_nd(indices, places), tf.int64) - 1
-    size = tf.cast(table.size, tf.int64)
-    keys, cell, count = tf.unique_with_counts(places[:, 0] * size + columns)
-    # The place of the latest occurrence, below 1, decides among equal counts.
-    recency = tf.cast(places[:, 1] + 1, tf.float32) / tf.cast(time + 1, tf.float32)
-    latest = tf.math.unsorted_segment_max(recency, cell, tf.size(keys))
-    return keys // size, keys % size, tf.cast(count, tf.float32) + latest
+def fit(
+    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+) -> CountedNetwork:
+    """Needs no train sequences, only what catalogues know of them: a `model.baselines.counted_network.Fit`."""
+    return from_catalogues(items, scenes)
+
+
+def from_catalogues(items: Catalogue, scenes: Catalogue) -> CountedNetwork:
+    """Returns the user's own most frequent items and scenes, then those that are popular in train futures."""
+    of_items, of_scenes = (OwnCounts(tie_break(catalogue.future_counts)) for catalogue in (items, scenes))
+    return CountedNetwork(of_items, of_scenes, lambda item_history, scene_history: (item_history, scene_history))

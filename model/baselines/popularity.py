@@ -1,41 +1,43 @@
-"""Popularity: everybody is shown what was most frequent in the futures of train sequences."""
+"""Popularity: everybody is shown what most often came next in the train split.
 
-import tensorflow as tf
+What comes next is all of the future or its first event alone, as `TrainingConfig.target` has it; the two are far
+apart where people start with something else than they go on with.
+"""
 
-from model.ranker import Encoded
+import numpy as np
+import numpy.typing as npt
+
+from model.baselines.counted_network import CountedNetwork, read_nothing
+from model.baselines.counts import SparseCounts, no_rows
+from model.baselines.train_sequences import TrainSequences
+from model.baselines.what_follows import what_follows
+from model.config import TrainingConfig
 from schemas.catalogue import Catalogue
 
 
-class Popularity:
-    """Ranks by `future_count` (a `model.ranker.Ranker`).
+def fit(
+    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+) -> CountedNetwork:
+    """Counts what follows (`model.baselines.what_follows`): a `model.baselines.counted_network.Fit`."""
+    of_items, of_scenes = np.zeros(len(items) + 2, np.int64), np.zeros(len(scenes) + 2, np.int64)
+    for batch in train:
+        followed = what_follows(batch, training.target)
+        of_items += np.bincount(followed.items, minlength=len(of_items))
+        of_scenes += np.bincount(followed.scenes, minlength=len(of_scenes))
+    return ranked_by(of_items[1:-1], of_scenes[1:-1])
+
+
+def from_catalogues(items: Catalogue, scenes: Catalogue) -> CountedNetwork:
+    """Returns popularity in all of the train futures, which catalogues know."""
+    return ranked_by(items.future_counts, scenes.future_counts)
+
+
+def ranked_by(items: npt.NDArray[np.number], scenes: npt.NDArray[np.number]) -> CountedNetwork:
+    """Returns a network that scores the same for every history.
 
     Args:
-        items: the item catalogue.
-        scenes: the scene catalogue.
+        items: the score of each item, [N_v].
+        scenes: the score of each scene, [N_s].
     """
-
-    def __init__(self, items: Catalogue, scenes: Catalogue):
-        self.item_fingerprints = tf.constant(items.fingerprints)
-        self.scene_fingerprints = tf.constant(scenes.fingerprints)
-        self._item_scores = tf.constant(items.future_counts, tf.float32)
-        self._scene_scores = tf.constant(scenes.future_counts, tf.float32)
-
-    def encode(self, items: tf.Tensor, scenes: tf.Tensor) -> Encoded:
-        """Reads nothing of the histories but their number; see `model.ranker.Ranker.encode`."""
-        batch = tf.shape(items)[0]
-        nothing = tf.zeros([0], tf.int64)
-        return {
-            "queries": tf.zeros([batch, 0]),
-            "rows": nothing,
-            "columns": nothing,
-            "scores": tf.zeros([0]),
-            "scene_scores": tf.tile(self._scene_scores[tf.newaxis], [batch, 1]),
-        }
-
-    def item_scores(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """Returns the same scores for every history; see `model.ranker.Ranker.item_scores`."""
-        return tf.tile(self._item_scores[tf.newaxis, start:stop], [tf.shape(queries)[0], 1])
-
-    def item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `model.ranker.Ranker.item_scores_at`; these are exact."""
-        return tf.gather(self._item_scores, columns), tf.zeros_like(rows, tf.float32)
+    of_items, of_scenes = (SparseCounts(no_rows(len(scores)), scores) for scores in (items, scenes))
+    return CountedNetwork(of_items, of_scenes, read_nothing)

@@ -16,6 +16,7 @@ from components.infra_validator.executor import Executor
 from components.infra_validator.histories import read_histories
 from components.infra_validator.ids import NONE, Ids
 from components.infra_validator.refusal import RefusedError, UndecidedError
+from model.baselines import own_frequency
 from model.config import ServingConfig
 from model.export import EXACT, export
 from model.serving import ServingModule
@@ -103,6 +104,18 @@ def ask(world, signature="serving_default"):
         inputs = {found.inputs[key]: value for key, value in inputs.items()}
         requests.append(fresh_process.Request(asked.names[0], inputs, found.outputs))
     return fresh_process.ask(world.good, requests, 60)
+
+
+def test_a_model_without_item_vectors_is_blessed(world):
+    world.export("carca", served_model.build(TRAIN, name="carca").module)
+    assert model_utils.is_infra_validated(world.run("carca"))
+
+
+def test_a_model_that_counts_is_blessed(world):
+    catalogues = world.served.items, world.served.scenes
+    world.export("counted", ServingModule(own_frequency.from_catalogues(*catalogues), *catalogues, max_history=6))
+    blessing = world.run("counted")
+    assert model_utils.is_infra_validated(blessing), blessing.get_string_custom_property("reason")
 
 
 def test_a_good_model_is_blessed_as_tfx_does(world, caplog):

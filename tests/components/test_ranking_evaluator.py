@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from components.ranking_evaluator.executor import Executor
+from components.ranking_evaluator.executor import REFERENCES, Executor
 from components.ranking_evaluator.verdict import judge
 from model.config import EvaluationConfig, ModelConfig
 from model.evaluation.evaluate import Estimate
 from model.export import EXACT, export
+from model.learned import build_network
 from model.serving import ServingModule
-from model.trainer import build_network
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
 METRIC = "next_item/recall@1"
@@ -57,6 +57,10 @@ def _model(folder, train, identifier, prior):
     network = build_network(ModelConfig(item_dim=4, scene_dim=4, popularity_prior=True), items, scenes)
     network(tf.zeros([1, 1], tf.int32), tf.zeros([1, 1], tf.int32))
     network.item_bias.assign_add(prior * np.ones(len(items)))
+    return _exported(network, items, scenes, folder, identifier)
+
+
+def _exported(network, items, scenes, folder, identifier):
     model = _artifact(standard_artifacts.Model, folder, identifier)
     export(ServingModule(network, items, scenes, max_history=20), f"{folder}/Format-Serving", "planted", EXACT)
     return model
@@ -75,7 +79,11 @@ def evaluate(tmp_path_factory):
     tf.saved_model.save(tf.Module(), f"{folder}/old/Format-Serving")
     other = _model(folder / "other", train[:20], 8, 1.0)
 
-    def run(name, config, baseline=None):
+    def run(name, config, baseline=None, title="DSPnet"):
+        model = candidate
+        if title in REFERENCES:
+            found = catalogues(train)
+            model = _exported(REFERENCES[title](*found), *found, folder / name / "model", 7)
         output = {
             "evaluation": [_artifact(standard_artifacts.ModelEvaluation, folder / name / "evaluation")],
             "blessing": [_artifact(standard_artifacts.ModelBlessing, folder / name / "blessing")],
@@ -83,10 +91,10 @@ def evaluate(tmp_path_factory):
         inputs = {
             "examples": [examples],
             "catalogue": [_artifact(standard_artifacts.Examples, folder / "catalogue")],
-            "model": [candidate],
+            "model": [model],
             "baseline_model": {None: [], "other": [other], "itself": [candidate], "old": [old]}[baseline],
         }
-        Executor().Do(inputs, output, {"name": "planted", "settings": config.model_dump_json()})
+        Executor().Do(inputs, output, {"name": "planted", "candidate": title, "settings": config.model_dump_json()})
         document = json.loads((folder / name / "evaluation" / "evaluation.json").read_text())
         return document, (folder / name / "evaluation" / "evaluation.txt").read_text(), output["blessing"][0]
 
@@ -132,6 +140,25 @@ def test_compares_with_the_last_blessed_model_on_the_same_sequences(evaluate):
 def test_a_model_is_not_compared_with_itself(evaluate):
     document, _, _ = evaluate("itself", _config(), "itself")
     assert "last blessed model" not in document["models"]
+
+
+def test_a_candidate_is_called_by_its_method(evaluate):
+    document, table, _ = evaluate("titled", _config(thresholds={METRIC: 0.0}), title="BERT4Rec")
+    assert list(document["models"]) == ["BERT4Rec", "popularity", "own most frequent"]
+    assert list(document["differences"]) == ["popularity", "own most frequent"]
+    assert [line.split()[0] for line in table.splitlines()[3:5]] == ["BERT4Rec", "95%"] and "DSPnet" not in table
+    assert document["verdict"]["blessed"] is True
+
+
+def test_a_candidate_that_is_a_reference_is_listed_once(evaluate):
+    one, table, _ = evaluate("popular", _config(), title="popularity")
+    other, _, _ = evaluate("own", _config(), title="own most frequent")
+    assert list(one["models"]) == ["popularity", "own most frequent"]
+    assert list(other["models"]) == ["own most frequent", "popularity"]
+    assert list(one["differences"]) == ["own most frequent"]
+    assert [line.startswith("popularity") for line in table.splitlines()].count(True) == 1
+    # As a candidate, exported and loaded, it gets the numbers that it gets as a reference.
+    assert one["models"] == other["models"]
 
 
 def test_a_slice_may_be_named_in_a_rule(evaluate):

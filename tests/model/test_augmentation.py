@@ -64,6 +64,17 @@ def test_reorder_reaches_every_run_and_order():
         assert found[order] / 6000 == pytest.approx(share, abs=0.02), order
 
 
+@quickly
+@given(sequences, seeds, st.sampled_from([0.0, 0.2, 1.0]), st.integers(0, 8))
+def test_mask_hides_a_fewest_number_of_events(rows, seed, share, fewest):
+    masked = mask(tf.constant(rows), tf.constant(seed), MASK, share, fewest).numpy()
+    for before, after in zip(np.array(rows), masked, strict=True):
+        hidden, length = after == MASK, len(_events(before))
+        np.testing.assert_array_equal(after[~hidden], before[~hidden])
+        assert hidden.sum() == min(length, max(fewest, int(share * length + 0.5)))
+        assert (before[hidden] != 0).all()
+
+
 def test_mask_is_even_over_the_events():
     rows = tf.tile(tf.constant([[5, 0, 5, 5, 5]]), [4000, 1])
     hidden = (mask(rows, tf.constant([3, 4]), MASK, 0.25).numpy() == MASK).mean(axis=0)

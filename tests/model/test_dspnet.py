@@ -11,9 +11,9 @@ from model.augmentation import augment
 from model.config import ModelConfig, TrainingConfig
 from model.contrastive import contrastive_loss
 from model.dspnet import DSPnet
+from model.dspnet_network import DSPnetNetwork
+from model.learned import CLASSES, compile_model
 from model.losses import softmax_cross_entropy
-from model.network import DSPnetNetwork
-from model.trainer import compile_model
 
 ITEMS, SCENES, BATCH = 11, 4, 3
 FREQUENCY = np.log(np.linspace(0.15, 0.03, ITEMS)).astype(np.float32)
@@ -35,7 +35,8 @@ def _batch():
 def _model(network=None, sgd=False, **training):
     tf_keras.utils.set_random_seed(1)
     config = ModelConfig(**{"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, **(network or {})})
-    model = DSPnet(DSPnetNetwork(config, ITEMS, SCENES), TrainingConfig(**{**TRAINING, **training}), BATCH, FREQUENCY)
+    network = CLASSES[config.name][0](config, ITEMS, SCENES)
+    model = DSPnet(network, TrainingConfig(**{**TRAINING, **training}), BATCH, FREQUENCY)
     optimizer = tf_keras.optimizers.SGD if sgd else tf_keras.optimizers.Adam
     model.compile(optimizer(0.01), optimizer(0.01))
     return model
@@ -67,8 +68,8 @@ def recorded(monkeypatch):
 
 
 @pytest.mark.parametrize("large", ["item_loss", "scene_loss", "apr_loss", "ccr_loss"])
-@pytest.mark.parametrize("encoding", ["dual", "pair"])
-def test_the_update_is_the_gradient_of_eq_9(recorded, large, encoding):
+@pytest.mark.parametrize("name", ["dspnet", "dspnet_minus"])
+def test_the_update_is_the_gradient_of_eq_9(recorded, large, name):
     """One step of plain gradient descent against the gradient of the terms, each computed on its own."""
     weights = {"item_loss": 1.0, "scene_loss": 0.7, "apr_loss": 0.3, "ccr_loss": 0.01}
     weights[large] *= 1 if large == "item_loss" else 30
@@ -77,7 +78,7 @@ def test_the_update_is_the_gradient_of_eq_9(recorded, large, encoding):
         "adversarial": {"weight": weights["apr_loss"]},
         "contrastive": {"weight": weights["ccr_loss"]},
     }
-    model = _model({"encoding": encoding}, sgd=True, objective="softmax", **config)
+    model = _model({"name": name}, sgd=True, objective="softmax", **config)
     network, batch, drawn = model.network, _batch(), []
     model.optimizer.learning_rate.assign(1e-3)
     model.discriminator_optimizer.learning_rate.assign(0.0)
@@ -132,7 +133,7 @@ def test_copies_are_augmented_anew(recorded):
 
 def test_pairs_are_augmented_alike(recorded):
     """With one token an event, the same events are masked and moved in both sequences."""
-    model = _model({"encoding": "pair", "max_length": 40})
+    model = _model({"name": "dspnet_minus", "max_length": 40})
     rows = tf.random.stateless_uniform([3, 40], [1, 1], 1, 4, tf.int32)
     model.train_step({**_batch(), "history_items": rows, "history_scenes": rows})
     for items, scenes in zip(recorded[::2], recorded[1::2], strict=True):
@@ -231,8 +232,8 @@ SWITCHES = {
     "w/o both": {"interplay": False, "fusion_layers": 0},
     "1 layer": {"fusion_layers": 1},
     "3 layers": {"fusion_layers": 3},
-    "DSPnet-": {"encoding": "pair"},
-    "DSPnet- w/o MLP": {"encoding": "pair", "fusion_layers": 0},
+    "DSPnet-": {"name": "dspnet_minus"},
+    "DSPnet- w/o MLP": {"name": "dspnet_minus", "fusion_layers": 0},
     "repeat": {"repeat_head": True, "popularity_prior": True},
 }
 
@@ -305,8 +306,8 @@ def test_odd_batches(case):
     batch = {
         name: change(value) if case in ("one", "equal") or "history" in name else value for name, value in plain.items()
     }
-    for encoding in ("dual", "pair"):
-        model = _model({"repeat_head": True, "encoding": encoding})
+    for name in ("dspnet", "dspnet_minus"):
+        model = _model({"repeat_head": True, "name": name})
         for _ in range(2):
             logs = _logged(model.train_step(batch))
         assert np.isfinite(list(logs.values())).all()

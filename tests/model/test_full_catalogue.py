@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.full_catalogue import full_catalogue_loss, target_ranks
+from model.item_scorer import InnerProducts
 from model.losses import LOSSES
 from model.repeat import Copies, add_copies
 from tests.gradients import assert_gradients
@@ -187,9 +188,47 @@ def test_rows_without_known_targets(targets):
     assert all(np.all(gradient == 0) for gradient in gradients)
 
 
+REPEATED = np.array([[2, 2, 0, 5, 2], [3, 3, 3, 3, 0], [12, 4, 12, 1, 1], [0, 7, 9, 0, 12]], np.int32)
+
+
+def cross_entropy_to_empirical(p):
+    """Cross-entropy of softmax to each row's distribution of known targets, with as many shares as they stand."""
+    losses = []
+    for row, targets in enumerate(p["targets"]):
+        x = p["embeddings"][1:-1] @ p["outputs"][row] + p["bias"]
+        for cell, column, value in zip(p["rows"], p["columns"], p["values"], strict=True):
+            if cell == row:
+                x[column] = np.log(np.exp(x[column]) + np.exp(value))
+        shares = np.bincount(targets, minlength=13)[1:12]
+        shares = shares / shares.sum()
+        losses.append(-np.sum(shares * np.log(np.exp(x) / np.exp(x).sum())))
+    return np.array(losses)
+
+
+@pytest.mark.parametrize("chunk_size", ["dense", None, 4])
+def test_softmax_of_targets_that_repeat_is_cross_entropy_to_their_distribution(chunk_size):
+    p = {**problem(), "targets": REPEATED}
+
+    def loss(*values):
+        q = {**tensors(p), **dict(zip(WEIGHTS, values, strict=True))}
+        return (
+            LOSSES["softmax"](scores(q), q["targets"]) if chunk_size == "dense" else chunked("softmax", q, chunk_size)
+        )
+
+    values = [p[name] for name in WEIGHTS]
+    np.testing.assert_allclose(loss(*map(tf.constant, values)), cross_entropy_to_empirical(p), rtol=1e-10)
+    assert_gradients(
+        loss,
+        lambda *values: cross_entropy_to_empirical({**p, **dict(zip(WEIGHTS, values, strict=True))}),
+        values,
+        rtol=0,
+    )
+
+
 def ranks(p, max_rank, chunk_size=None, copies=True):
     copies = Copies(p["rows"], p["columns"], p["values"]) if copies else None
-    return target_ranks(p["outputs"], p["embeddings"], p["bias"], p["targets"], max_rank, copies, chunk_size)
+    scorer = InnerProducts(p["embeddings"], p["bias"])
+    return target_ranks(scorer, p["outputs"], p["targets"], max_rank, copies, chunk_size)
 
 
 def slow_rank(scores, target, max_rank):
@@ -224,17 +263,19 @@ def test_ranks_equal_slow_ranks_and_those_of_the_matrix(copies, chunk_size):
 
 
 def test_a_model_that_knows_nothing_ranks_its_target_last():
-    found = target_ranks(tf.zeros([1, 2]), tf.zeros([52, 2]), None, tf.constant([[1]]), 100, chunk_size=7)
+    found = target_ranks(
+        InnerProducts(tf.zeros([52, 2]), None), tf.zeros([1, 2]), tf.constant([[1]]), 100, chunk_size=7
+    )
     np.testing.assert_array_equal(found, [[50]])
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
 def test_bad_scores_rank_last(bad):
     bias = tf.constant([bad, 0.0, -5.0])
-    found = target_ranks(tf.zeros([3, 1]), tf.zeros([5, 1]), bias, tf.constant([[1], [2], [3]]), 3)
+    found = target_ranks(InnerProducts(tf.zeros([5, 1]), bias), tf.zeros([3, 1]), tf.constant([[1], [2], [3]]), 3)
     np.testing.assert_array_equal(found, [[4], [1], [2]])
 
 
 def test_ranks_of_several_targets_are_refused():
     with pytest.raises(ValueError, match="one target a row"):
-        target_ranks(tf.zeros([1, 1]), tf.zeros([3, 1]), None, tf.constant([[1, 0]]), 3)
+        target_ranks(InnerProducts(tf.zeros([3, 1]), None), tf.zeros([1, 1]), tf.constant([[1, 0]]), 3)

@@ -71,4 +71,4 @@ def test_without_validation_the_last_epoch_is_the_best(tmp_path, saved) -> None:
 
 def test_no_epoch_at_all(tmp_path, saved) -> None:
     content = saved(History(str(tmp_path / "kept"), "val_ndcg"))
-    assert content == {"epochs": [], "best_epoch": None, "monitor": "val_ndcg"}
+    assert content == {"epochs": [], "best_epoch": None, "monitor": "val_ndcg", "parameters": 0}

@@ -3,17 +3,18 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from model.baselines.dspnet_minus import DSPnetMinusNetwork
 from model.config import ModelConfig
-from model.network import DSPnetNetwork
+from model.dspnet_network import DSPnetNetwork
 
 ITEMS, SCENES = 11, 4
 HISTORY = tf.constant([[0, 3, 4, 11], [5, 0, 0, 12]]), tf.constant([[1, 2, 0], [4, 4, 5]])
 
 
-def _network(**options):
+def _network(network_class=DSPnetNetwork, **options):
     tf_keras.utils.set_random_seed(1)
     config = ModelConfig(**{"item_dim": 8, "scene_dim": 4, "max_length": 3, "heads": 2, **options})
-    network = DSPnetNetwork(config, ITEMS, SCENES, np.arange(ITEMS, dtype=np.float32), np.ones(SCENES, np.float32))
+    network = network_class(config, ITEMS, SCENES, np.arange(ITEMS, dtype=np.float32), np.ones(SCENES, np.float32))
     network(*HISTORY)
     for weight in network.trainable_variables:
         weight.assign_add(tf.random.stateless_normal(weight.shape, [2, len(weight.name)], stddev=0.3))
@@ -82,7 +83,7 @@ def test_without_interplay_neither_sequence_reaches_the_other_prediction(options
 
 def test_pairs_tell_which_scene_an_item_had():
     """DSPnet- sees (1, a) (2, b) and (1, b) (2, a) as different; two sequences in step are all it can read."""
-    network = _network(encoding="pair")
+    network = _network(DSPnetMinusNetwork)
     items = tf.constant([[1, 2, 3], [1, 2, 3]])
     known = network.represent(items, tf.constant([[1, 2, 3], [2, 1, 3]]))
     assert known.h_item.shape == (2, 8) and known.h_scene.shape == (2, 4)
@@ -91,18 +92,18 @@ def test_pairs_tell_which_scene_an_item_had():
     np.testing.assert_allclose(padded.h_item, known.h_item, atol=1e-5)
 
 
-@pytest.mark.parametrize("encoding", ["dual", "pair"])
-def test_only_the_latest_events_are_read(encoding):
-    network = _network(encoding=encoding)
+@pytest.mark.parametrize("network_class", [DSPnetNetwork, DSPnetMinusNetwork])
+def test_only_the_latest_events_are_read(network_class):
+    network = _network(network_class)
     long = network.represent(tf.constant([[7, 8, 1, 2, 3]]), tf.constant([[4, 4, 1, 2, 3]]))
     short = network.represent(tf.constant([[1, 2, 3]]), tf.constant([[1, 2, 3]]))
     for first, second in zip(long, short, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-5)
 
 
-@pytest.mark.parametrize("encoding", ["dual", "pair"])
-def test_padding_on_any_side_changes_nothing(encoding):
-    network = _network(encoding=encoding, repeat_head=True)
+@pytest.mark.parametrize("network_class", [DSPnetNetwork, DSPnetMinusNetwork])
+def test_padding_on_any_side_changes_nothing(network_class):
+    network = _network(network_class, repeat_head=True)
     plain = network(tf.constant([[1, 2]]), tf.constant([[1, 2]]))
     for items, scenes in (([0, 0, 1, 2], [0, 1, 2]), ([1, 2, 0, 0], [1, 2, 0]), ([0, 1, 0, 2, 0], [1, 0, 2])):
         padded = network(tf.constant([items]), tf.constant([scenes]))

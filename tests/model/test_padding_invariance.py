@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from model.config import ModelConfig
 from model.evaluation.ranks import NONE, Questions, Special, dense_scorer, rank
 from model.full_catalogue import full_catalogue_loss, target_ranks
+from model.item_scorer import InnerProducts
+from model.learned import CLASSES
 from model.losses import LOSSES
 from model.metrics import hit_rate_at, map_at, ndcg_at, recall_at
 from model.negative_sampling import log_uniform
-from model.network import DSPnetNetwork
 from model.sampled_loss import sampled_loss
 
 ITEMS, SCENES, WIDTH = 9, 3, 12
@@ -38,20 +39,20 @@ def padded_rows(draw, entries):
 
 
 @functools.cache
-def _network(encoding):
+def _network(name):
     tf_keras.utils.set_random_seed(1)
-    config = ModelConfig(item_dim=8, scene_dim=4, max_length=4, encoding=encoding, repeat_head=True)
-    network = DSPnetNetwork(config, ITEMS, SCENES)
+    config = ModelConfig(item_dim=8, scene_dim=4, max_length=4, repeat_head=True)
+    network = CLASSES[name][0](config, ITEMS, SCENES)
     network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
     return network
 
 
 @quickly
-@given(padded_rows(events), st.sampled_from(["dual", "pair"]))
-def test_network(rows, encoding):
+@given(padded_rows(events), st.sampled_from(["dspnet", "dspnet_minus"]))
+def test_network(rows, name):
     compact, spread = rows
     scenes = [tf.where(row > 0, 1 + row % SCENES, 0) for row in rows]
-    network = _network(encoding)
+    network = _network(name)
     first, second = network.represent(compact, scenes[0]), network.represent(spread, scenes[1])
     for before, after in zip(first, second, strict=True):
         np.testing.assert_allclose(after, before, atol=1e-5)
@@ -102,5 +103,5 @@ def test_metrics(rows):
 
 def test_ranks_over_chunks_of_padding():
     outputs, table = tf.ones([2, 3]), tf.random.stateless_normal([ITEMS + 2, 3], [1, 1])
-    ranks = target_ranks(outputs, table, None, tf.constant([[0], [ITEMS + 1]]), 5)
+    ranks = target_ranks(InnerProducts(table, None), outputs, tf.constant([[0], [ITEMS + 1]]), 5)
     np.testing.assert_array_equal(ranks, [[6], [6]])

@@ -17,10 +17,8 @@ import tf_keras
 cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 
-from model import trainer
 from model.config import ModelConfig, TrainingConfig
-from model.dspnet import DSPnet
-from model.network import DSPnetNetwork
+from model.learned import CLASSES, compile_model
 
 BATCH, STEPS = 6, 4
 rng = np.random.RandomState(0)
@@ -33,7 +31,7 @@ data["future_items"] = np.concatenate([data["next_item"], np.zeros_like(data["ne
 data["future_scenes"] = rng.randint(1, 5, [BATCH * STEPS, 1])
 data = {name: value.astype(np.int32) for name, value in data.items()}
 
-def train(strategy, sampling, objective, encoding):
+def train(strategy, sampling, objective, name):
     tf_keras.utils.set_random_seed(3)
     config = TrainingConfig(
         objective=objective,
@@ -42,12 +40,13 @@ def train(strategy, sampling, objective, encoding):
         candidates={"sampling": sampling, "number": 5},
     )
     with strategy.scope():
-        network = DSPnetNetwork(
-            ModelConfig(item_dim=8, scene_dim=4, max_length=5, layers=1, dropout=0.0, encoding=encoding,
+        network_class, recommender_class = CLASSES[name]
+        network = network_class(
+            ModelConfig(name=name, item_dim=8, scene_dim=4, max_length=5, layers=1, dropout=0.0,
                         repeat_head=True, popularity_prior=True),
             11, 4, np.zeros(11, np.float32), np.zeros(4, np.float32))
-        model = DSPnet(network, config, BATCH, np.full(11, -2.4, np.float32))
-        trainer.compile_model(model)
+        model = recommender_class(network, config, BATCH, np.full(11, -2.4, np.float32))
+        compile_model(model)
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(BATCH, drop_remainder=True)
     losses = []
     logger = tf_keras.callbacks.LambdaCallback(on_batch_end=lambda batch, logs: losses.append(dict(logs)))
@@ -64,7 +63,7 @@ print(json.dumps([train(strategy, *case.split(",")) for case in cases]))
 """
 
 
-CASES = ["none,softmax,dual", "in_batch,softmax,pair", "log_uniform,bce,dual"]
+CASES = ["none,softmax,dspnet", "in_batch,softmax,dspnet_minus", "log_uniform,bce,dspnet"]
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +16,8 @@ TARGETS = np.array([[2, 7, 0], [0, 5, 10], [10, 0, 0], [0, 0, 0]], np.int32)
 COLUMNS, COUNTS = np.array([1, 3, 4, 8]), np.array([1.0, 2.0, 1.0, 3.0])
 CELLS = {(0, 1): 0.3, (0, 6): -0.4, (1, 3): 1.2, (1, 0): 0.1, (2, 8): -2.0, (3, 4): 0.7}
 WEIGHTS = ("outputs", "embeddings", "bias", "values")
-OBJECTIVES = sorted(LOSSES)
+OBJECTIVES = [*sorted(LOSSES), "gbce"]
+CALIBRATION = 0.6
 
 
 def problem():
@@ -28,7 +31,7 @@ def problem():
     }
 
 
-def transcription(objective, p):
+def transcription(objective, p, targets=TARGETS):
     """The docstring of sampled_loss, candidate by candidate."""
     losses = []
     for row in range(4):
@@ -40,16 +43,18 @@ def transcription(objective, p):
                     x = np.log(np.exp(x) + np.exp(value))
             return x
 
-        relevant = [target - 1 for target in TARGETS[row] if 1 <= target <= N]
+        relevant = [target - 1 for target in targets[row] if 1 <= target <= N]
         negatives = [
             k for k, count in zip(COLUMNS, COUNTS, strict=True) for _ in range(int(count)) if k not in relevant
         ]
-        if objective == "bce":
-            terms = [-np.log(1 / (1 + np.exp(-score(k)))) for k in relevant]
+        if objective in ("bce", "gbce"):
+            alpha = 7 / (N - 1)  # COUNTS are 7 draws
+            beta = alpha * (CALIBRATION * (1 - 1 / alpha) + 1 / alpha) if objective == "gbce" else 1
+            terms = [-np.log((1 / (1 + np.exp(-score(k)))) ** beta) for k in relevant]
             terms += [-np.log(1 - 1 / (1 + np.exp(-score(k)))) for k in negatives]
             losses.append(np.mean(terms))
         elif relevant:
-            partition = sum(np.exp(score(k)) for k in relevant)
+            partition = sum(np.exp(score(k)) for k in set(relevant))
             partition += sum(np.exp(score(k)) / np.exp(p["log_expected"][k]) for k in negatives)
             losses.append(-np.mean([np.log(np.exp(score(k)) / partition) for k in relevant]))
         else:
@@ -62,7 +67,8 @@ def sampled(objective, p, targets=TARGETS):
     drawn = Negatives(tf.constant(COLUMNS), tf.constant(COUNTS), tf.gather(log_expected, COLUMNS))
     rows, columns = (tf.constant(part, tf.int64) for part in zip(*CELLS, strict=True))
     copies = Copies(rows, columns, p["values"])
-    return sampled_loss(objective, p["outputs"], p["embeddings"], p["bias"], tf.constant(targets), drawn, copies)
+    weights = (p["outputs"], p["embeddings"], p["bias"])
+    return sampled_loss(objective, *weights, tf.constant(targets), drawn, copies, calibration=CALIBRATION)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -154,7 +160,62 @@ def test_what_is_learned_has_no_bias_towards_popular_targets():
     assert float(bias[0]) > float(tf.reduce_max(bias[1:899])) + 3
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("calibration", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("number", [1, 2, 4, 8])
+def test_gbce_learns_probabilities_as_calibrated_as_promised(calibration, number):
+    """At b P / (b P + a (1 - P)) the mean gradient over all targets and all draws is zero.
+
+    With more draws than other candidates each of these is drawn twice, so that a is 2.
+    """
+    share = np.array([0.5, 0.3, 0.1, 0.07, 0.03])
+    alpha = number / 4
+    beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
+    learned = beta * share / (beta * share + alpha * (1 - share))
+    if calibration == 1:
+        np.testing.assert_allclose(learned, share)
+    bias = tf.constant(np.log(learned / (1 - learned)))
+    outputs, table = tf.zeros([1, 1], tf.float64), tf.zeros([7, 1], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(bias)
+        expected = 0.0
+        for target in range(5):
+            others = [k for k in range(5) if k != target]
+            draws = list(itertools.combinations(others, number)) if number <= 4 else [others]
+            for columns in draws:
+                counts = tf.fill([len(columns)], number / len(columns))
+                drawn = Negatives(tf.constant(columns, tf.int64), counts, tf.zeros([len(columns)]))
+                targets = tf.constant([[1 + target]])
+                loss = sampled_loss("gbce", outputs, table, bias, targets, drawn, calibration=calibration)
+                expected += share[target] / len(draws) * loss
+    np.testing.assert_allclose(tf.convert_to_tensor(tape.gradient(expected, bias)), np.zeros(5), atol=1e-7)
+
+
+def test_gbce_without_calibration_is_bce():
+    p = {name: tf.constant(value) for name, value in problem().items()}
+    drawn = Negatives(tf.constant(COLUMNS), tf.constant(COUNTS), tf.zeros([4]))
+    arguments = (p["outputs"], p["embeddings"], p["bias"], tf.constant(TARGETS), drawn)
+    bce = sampled_loss("bce", *arguments)
+    np.testing.assert_allclose(sampled_loss("gbce", *arguments, calibration=0.0), bce, rtol=1e-12)
+    changed = np.abs(sampled_loss("gbce", *arguments, calibration=0.9) - bce)
+    assert (changed[:2] > 1e-3).all()
+    np.testing.assert_array_equal(changed[2:], 0)  # rows without a known target have negatives alone
+
+
+def test_softmax_of_targets_that_repeat_is_cross_entropy_to_their_distribution():
+    """A target that stands three times among four has a share of three quarters, and is one candidate."""
+    p, repeated = problem(), np.array([[2, 7, 2, 2], [5, 0, 5, 10], [3, 3, 1, 1], [0, 0, 0, 0]], np.int32)
+    tensors = {name: tf.constant(value) for name, value in p.items()}
+    expected = transcription("softmax", p, repeated)
+    np.testing.assert_allclose(sampled("softmax", tensors, repeated), expected, rtol=1e-10)
+    assert_gradients(
+        lambda *values: sampled("softmax", {**tensors, **dict(zip(WEIGHTS, values, strict=True))}, repeated),
+        lambda *values: transcription("softmax", {**p, **dict(zip(WEIGHTS, values, strict=True))}, repeated),
+        [p[name] for name in WEIGHTS],
+        rtol=0,
+    )
+
+
+@pytest.mark.parametrize("objective", sorted(LOSSES))
 def test_all_candidates_as_negatives_equal_the_full_catalogue(objective):
     rng = np.random.RandomState(4)
     outputs, table = tf.constant(rng.normal(size=[4, D])), tf.constant(rng.normal(size=[N + 2, D]))

@@ -10,10 +10,13 @@ from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from model.baselines import popularity
+from model.export import EXACT, export
+from model.serving import ServingModule
 from schemas.identity import fingerprints
 from schemas.served_model import WARMUP_FILE
 from tests import served_model
-from tests.sequence_data import Sequence, planted
+from tests.sequence_data import Sequence, catalogues, planted
 
 GOLDEN = pathlib.Path(__file__).with_name("signatures.golden.json")
 LOWEST = np.finfo(np.float32).min
@@ -276,14 +279,30 @@ def test_without_prior_and_repeat_head(tmp_path):
     same(answer, expected(plain, HISTORIES, WHERE, exclude))
 
 
-def test_warm_up_requests_ask_every_signature_and_are_answered(folder, loaded):
+def warm_up(folder, loaded) -> list[tuple[str, str]]:
+    """Answers the warm-up requests of a model; returns whom and what they asked."""
     seen = []
     for record in tf.data.TFRecordDataset(f"{folder}/{WARMUP_FILE}").as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         inputs = {name: tf.constant(tf.make_ndarray(value), tf.string) for name, value in request.inputs.items()}
         loaded.signatures[request.model_spec.signature_name](**inputs)
         seen.append((request.model_spec.name, request.model_spec.signature_name))
+    return seen
+
+
+def test_warm_up_requests_ask_every_signature_and_are_answered(folder, loaded):
+    seen = warm_up(folder, loaded)
     assert len(seen) == 8 and set(seen) == {("planted", name) for name in loaded.signatures}
+
+
+def test_a_model_that_counts_embeds_nobody_and_is_not_asked_to(tmp_path):
+    items, scenes = catalogues(planted(60, seed=0))
+    module = ServingModule(popularity.from_catalogues(items, scenes), items, scenes, max_history=6)
+    export(module, str(tmp_path), "planted", EXACT)
+    loaded = tf.saved_model.load(str(tmp_path))
+    assert not hasattr(loaded, "embed_users") and "embed_users" not in loaded.signatures
+    seen = warm_up(tmp_path, loaded)
+    assert len(seen) == 6 and set(seen) == {("planted", name) for name in loaded.signatures}
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "recommend_unseen", "embed_users"])

@@ -13,6 +13,7 @@ import tf_keras
 
 from model import trainer
 from model.dspnet import DSPnet
+from model.recommender import Recommender
 from schemas.identity import fingerprints
 from tests.sequence_data import planted, write_catalogues, write_examples
 
@@ -116,21 +117,28 @@ def test_the_weights_of_the_network_are_exported(trained, loaded):
     _assert_same_weights(trained.module, loaded)
 
 
-def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, exported):
+RESUMED = {
+    "dspnet": {"adversarial": {"weight": 0.05}, "contrastive": {"weight": 0.001}},
+    # Whose predictor is no part of the network, and whose sequences are cut anew at every step.
+    "msdp": {"distribution": {"contrast_weight": 0.3}, "target": "prefix"},
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, exported, name):
     """Weights of a run killed in an epoch and resumed are those of an uninterrupted one, to the last bit."""
     settings = {
         "epochs": 3,
         "patience": 3,
-        "adversarial": {"weight": 0.05},
-        "contrastive": {"weight": 0.001},
         "candidates": {"sampling": "log_uniform", "number": 6},
-        "model": {**MODEL, "dropout": 0.2},
+        "model": {**MODEL, "name": name, "dropout": 0.2},
+        **RESUMED[name],
     }
     straight = _fn_args(tmp_path, "straight", **settings)
     trainer.run_fn(straight)
     killed = _fn_args(tmp_path, "killed", **settings)
     epochs = []
-    fit = DSPnet.fit
+    fit = Recommender.fit
 
     class Killer(tf_keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -145,7 +153,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, exporte
     def fit_and_die(self, *arguments, callbacks, **options):
         return fit(self, *arguments, callbacks=[*callbacks, Killer()], **options)
 
-    monkeypatch.setattr(DSPnet, "fit", fit_and_die)
+    monkeypatch.setattr(Recommender, "fit", fit_and_die)
     with pytest.raises(KeyboardInterrupt):
         trainer.run_fn(killed)
     trainer.run_fn(killed)

@@ -168,7 +168,12 @@ def test_a_training_that_kept_nothing(run) -> None:
     kept = (folder / "model_run" / "training.json").read_text()
     (folder / "model_run" / "training.json").unlink()
     try:
-        assert json.loads(report("untold")[0])["training"] == {"epochs": [], "best_epoch": None, "monitor": None}
+        assert json.loads(report("untold")[0])["training"] == {
+            "epochs": [],
+            "best_epoch": None,
+            "monitor": None,
+            "parameters": None,
+        }
     finally:
         (folder / "model_run" / "training.json").write_text(kept)
 

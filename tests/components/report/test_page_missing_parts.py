@@ -75,6 +75,12 @@ def no_high_group(facts: dict[str, Any]) -> None:
             "",
         ),
         (
+            lambda facts: facts["training"].update(epochs=[], best_epoch=None, monitor=None, parameters=0),
+            "training",
+            "this method counts",
+            "trained elsewhere",
+        ),
+        (
             lambda facts: facts["training"].update(epochs=facts["training"]["epochs"][:1], best_epoch=1),
             "training",
             "1 epoch;",
@@ -91,6 +97,7 @@ def no_high_group(facts: dict[str, Any]) -> None:
         (no_p_values, "results", "▲", ""),
         (no_high_group, "users", "medium", "high\n"),
         (lambda facts: facts["users"].update(points=[]), "users", "too few test users", ""),
+        (lambda facts: facts.update(users=None), "users", "This method counts", "too few"),
         (lambda facts: facts.update(examples=[]), "examples", "no test user", ""),
         (
             lambda facts: facts["examples"][0].update(recommended=[], truth=[], history=[]),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.evaluation.ranks import NONE, Questions, Scorer, Special, dense_scorer, rank
-from model.exact_top_k import ExactTopK
+from model.item_scorer import InnerProducts
 from tests.model.evaluation.slow_ranking import ranking
 
 K = 3
@@ -73,7 +73,7 @@ def test_equals_a_sort_whatever_the_chunk(size, batch, targets, others, levels, 
 
 def _products(table, queries):
     """A scorer of products, as a trained model has it."""
-    exact = ExactTopK(tf.constant(table, tf.float32), None)
+    exact = InnerProducts(tf.constant(table, tf.float32), None)
     queries = tf.constant(queries, tf.float32)
     return Scorer(
         size=len(table) - 2,

@@ -1,0 +1,77 @@
+"""ContraRec: two contrasts at once (Wang et al., Sequential Recommendation with Multiple Contrast Signals, TOIS 2023).
+
+- Context-target: the future items against all candidates, a softmax over h . e_k / tau_1 (where the paper draws K
+  negatives, `training.candidates` says what is compared).
+- Context-context, weight gamma: two augmented copies of each sequence, masked or reordered, should have like states,
+  and so should sequences with the same next item (`model.supervised_contrast`, temperature tau_2).
+
+Choices where the paper is silent: the encoder is the BERT4Rec-style one of this project (the paper offers several), the
+share of hidden events is that of `training.contrastive.mask_share`, where the paper draws it from a Beta distribution,
+and a copy is masked or reordered with probability one half each.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from model.augmentation import augment
+from model.baselines.state_network import StateNetwork, one_state
+from model.config import TrainingConfig
+from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
+from model.network import Outputs
+from model.recommender import Batch, Recommender
+from model.supervised_contrast import supervised_contrast
+
+VIEWS = 2
+
+
+class ContraRecNetwork(StateNetwork):
+    """Reads a history of items; arguments as for `model.network.Network`, and the temperature tau_1."""
+
+    def __init__(self, *args: Any, target_temperature: float = 1.0, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.target_temperature = target_temperature
+
+    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
+        """See `Network.outputs`; inner products are divided by tau_1."""
+        outputs = super().outputs(known, items)
+        return outputs._replace(o_item=outputs.o_item / self.target_temperature)
+
+
+class ContraRec(Recommender):
+    """Trains on both contrasts; arguments as for `Recommender`."""
+
+    network: ContraRecNetwork
+    objective = "softmax"
+
+    @staticmethod
+    def own_terms(config: TrainingConfig) -> dict[str, float]:
+        """See `Recommender.own_terms`."""
+        return {"ccc_loss": config.context_contrast.weight}
+
+    def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
+        """Returns the context-target contrast, that of scenes, and the context-context contrast."""
+        if "ccc_loss" not in self.weights_of_terms:
+            return super().terms(batch, seed, tape)
+        for_views, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        own, views = self._encode(batch, for_views)
+        outputs = self.network.outputs(one_state(own), batch[HISTORY_ITEMS])
+        terms = self.prediction_terms(outputs, batch, self.draw_negatives(batch[FUTURE_ITEMS], for_negatives))
+        # A next item that is not in the catalogue says nothing of who is alike.
+        labels = tf.reshape(batch[NEXT_ITEM], [-1])
+        labels = tf.where(labels <= self.network.item_embedding.catalogue_size, labels, 0)
+        terms["ccc_loss"] = supervised_contrast(views, labels, self.config.context_contrast.temperature)
+        return terms, {}
+
+    def _encode(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns h, float [batch, d], and that of augmented copies, float [`VIEWS`, batch, d], in one pass."""
+        network, share = self.network, self.config.contrastive.mask_share
+        items, scenes = ([x] for x in network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES]))
+        for view in range(VIEWS):
+            # The same events are hidden and moved in both sequences.
+            view_seed = tf.random.experimental.stateless_fold_in(seed, view)
+            items.append(augment(items[0], view_seed, network.item_embedding.mask_index, share))
+            scenes.append(augment(scenes[0], view_seed, network.scene_embedding.mask_index, share))
+        h = network.encode(tf.concat(items, axis=0), tf.concat(scenes, axis=0), training=True)
+        h = tf.reshape(h, [1 + VIEWS, -1, h.shape[1]])
+        return h[0], h[1:]

@@ -1,0 +1,37 @@
+"""Last-item transition: what most often came next after the user's last item, a first-order Markov chain.
+
+Its states are items, as in the MC baseline of Rendle et al. (WWW 2010, "Factorizing Personalized Markov Chains"),
+without their factorisation: an item that never followed the last one goes by its popularity. Scenes are a chain of
+their own. Which pairs count is `TrainingConfig.target`'s to say; with `prefix` it is the chain of textbooks, over all
+adjacent events.
+"""
+
+import tensorflow as tf
+
+from model.baselines.counted_network import CountedNetwork, latest_known
+from model.baselines.counts import SparseCounts, tie_break
+from model.baselines.pair_counts import PairCounts
+from model.baselines.train_sequences import TrainSequences
+from model.baselines.what_follows import what_follows
+from model.config import TrainingConfig
+from schemas.catalogue import Catalogue
+
+
+def fit(
+    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+) -> CountedNetwork:
+    """Counts transitions (`model.baselines.what_follows`): a `model.baselines.counted_network.Fit`."""
+    of_items, of_scenes = PairCounts(len(items), len(items)), PairCounts(len(scenes), len(scenes))
+    for batch in train:
+        followed = what_follows(batch, training.target)
+        of_items.add(followed.from_items, followed.items)
+        of_scenes.add(followed.from_scenes, followed.scenes)
+
+    def read(item_history: tf.Tensor, scene_history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return latest_known(item_history, len(items), 1), latest_known(scene_history, len(scenes), 1)
+
+    return CountedNetwork(
+        SparseCounts(of_items.matrix(), tie_break(items.future_counts), "items"),
+        SparseCounts(of_scenes.matrix(), tie_break(scenes.future_counts), "scenes"),
+        read,
+    )

@@ -1,0 +1,134 @@
+"""MSDP: multi-scale stochastic distribution prediction (Fu et al., CIKM 2023).
+
+What a user does in a period is steadier than what comes next. So a step draws a window of the future for each sequence,
+tells the network its size by a prompt, and asks how the user's events are distributed over the items in it: the loss is
+the cross-entropy to their empirical distribution, the Kullback-Leibler divergence but for a constant. Against
+overfitting, a copy of the sequence with some events masked should be encoded alike, after SimSiam (Chen & He, CVPR
+2021): minus the cosine of either state, through a predictor, to the other without its gradient, the mean of both, with
+weight lambda.
+
+Choices: a window is counted in events, not in time (`model.windows`); the prompt is a learned vector for each size that
+follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer. A user is asked about the whole
+period under `training.target=period`, and else about the smallest window; it is trained on all of them either way, and
+so sees more of the future than other methods do under `next`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from model.augmentation import mask
+from model.baselines.state_network import StateNetwork, one_state
+from model.config import TrainingConfig
+from model.input import FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_ITEMS, HISTORY_SCENES
+from model.recommender import Batch, Recommender
+from model.transformer import initializer
+from model.windows import draw_scales, window
+
+WHOLE = tf.int32.max
+"""The size of a window that has all of the future."""
+
+
+class MSDPNetwork(StateNetwork):
+    """Reads a history and a prompt that tells a window; arguments as for `model.network.Network`.
+
+    Args:
+        scales: sizes of windows, rising.
+        asked: the place in `scales` of the window that users are asked about.
+    """
+
+    prompted = True
+
+    def __init__(self, *args: Any, scales: Sequence[int], asked: int, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.scales = tuple(scales)
+        self.asked = asked
+        shape = [len(self.scales), self.config.item_dim]
+        self.prompts = self.add_weight("prompts", shape=shape, initializer=initializer())
+
+    def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Returns the prompt of the window that users are asked about, float [batch, item_dim]."""
+        return self.prompt_of(tf.fill([batch], self.asked))
+
+    def prompt_of(self, scales: tf.Tensor) -> tf.Tensor:
+        """Returns the prompts of windows, float [batch, item_dim], given their places in `scales`, int [batch]."""
+        return tf.gather(tf.convert_to_tensor(self.prompts), scales)
+
+
+class MSDP(Recommender):
+    """Trains on the distribution of windows; arguments as for `Recommender`."""
+
+    network: MSDPNetwork
+    objective = "softmax"
+
+    @staticmethod
+    def own_terms(config: TrainingConfig) -> dict[str, float]:
+        """See `Recommender.own_terms`."""
+        return {"contrast_loss": config.distribution.contrast_weight}
+
+    def _build(self) -> None:
+        super()._build()
+        width = self.network.config.item_dim
+        self.predictor = tf_keras.Sequential(
+            [tf_keras.layers.Dense(width, tf_keras.activations.gelu), tf_keras.layers.Dense(width)], name="predictor"
+        )
+        self.predictor.build([None, width])
+
+    @property
+    def trained_variables(self) -> list[tf.Variable]:
+        """See `Recommender.trained_variables`; the predictor too."""
+        own = self.predictor.trainable_variables if "contrast_loss" in self.weights_of_terms else []
+        return [*super().trained_variables, *own]
+
+    def checkpointed(self) -> dict[str, Any]:
+        """See `Recommender.checkpointed`."""
+        return {**super().checkpointed(), "predictor": self.predictor}
+
+    def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
+        """Returns the prediction of items and scenes of a window, and how unlike a masked copy is."""
+        for_scale, for_mask, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        network, items, scenes = self.network, batch[HISTORY_ITEMS], batch[HISTORY_SCENES]
+        drawn = draw_scales(network.scales, tf.shape(items)[0], for_scale)
+        prompt, sizes = network.prompt_of(drawn), tf.gather(tf.constant(network.scales), drawn)
+
+        h = network.encode(items, scenes, prompt, training=True)
+        outputs = network.outputs(one_state(h), items)
+        targets = window(batch[FUTURE_ITEM_SEQUENCE], sizes)
+        negatives = self.draw_negatives(targets, for_negatives)
+        terms = {"item_loss": self.item_loss(outputs.o_item, targets, outputs.copies, negatives)}
+        if self.config.scene_weight:
+            terms["scene_loss"] = self.scene_loss(outputs, window(batch[FUTURE_SCENE_SEQUENCE], sizes))
+        if "contrast_loss" in self.weights_of_terms:
+            share, latest = self.config.distribution.mask_share, network.latest(items)
+            masked = mask(latest, for_mask, network.item_embedding.mask_index, share)
+            copy = network.encode(masked, scenes, prompt, training=True)
+            terms["contrast_loss"] = siamese_loss(h, copy, self.predictor(h), self.predictor(copy))
+        return terms, {}
+
+
+def siamese_loss(left: tf.Tensor, right: tf.Tensor, left_predicted: tf.Tensor, right_predicted: tf.Tensor) -> tf.Tensor:
+    """Returns -1/2 cos(p(a), [b]) - 1/2 cos(p(b), [a]), where nothing is learned from what stands in brackets.
+
+    Args:
+        left: a, float [batch, d].
+        right: b, likewise.
+        left_predicted: p(a), likewise.
+        right_predicted: p(b), likewise.
+
+    Returns:
+        float [batch], from -1 for copies that are alike to 1.
+    """
+    pairs = (left_predicted, tf.stop_gradient(right)), (right_predicted, tf.stop_gradient(left))
+    return -0.5 * tf.add_n([_cosine(predicted, other) for predicted, other in pairs])
+
+
+def _cosine(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.math.l2_normalize(a, axis=1) * tf.math.l2_normalize(b, axis=1), axis=1)
+
+
+def scales_of(config: TrainingConfig) -> tuple[list[int], int]:
+    """Returns the sizes of windows, the whole future last, and the place of the one that users are asked about."""
+    scales = [*config.distribution.scales, WHOLE]
+    return scales, len(scales) - 1 if config.target == "period" else 0

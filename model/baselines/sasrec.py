@@ -1,0 +1,66 @@
+"""SASRec: a causal transformer that predicts what follows each event (Kang & McAuley, ICDM 2018), as practised today.
+
+With `training.target=prefix`, its own, every event of the history predicts the next one and the last one the first
+future event, all in one pass; with `next` and `period` the last event alone predicts. The loss is cross-entropy over
+the whole catalogue or, with `training.objective=gbce` and drawn negatives, that of gSASRec (Petrov & Macdonald, RecSys
+2023), where the paper's binary cross-entropy with one negative is known to make scores overconfident.
+
+Choices: the transformer layer is this project's (GELU, normalised after), and inner events are scored without what
+the repeat head copies.
+"""
+
+import tensorflow as tf
+
+from model.baselines.state_network import StateNetwork, one_state
+from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
+from model.losses import LOSSES
+from model.network import Outputs
+from model.recommender import Batch, Recommender
+from schemas.catalogue import PAD_INDEX
+
+
+class SASRecNetwork(StateNetwork):
+    """Reads a history of items, each event with what came before; arguments as for `model.network.Network`."""
+
+    causal = True
+
+    def states(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the states of the latest events, float [batch, time, d], and their items, int [batch, time]."""
+        embedded, valid, items = self.events(items, scenes, training)
+        return self.encoder.states(embedded, valid, training=training), items
+
+
+class SASRec(Recommender):
+    """Trains on what follows the history, or on what follows each event of it; arguments as for `Recommender`."""
+
+    network: SASRecNetwork
+    has_all_prefixes = True
+
+    def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
+        """Returns the prediction of items and of scenes, with the target `prefix` averaged over all events."""
+        if self.config.target != "prefix":
+            return super().terms(batch, seed, tape)
+        states, items = self.network.states(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
+        _, scenes = self.network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
+        outputs = self.network.outputs(one_state(states[:, -1]), batch[HISTORY_ITEMS])
+        negatives = self.draw_negatives(batch[FUTURE_ITEMS], seed)
+        terms = self.prediction_terms(outputs, batch, negatives)
+
+        places = tf.where(items[:, 1:] != PAD_INDEX)  # of events that another one precedes, by the place of that
+        places = tf.boolean_mask(places, tf.gather_nd(items[:, :-1], places) != PAD_INDEX)
+        h = tf.gather_nd(states[:, :-1], places)
+        following = tf.gather_nd(items[:, 1:], places)[:, tf.newaxis]
+        inner = {"item_loss": self.item_loss(h, following, None, negatives)}
+        if self.config.scene_weight:
+            scores = self.network.score_scenes(Outputs(self.network.scene_head(h), h, None))
+            inner["scene_loss"] = LOSSES[self.whole_objective](
+                scores, tf.gather_nd(scenes[:, -tf.shape(items)[1] + 1 :], places)[:, tf.newaxis]
+            )
+        return {name: _mean_with(term, inner[name], places[:, 0]) for name, term in terms.items()}, {}
+
+
+def _mean_with(last: tf.Tensor, inner: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of a row's last loss, float [batch], and its inner ones, float [P] of the rows int64 [P]."""
+    batch = tf.shape(last)[0]
+    number = 1.0 + tf.math.unsorted_segment_sum(tf.ones_like(inner), rows, batch)
+    return (last + tf.math.unsorted_segment_sum(inner, rows, batch)) / number

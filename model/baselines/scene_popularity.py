@@ -1,0 +1,36 @@
+"""Popularity by last scene: what most often came next for those who were last seen in the same scene.
+
+Among items of equal count, and where there is no last scene, popularity over all scenes decides. Scenes are ranked by
+how often they came next after the last one.
+"""
+
+import tensorflow as tf
+
+from model.baselines.counted_network import CountedNetwork, latest_known
+from model.baselines.counts import SparseCounts, tie_break
+from model.baselines.pair_counts import PairCounts
+from model.baselines.train_sequences import TrainSequences
+from model.baselines.what_follows import what_follows
+from model.config import TrainingConfig
+from schemas.catalogue import Catalogue
+
+
+def fit(
+    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+) -> CountedNetwork:
+    """Counts what follows a scene (`model.baselines.what_follows`): a `model.baselines.counted_network.Fit`."""
+    of_items, of_scenes = PairCounts(len(scenes), len(items)), PairCounts(len(scenes), len(scenes))
+    for batch in train:
+        followed = what_follows(batch, training.target)
+        of_items.add(followed.from_scenes, followed.items)
+        of_scenes.add(followed.from_scenes, followed.scenes)
+
+    def read(_: tf.Tensor, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        last = latest_known(history, len(scenes), 1)
+        return last, last
+
+    return CountedNetwork(
+        SparseCounts(of_items.matrix(), tie_break(items.future_counts), "items"),
+        SparseCounts(of_scenes.matrix(), tie_break(scenes.future_counts), "scenes"),
+        read,
+    )

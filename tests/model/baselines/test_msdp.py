@@ -1,0 +1,170 @@
+"""MSDP: what a window of the future asks, and how alike a masked copy is."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model import recommender
+from model.baselines import msdp
+from model.baselines.msdp import WHOLE, MSDPNetwork, scales_of, siamese_loss
+from model.config import TrainingConfig
+from tests.recommenders import ITEMS, batch, build
+
+HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 0, 13], [1, 2, 3, 4]]
+HISTORY_SCENES = [[0, 1, 2, 1], [4, 0, 0, 5], [1, 1, 2, 2]]
+# An item chosen twice weighs twice; 13 is in no catalogue.
+FUTURE_ITEMS = [[3, 3, 7, 2], [13, 1, 0, 0], [5, 6, 13, 5]]
+FUTURE_SCENES = [[3, 1, 1, 2], [2, 4, 0, 0], [4, 4, 1, 3]]
+
+
+def _batch():
+    return batch(HISTORY_ITEMS, HISTORY_SCENES, FUTURE_ITEMS, FUTURE_SCENES)
+
+
+def _log_softmax(scores: np.ndarray) -> np.ndarray:
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+def _cross_entropy_to_window(scores: np.ndarray, future: list[list[int]], sizes: list[int], known: int) -> list[float]:
+    """Minus the mean log probability of the events of each window that are in the catalogue, event by event."""
+    losses = []
+    for row, events, size in zip(_log_softmax(scores), future, sizes, strict=True):
+        asked = [event for event in events[:size] if 1 <= event <= known]
+        losses.append(-sum(row[event - 1] for event in asked) / len(asked) if asked else 0.0)
+    return losses
+
+
+@pytest.mark.parametrize("sizes", [[1, 2, 4], [2, 1, 3], [4, 4, 1]])
+def test_the_loss_of_a_window_is_the_cross_entropy_to_its_distribution(monkeypatch, sizes):
+    model = build("msdp", batch_size=3, distribution={"scales": (1, 2, 3, 4), "contrast_weight": 0.0})
+    places = [size - 1 for size in sizes]
+    monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant(places))
+    data = _batch()
+    terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
+
+    network = model.network
+    prompts = network.prompts.numpy()[places]
+    h = network.encode(data["history_items"], data["history_scenes"], tf.constant(prompts)).numpy()
+    item_scores = h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
+    np.testing.assert_allclose(
+        terms["item_loss"], _cross_entropy_to_window(item_scores, FUTURE_ITEMS, sizes, ITEMS), rtol=1e-4, atol=1e-6
+    )
+    head = network.scene_head
+    scene_scores = (h @ head.kernel.numpy() + head.bias.numpy()) @ network.scene_embedding.table.numpy()[1:5].T
+    np.testing.assert_allclose(
+        terms["scene_loss"], _cross_entropy_to_window(scene_scores, FUTURE_SCENES, sizes, 4), rtol=1e-4, atol=1e-6
+    )
+    assert set(terms) == {"item_loss", "scene_loss"}
+
+
+def test_over_drawn_negatives_an_item_chosen_twice_is_one_candidate(monkeypatch):
+    """It weighs twice in the mean of the targets, but stands once below the fraction."""
+    drawn, sampler = [], recommender.SAMPLERS["uniform"]
+    monkeypatch.setitem(recommender.SAMPLERS, "uniform", lambda *a: drawn.append(sampler(*a)) or drawn[-1])
+    monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant([0, 0, 0]))
+    few = {"sampling": "uniform", "number": 5}
+    model = build("msdp", 3, distribution={"scales": (4,), "contrast_weight": 0.0}, candidates=few)
+    data, network = _batch(), model.network
+    terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
+    draws = np.repeat(drawn[0].columns.numpy(), drawn[0].counts.numpy().astype(int))
+    prompts = tf.gather(network.prompts, [0, 0, 0])
+    h = network.encode(data["history_items"], data["history_scenes"], prompts).numpy()
+    for row, scores in enumerate(h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T):
+        events = [event - 1 for event in FUTURE_ITEMS[row] if 1 <= event <= ITEMS]
+        others = [column for column in draws if column not in events]
+        partition = np.exp(scores[sorted(set(events))]).sum() + np.exp(scores[others]).sum() * ITEMS / 5
+        np.testing.assert_allclose(terms["item_loss"][row], np.log(partition) - np.mean(scores[events]), rtol=1e-4)
+
+
+def _numpy_siamese(a, b, of_a, of_b):
+    def cosine(left, right):
+        return (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+
+    return -(cosine(of_a, b) + cosine(of_b, a)) / 2
+
+
+def test_the_contrast_is_simsiam_between_a_sequence_and_its_masked_copy(monkeypatch):
+    share = 0.5
+    model = build("msdp", batch_size=3, distribution={"scales": (1,), "contrast_weight": 0.3, "mask_share": share})
+    masked = []
+
+    def record(*arguments, **options):
+        masked.append(original(*arguments, **options))
+        return masked[-1]
+
+    original = msdp.mask
+    monkeypatch.setattr(msdp, "mask", record)
+    monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant([0, 1, 0]))
+    data = _batch()
+    terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
+
+    (copy,) = masked
+    # Half of 3, 2 and 4 events; [MASK] is the index of unknown items, which one event is already.
+    hidden = (copy.numpy() == ITEMS + 1).sum(1)
+    assert [*hidden] in ([2, 2, 2], [2, 1, 2])
+    prompts = tf.gather(model.network.prompts, [0, 1, 0])
+    a, b = (model.network.encode(items, data["history_scenes"], prompts).numpy() for items in (HISTORY_ITEMS, copy))
+    first, second = model.predictor.layers
+
+    def predicted(h):
+        inner = h @ first.kernel.numpy() + first.bias.numpy()
+        gelu = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / np.sqrt(2)))
+        return gelu @ second.kernel.numpy() + second.bias.numpy()
+
+    np.testing.assert_allclose(terms["contrast_loss"], _numpy_siamese(a, b, predicted(a), predicted(b)), rtol=1e-4)
+    assert model.weights_of_terms["contrast_loss"] == 0.3
+
+
+def test_the_contrast_teaches_through_the_predictor_alone():
+    rng = np.random.default_rng(0)
+    a, b, of_a, of_b = (tf.Variable(rng.normal(size=[4, 3]).astype(np.float32)) for _ in range(4))
+    with tf.GradientTape() as tape:
+        loss = siamese_loss(a, b, of_a, of_b)
+    gradients = tape.gradient(loss, [a, b, of_a, of_b], unconnected_gradients="zero")
+    assert not gradients[0].numpy().any() and not gradients[1].numpy().any()
+    assert gradients[2].numpy().any() and gradients[3].numpy().any()
+    np.testing.assert_allclose(loss, _numpy_siamese(*(x.numpy() for x in (a, b, of_a, of_b))), rtol=1e-5)
+    np.testing.assert_allclose(siamese_loss(a, a, a, a), -1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("target", "asked"), [("next", 1), ("prefix", 1), ("period", WHOLE)])
+def test_users_are_asked_about_the_window_of_the_target(target, asked):
+    scales, place = scales_of(TrainingConfig(target=target, distribution={"scales": (4, 1)}))
+    assert scales == [1, 4, WHOLE] and scales[place] == asked
+    network = build("msdp", batch_size=3, target=target, distribution={"scales": (4, 1)}).network
+    assert isinstance(network, MSDPNetwork)
+    np.testing.assert_array_equal(network.prompt(tf.constant(2)), network.prompts.numpy()[[place, place]])
+
+
+@pytest.mark.parametrize("target", ["next", "period"])
+def test_validation_asks_about_that_window(target):
+    model = build("msdp", batch_size=3, target=target, distribution={"scales": (1, 4)})
+    network, data = model.network, _batch()
+    data["future_items"] = data["next_item"] if target == "next" else tf.constant([[3, 7, 2], [13, 1, 0], [5, 6, 13]])
+    measured = float(model.test_step(data)["item_loss"])
+    prompts = tf.repeat(network.prompts[0 if target == "next" else 2][tf.newaxis], 3, axis=0)
+    h = network.encode(data["history_items"], data["history_scenes"], prompts).numpy()
+    scores = h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
+    expected = _cross_entropy_to_window(scores, data["future_items"].numpy().tolist(), [4, 4, 4], ITEMS)
+    assert measured == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+def test_the_sizes_of_windows_are_drawn_anew_for_each_sequence_and_step(monkeypatch):
+    drawn, original = [], msdp.draw_scales
+    monkeypatch.setattr(msdp, "draw_scales", lambda *a: drawn.append(original(*a)) or drawn[-1])
+    model = build("msdp", batch_size=3)
+    for _ in range(8):
+        model.train_step(_batch())
+    assert set(np.ravel(drawn)) == {0, 1, 2, 3} and len({tuple(places.numpy()) for places in drawn}) > 4
+
+
+def test_a_step_moves_predictor_and_prompts():
+    model = build("msdp", batch_size=3, distribution={"contrast_weight": 0.3})
+    before = [variable.numpy() for variable in model.trained_variables]
+    names = [variable.name for variable in model.trained_variables]
+    model.train_step(_batch())
+    after = [variable.numpy() for variable in model.trained_variables]
+    moved = {name for name, old, new in zip(names, before, after, strict=True) if (old != new).any()}
+    assert any("predictor" in name or "dense" in name for name in moved) and any("prompts" in name for name in moved)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from model.baselines.train_sequences import Events, SequenceBatch
+from model.baselines.what_follows import first_events, what_follows
+from tests.model.baselines.small_data import TARGETS, pairs, random_sequences
+from tests.sequence_data import Sequence
+
+
+def _events(parts):
+    events = [event for part in parts for event in part]
+    number = np.cumsum([0, *(len(part) for part in parts)])
+    items, scenes = (np.array([int(event[kind][-1]) for event in events], np.int32) for kind in (0, 1))
+    return Events(items, scenes, np.arange(len(events)), number)
+
+
+def _batch(data):
+    return SequenceBatch(
+        np.arange(len(data)), _events([one.history for one in data]), _events([one.future for one in data])
+    )
+
+
+EVENT = [("item1", "scene2")]
+ODD = [
+    [],
+    [Sequence([], [])],
+    [Sequence([], EVENT), Sequence(EVENT, [])],
+    [Sequence([], EVENT * 2), Sequence([], []), Sequence(EVENT * 3, EVENT)],
+    [Sequence(EVENT * 3, EVENT * 2), Sequence([], EVENT), Sequence([], [])],
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("data", [random_sequences(60), *ODD], ids=["random", *(f"odd{i}" for i in range(len(ODD)))])
+def test_pairs_are_those_of_the_table(target, data):
+    followed = what_follows(_batch(data), target)
+    found = zip(followed.from_items, followed.from_scenes, followed.items, followed.scenes, strict=True)
+    expected = [
+        tuple(int(raw_id[-1]) for event in pair for raw_id in event) for one in data for pair in pairs(one, target)
+    ]
+    assert sorted(map(tuple, found)) == sorted(expected)
+
+
+def test_another_target_is_refused():
+    with pytest.raises(ValueError, match="next, period or prefix. Received: 'last'"):
+        what_follows(_batch(random_sequences(3)), "last")
+
+
+def test_first_events_of_those_that_have_any():
+    data = random_sequences(30)
+    first = first_events(_batch(data).future)
+    expected = [one.future[:1] for one in data]
+    assert first.items.tolist() == [int(item[-1]) for part in expected for item, _ in part]
+    np.testing.assert_array_equal(first.starts, np.cumsum([0, *(len(part) for part in expected)]))
+    np.testing.assert_array_equal(first.owners(), [place for place, part in enumerate(expected) if part])

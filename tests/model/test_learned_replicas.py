@@ -1,0 +1,79 @@
+"""One replica and two train the same weights of the methods that DSPnet is compared with; see also `test_replicas`."""
+
+import concurrent.futures
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+TRAIN = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from tests import recommenders
+
+BATCH, STEPS = 6, 2
+rng = np.random.RandomState(0)
+histories = [rng.randint(0, size + 2, [STEPS * BATCH, 5]) for size in (recommenders.ITEMS, recommenders.SCENES)]
+# Some sequences of a step have the same next item, on one replica and across.
+items = np.stack([rng.permutation(np.arange(1, recommenders.ITEMS + 1))[:3] for _ in range(STEPS * BATCH)])
+items[::2, 0] = 13
+items[[1, 3, 5, 7, 11], 0] = 12
+items[:, 1:][items[:, 1:] == 12] = 0
+data = recommenders.batch(*histories, items, rng.randint(1, recommenders.SCENES + 1, [STEPS * BATCH, 3]))
+
+def train(strategy, name, options):
+    with strategy.scope():
+        model = recommenders.build(name, BATCH, **options)
+    batches = tf.data.Dataset.from_tensor_slices(data).batch(BATCH)
+    for batch in strategy.experimental_distribute_dataset(batches):
+        strategy.run(model.train_step, [batch])  # traced, so few steps would take longer
+    logs = {name: float(mean.result()) for name, mean in model.means.items() if name in model.weights_of_terms}
+    return {"logs": logs, "weights": [variable.numpy().tolist() for variable in model.trained_variables]}
+
+replicas, cases = int(sys.argv[1]), json.loads(sys.argv[2])
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"][:replicas])
+assert strategy.num_replicas_in_sync == replicas
+print(json.dumps([train(strategy, *case) for case in cases]))
+"""
+
+FEW = {"sampling": "uniform", "number": 5}
+CASES = {
+    "bert4rec": {"candidates": FEW, "cloze": {"mask_share": 0.5}},
+    "msdp": {"candidates": {"sampling": "in_batch"}, "distribution": {"scales": (1, 2), "contrast_weight": 0.5}},
+    "scene_contrarec": {"context_contrast": {"weight": 0.5}},
+    "carca": {"candidates": {"sampling": "in_batch"}},
+    "sasrec": {"candidates": FEW, "objective": "gbce", "target": "prefix"},
+}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """What one and two replicas logged and learned of each method, side by side."""
+    cases = json.dumps(list(CASES.items()))
+
+    def train(replicas):
+        run = subprocess.run([sys.executable, "-c", TRAIN, replicas, cases], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr[-3000:]
+        return json.loads(run.stdout.splitlines()[-1])
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        one, two = pool.map(train, ["1", "2"])
+    return dict(zip(CASES, zip(one, two, strict=True), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_two_replicas_train_as_one(trained, name):
+    one, two = trained[name]
+    assert len(one["logs"]) == (3 if name in ("bert4rec", "msdp", "scene_contrarec") else 2)
+    for term, value in one["logs"].items():
+        assert value != 0 and two["logs"][term] == pytest.approx(value, rel=1e-4), term
+    for first, second in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(second, first, rtol=1e-3, atol=2e-5)
