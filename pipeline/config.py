@@ -1,7 +1,7 @@
 """The configuration of one pipeline: typed, frozen, loaded from YAML, wrong values refused by name."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import pydantic
 import yaml
@@ -9,6 +9,9 @@ import yaml
 from components.report.settings import ReportConfig
 from components.sequence_example_gen.settings import SourceConfig, SplitConfig, WindowsConfig
 from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
+from model.methods import METHODS
+from pipeline.tuning.settings import TuningConfig, suited_to
+from pipeline.tuning.space import PARTS, problems
 from schemas.section import Section
 
 
@@ -46,10 +49,21 @@ class PipelineConfig(Section):
     """Its evaluation."""
     report: ReportConfig = ReportConfig()
     """The report on all of it."""
+    tuning: TuningConfig = TuningConfig()
+    """What `dspnet tune` searches."""
     beam: BeamConfig = BeamConfig()
     """Apache Beam."""
     enable_cache: bool = True
     """Steps whose inputs, settings and code have not changed are not run again."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _search_suits_objective(cls, values: Any) -> Any:
+        training = values.get("training", {}) if isinstance(values, dict) else None
+        if not isinstance(training, dict):
+            return values
+        objective = training.get("objective", TrainingConfig.model_fields["objective"].default)
+        return {**values, "tuning": suited_to(objective, values.get("tuning", {}))}
 
     @pydantic.model_validator(mode="after")
     def _cutoffs_fit(self) -> "PipelineConfig":
@@ -62,6 +76,23 @@ class PipelineConfig(Section):
             raise ValueError(
                 f"split.by 'time' needs at least 3 windows.cutoffs (train, val, test). Received: {cutoffs}"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _index_fits_method(self) -> "PipelineConfig":
+        if self.serving.retrieval == "scann" and not self.model.method.has_item_vectors:
+            fit = ", ".join(name for name, method in METHODS.items() if method.has_item_vectors)
+            raise ValueError(
+                "serving.retrieval: scann searches for the largest inner product, and only these methods score items "
+                f"by one: {fit}. Set it to exact. Received: model.name={self.model.name!r}"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _searched_values_fit(self) -> "PipelineConfig":
+        found = list(problems({part: getattr(self, part) for part in PARTS}, self.tuning))
+        if found:
+            raise ValueError("\n  ".join(found))
         return self
 
 
@@ -119,7 +150,9 @@ def _describe(detail: Any) -> str:
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     section: Any = PipelineConfig
     for part in loc:
-        section = section.model_fields[part].annotation
+        # Below a dictionary, whose keys are free, is what it holds.
+        keyed = get_origin(section) is dict
+        section = get_args(section)[1] if keyed else section.model_fields[part].annotation
     return list(section.model_fields)
 
 

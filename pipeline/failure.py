@@ -1,6 +1,7 @@
 """What went wrong in a step, in the words of the component that refused."""
 
 import re
+from typing import Any
 
 _TRACEBACK = "Traceback (most recent call last)"
 # The line after the frames of a traceback: the exception's name, with its module, then the message.
@@ -19,8 +20,8 @@ class StepFailedError(Exception):
         super().__init__(message)
         self.step = step
 
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.step, str(self))  # so that it can leave a worker process
+    def __reduce__(self) -> tuple[type, tuple[str, str], dict[str, Any]]:
+        return type(self), (self.step, str(self)), self.__dict__  # so that it can leave a worker process, notes and all
 
 
 def message_of(error: BaseException) -> str:

@@ -28,7 +28,7 @@ class RunResult:
     Attributes:
         run_id: name of the run in ML Metadata.
         table: the evaluation, for people.
-        metrics: of each ranker, DSPnet and the baselines, by ``task/metric@k`` or ``task/metric@k/slice``.
+        metrics: of the candidate and of each model beside it, by ``task/metric@k`` or ``task/metric@k/slice``.
         blessed: whether RankingEvaluator found the model good enough.
         reasons: why, or why not.
         infra_blessed: whether InfraValidator found that the model can be served.
@@ -56,14 +56,14 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
     Raises:
         LookupError: if the run is unknown or did not come to its end.
     """
-    outputs = _outputs(store, run_id)
-    evaluation = _only(outputs, "ModelEvaluation", run_id).uri
+    outputs = outputs_of(store, run_id)
+    evaluation = only_output(outputs, "ModelEvaluation", run_id).uri
     with open(os.path.join(evaluation, EVALUATION_FILE), encoding="utf-8") as file:
         content = json.load(file)
     with open(os.path.join(evaluation, TABLE_FILE), encoding="utf-8") as file:
         table = file.read().rstrip("\n")
-    blessed = _only(outputs, "ModelBlessing", run_id).custom_properties["blessed"].int_value == 1
-    infra = _only(outputs, "InfraBlessing", run_id).custom_properties
+    blessed = only_output(outputs, "ModelBlessing", run_id).custom_properties["blessed"].int_value == 1
+    infra = only_output(outputs, "InfraBlessing", run_id).custom_properties
     return RunResult(
         run_id=run_id,
         table=table,
@@ -75,9 +75,9 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
         reasons=tuple(content["verdict"]["reasons"]),
         infra_blessed=infra["blessed"].int_value == 1,
         infra_reason=infra["reason"].string_value,
-        model=_pushed_to(_only(outputs, "PushedModel", run_id)),
-        example=example_history(_only(outputs, artifacts.Catalogue.TYPE_NAME, run_id).uri),
-        report=os.path.join(_only(outputs, artifacts.Report.TYPE_NAME, run_id).uri, REPORT_FILE),
+        model=_pushed_to(only_output(outputs, "PushedModel", run_id)),
+        example=example_history(only_output(outputs, artifacts.Catalogue.TYPE_NAME, run_id).uri),
+        report=os.path.join(only_output(outputs, artifacts.Report.TYPE_NAME, run_id).uri, REPORT_FILE),
     )
 
 
@@ -134,8 +134,12 @@ def _ids(path: str, separators: Sequence[str], count: int) -> list[str]:
     return (plain or ids)[:count]
 
 
-def _outputs(store: mlmd.MetadataStore, run_id: str) -> dict[str, list[metadata_store_pb2.Artifact]]:
-    """Artifacts that the steps of a run put out, by the name of their type, earliest first."""
+def outputs_of(store: mlmd.MetadataStore, run_id: str) -> dict[str, list[metadata_store_pb2.Artifact]]:
+    """Returns the artifacts that the steps of a run put out, by the name of their type, earliest first.
+
+    Raises:
+        LookupError: if the run is unknown.
+    """
     context = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
     if context is None:
         raise LookupError(f"ML Metadata knows no run {run_id!r}.")
@@ -148,9 +152,14 @@ def _outputs(store: mlmd.MetadataStore, run_id: str) -> dict[str, list[metadata_
     return outputs
 
 
-def _only(
+def only_output(
     outputs: dict[str, list[metadata_store_pb2.Artifact]], type_name: str, run_id: str
 ) -> metadata_store_pb2.Artifact:
+    """Returns the only artifact of a type.
+
+    Raises:
+        LookupError: if there is none, or more than one.
+    """
     artifacts = outputs.get(type_name, [])
     if len(artifacts) != 1:
         raise LookupError(f"Run {run_id!r} should have put out one {type_name}; it has {len(artifacts)}.")

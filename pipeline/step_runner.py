@@ -1,6 +1,7 @@
 """TFX's LocalDagRunner, step by step, with a person watching."""
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import absl.logging
@@ -31,21 +32,23 @@ class StepRunner(local_dag_runner.LocalDagRunner):
     Args:
         screen: where to report.
         run_id: name of the run in ML Metadata.
+        steps: ids of the steps to run; the others are left alone. None runs all.
 
     Attributes:
         progress: the reports, once the run has begun; None when only the `tfx` command has called `run`.
     """
 
-    def __init__(self, screen: Screen, run_id: str):
+    def __init__(self, screen: Screen, run_id: str, steps: Collection[str] | None = None):
         super().__init__()
         self._screen = screen
+        self._steps = steps
         self.run_id = run_id
         self.progress: Progress | None = None
 
     def run_with_ir(
         self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None, **kwargs: Any
     ) -> None:
-        """Runs all steps, in order, up to the first that fails.
+        """Runs the steps, in order, up to the first that fails.
 
         Raises:
             StepFailedError: names the step, and says what its component said.
@@ -59,12 +62,14 @@ class StepRunner(local_dag_runner.LocalDagRunner):
         connection = deployment.metadata_connection_config
         connection = getattr(connection, connection.WhichOneof("connection_config"))
         absl.logging.set_verbosity(absl.logging.INFO)  # TFX's messages, for the log file
-        self.progress = Progress(self._screen, len(pipeline.nodes))
-        for node in pipeline.nodes:
-            step = node.pipeline_node.node_info.id
+        # Of the whole pipeline: a pipeline of some steps alone might give them other keys in the cache.
+        nodes = {node.pipeline_node.node_info.id: node for node in pipeline.nodes}
+        chosen = [step for step in nodes if self._steps is None or step in self._steps]
+        self.progress = Progress(self._screen, len(chosen))
+        for step in chosen:
             self.progress.start(step)
             try:
-                outcome = _launch(pipeline, node.pipeline_node, deployment, connection)
+                outcome = _launch(pipeline, nodes[step].pipeline_node, deployment, connection)
             except BaseException as error:
                 self.progress.finish(step, "failed")
                 if not isinstance(error, Exception):

@@ -5,16 +5,12 @@ import json
 import os
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from model.evaluation.pairing import MeasuredSequences
 from pipeline.comparison.finished_runs import METADATA_FILE, find_run
+from pipeline.comparison.measured_sequences import read_sequences
 from pipeline.config import ConfigError
 from pipeline.screen import short_path
-from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCE_COLUMN, SEQUENCES_FILE, USER_COLUMN
+from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE
 
 REPORT_FILE = "report.json"
 
@@ -92,7 +88,7 @@ def _read(folder: str, run_id: str | None, report: str | None) -> MeasuredRun:
             f"{short_path(os.path.join(folder, EVALUATION_FILE))}: has no {', '.join(missing)}; an older version of "
             f"DSPnet wrote it. {_AGAIN}"
         )
-    measured = _sequences(os.path.join(folder, SEQUENCES_FILE), evaluation["sequences"])
+    measured = read_sequences(os.path.join(folder, SEQUENCES_FILE), evaluation["sequences"], EVALUATION_FILE, _AGAIN)
     return MeasuredRun(str(evaluation["name"]), run_id, folder, evaluation, measured, _config(report))
 
 
@@ -117,45 +113,3 @@ def _config(report: str | None) -> dict[str, Any] | None:
         return _json(os.path.join(report, REPORT_FILE))["origin"]["config"]
     except (ConfigError, KeyError, TypeError):
         return None
-
-
-def _sequences(path: str, expected: int) -> MeasuredSequences:
-    if not os.path.exists(path):
-        raise ConfigError(
-            f"{short_path(path)}: is not there, so runs cannot be compared sequence by sequence; an older version of "
-            f"DSPnet wrote this evaluation. {_AGAIN}"
-        )
-    try:
-        columns = {}
-        with pq.ParquetFile(path) as file:
-            for name in file.schema_arrow.names:  # one by one, so that none is held twice for long
-                column = file.read([name])[name]
-                columns[name] = _ids(column) if name in (USER_COLUMN, GROUP_COLUMN) else _numbers(column, name)
-        users, sequences, groups = columns.pop(USER_COLUMN), columns.pop(SEQUENCE_COLUMN), columns.pop(GROUP_COLUMN)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise ConfigError(f"{short_path(path)}: is damaged: {error}. {_AGAIN}") from error
-    if len(users) != expected:
-        raise ConfigError(
-            f"{short_path(path)}: holds {len(users):,} sequences, but {EVALUATION_FILE} beside it is about "
-            f"{expected:,}: the two do not belong together. {_AGAIN}"
-        )
-    return MeasuredSequences(users, sequences, np.char.decode(groups, "utf-8"), columns)
-
-
-def _ids(column: pa.ChunkedArray) -> npt.NDArray[np.bytes_]:
-    """Returns text as bytes of fixed length, which take a quarter of the memory of NumPy's text."""
-    if column.null_count:
-        raise ValueError("an id is missing")
-    chunks = [np.array(chunk.cast(pa.binary()).to_pylist(), np.bytes_) for chunk in column.chunks if len(chunk)]
-    return np.concatenate(chunks) if chunks else np.empty(0, "S1")
-
-
-def _numbers(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
-    if name == SEQUENCE_COLUMN:
-        if column.null_count:
-            raise ValueError("a digest of a sequence is missing")
-        return column.cast(pa.int64()).to_numpy()
-    values = column.cast(pa.float32()).to_numpy()
-    if np.isinf(values).any():
-        raise ValueError(f"{name} is infinite for a sequence")
-    return values

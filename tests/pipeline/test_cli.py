@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline import cli, local_runner
+from pipeline.arguments import CONFIG_VARIABLE
 from pipeline.config import ConfigError, parse_config
 from pipeline.failure import StepFailedError
 from serving import client
@@ -42,7 +43,7 @@ def test_wrong_configuration(config: str, capsys: pytest.CaptureFixture) -> None
 
 def test_configuration_from_the_environment(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setenv(cli.CONFIG_VARIABLE, config)
+    monkeypatch.setenv(CONFIG_VARIABLE, config)
     monkeypatch.setattr(local_runner, "run", seen.append)
     assert cli.main(["run"]) == 0
     assert [run.name for run in seen] == ["log"]
@@ -72,6 +73,17 @@ def test_failures(
     assert cli.main(["run", "--config", config]) == code
     captured = capsys.readouterr().err
     assert shown in captured and "Traceback" not in captured
+
+
+def test_a_failure_may_have_no_notes(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise StepFailedError("Trainer", "no data")
+
+    monkeypatch.setattr(local_runner, "run", fail)
+    assert cli.main(["run", "--config", config]) == 1
+    assert capsys.readouterr().err == "\nTrainer failed: no data\n"
 
 
 def test_a_local_run_needs_a_folder(config: str, capsys: pytest.CaptureFixture) -> None:

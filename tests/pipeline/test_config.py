@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
 from pipeline.describe import describe, resolved_yaml
+from pipeline.tuning.settings import ranges_of
 from schemas.section import Section
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -72,11 +73,21 @@ def test_overrides_are_yaml() -> None:
             "evaluation.thresholds={next_item/recall@7: 0.1}",
             ["next_item/recall@7", "not measured", "next_item/recall@5"],
         ),
+        ("tuning.space.training.rate={choices: [1]}", ["tuning.space.training.rate: unknown key", "learning_rate"]),
+        ("tuning.own.carca.training.batch_size.low=8", ["tuning.own.carca.training.batch_size", "low and high"]),
     ],
 )
 def test_refusals_name_key_value_and_what_is_allowed(override: str, expected: list[str]) -> None:
     message = refusal(override)
     assert all(part in message for part in expected), message
+
+
+def test_an_override_may_name_what_is_searched() -> None:
+    overrides = ["tuning.trials=3", "tuning.own.carca.training.batch_size={low: 8, high: 16}"]
+    config = load_config(str(CONFIGS[0]), overrides)
+    searched = ranges_of(config.tuning, "carca")
+    assert config.tuning.trials == 3 and list(searched) == ["training.learning_rate", "training.batch_size"]
+    assert searched["training.batch_size"].high == 16
 
 
 def test_all_errors_are_told_at_once() -> None:
@@ -105,4 +116,10 @@ def test_describe_tells_type_default_and_documentation() -> None:
     text = "\n".join(describe(PipelineConfig))
     assert "training.epochs: int (> 0), default 100\n    Most passes" in text
     assert "name: str, required" in text
-    assert "training.objective: bce | softmax, default" in text
+    assert "training.objective: bce | softmax | gbce, default" in text
+
+
+@pytest.mark.parametrize("method", ["carca", "popularity"])
+def test_an_index_needs_item_vectors(method: str) -> None:
+    message = refusal("serving.retrieval=scann", f"model.name={method}")
+    assert "scann" in message and f"'{method}'" in message and "sasrec" in message and "exact" in message

@@ -36,5 +36,7 @@ def test_message(error: Exception, message: str) -> None:
 
 
 def test_a_failure_can_leave_a_worker_process():
-    error = pickle.loads(pickle.dumps(StepFailedError("Trainer", "out of memory")))
-    assert (error.step, str(error)) == ("Trainer", "out of memory")
+    error = StepFailedError("Trainer", "out of memory")
+    error.add_note("The full log: run.log")
+    error = pickle.loads(pickle.dumps(error))
+    assert (error.step, str(error), error.__notes__) == ("Trainer", "out of memory", ["The full log: run.log"])

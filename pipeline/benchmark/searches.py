@@ -1,0 +1,84 @@
+"""The search for each method's own values, before its cells: within the same budget for all."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from model.methods import METHODS
+from pipeline.benchmark.plan import Choice, method_config
+from pipeline.config import ConfigError, PipelineConfig
+from pipeline.experiment.data import Data
+from pipeline.local_runner import local_folder
+from pipeline.tuning.settings import ranges_of
+
+
+def check_searches(config: PipelineConfig, choice: Choice, trials: int) -> None:
+    """Refuses searches that could not be run, before the first is.
+
+    Raises:
+        ConfigError: if the number of trials is none, or there is nothing to search for a method that learns.
+    """
+    if trials < 0:
+        raise ConfigError(f"--trials: must not be negative. Received: {trials}")
+    if trials:
+        from pipeline.tuning import tune
+
+        for name, target in _wanted(choice):
+            tune.search_space(method_config(config, name, target, choice.seeds[0]))
+
+
+def searched(
+    config: PipelineConfig,
+    choice: Choice,
+    trials: int,
+    memory_limit: int | None,
+    data: Data,
+    say: Callable[[str], None],
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Searches the values of each method that learns, for each target, at the first seed.
+
+    Trials that are done are not run again, unless the code has changed: then no cell stands either.
+
+    Args:
+        config: the configuration that all methods share.
+        choice: what is compared.
+        trials: of each search; 0 for none.
+        memory_limit: bytes that a trial may take; None for all there are.
+        data: what is trained on.
+        say: is told how the searches go, in lines.
+
+    Returns:
+        By method and target the keys that were searched, with the best values. A method of which no trial could be
+        trained is left as it is configured: its cells will tell why.
+    """
+    if not trials:
+        return {}
+    # Imported here, because most benchmarks search nothing.
+    from pipeline.tuning.command import FOLDER
+    from pipeline.tuning.tune import NothingTrainedError, tune
+
+    folder = os.path.join(local_folder(config), FOLDER)
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    wanted = _wanted(choice)
+    for number, (name, target) in enumerate(wanted, start=1):
+        what = METHODS[name].title + f", {target}" * (len(choice.targets) > 1)
+        say(f"Search [{number}/{len(wanted)}] {what}, {trials} trials")
+        its_config = method_config(config, name, target, choice.seeds[0])
+        try:
+            found[name, target] = tune(its_config, name, trials, data, folder, memory_limit, say)
+        except NothingTrainedError as error:
+            say(f"  {error}")
+    return found
+
+
+def search_space(config: PipelineConfig, choice: Choice) -> dict[str, dict[str, Any]]:
+    """Returns by method the values of each key that its search may try, as JSON has them."""
+    return {
+        name: {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, name).items()}
+        for name in choice.methods
+        if METHODS[name].learned
+    }
+
+
+def _wanted(choice: Choice) -> list[tuple[str, str]]:
+    return [(name, target) for name in choice.methods if METHODS[name].learned for target in choice.targets]

@@ -1,0 +1,86 @@
+"""Steps of the pipeline on this machine, in the pipeline's own folder: all of them, or those that others build on."""
+
+import dataclasses
+import datetime
+import os
+from collections.abc import Collection
+
+import ml_metadata as mlmd
+from tfx.orchestration import metadata
+
+from pipeline import pipeline, prepare
+from pipeline.config import PipelineConfig
+from pipeline.failure import StepFailedError
+from pipeline.input_fingerprint import input_fingerprint, names_fingerprint
+from pipeline.screen import Screen, short_path
+from pipeline.source_digest import source_digests
+from pipeline.step_runner import StepRunner
+
+PREPARATION = ("SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue")
+"""The steps before a model is trained, by id."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """Steps that have come to their end.
+
+    Attributes:
+        store: ML Metadata of the folder.
+        run_id: name of the run there.
+    """
+
+    store: mlmd.MetadataStore
+    run_id: str
+
+
+def run_steps(
+    config: PipelineConfig,
+    folder: str,
+    screen: Screen,
+    log_file: str,
+    *,
+    steps: Collection[str] | None = None,
+    report_file: str | None = None,
+) -> Done | None:
+    """Runs steps of a pipeline, or answers them from the cache of the folder.
+
+    Args:
+        config: the pipeline.
+        folder: of what it writes (`pipeline.local_runner.local_folder`).
+        screen: where to report.
+        log_file: where all else is written; errors name it.
+        steps: their ids; None for all.
+        report_file: JSON file for how each step went.
+
+    Returns:
+        Where the outputs are found; None when the `tfx` command only registers the pipeline.
+
+    Raises:
+        ConfigError: if the log cannot be used.
+        StepFailedError: if a step failed.
+    """
+    prepare.prepare_if_missing(config.source)
+    prepare.prepare_names_if_missing(config.source, config.report.items)
+    connection = metadata.sqlite_metadata_connection_config(os.path.join(folder, "metadata.db"))
+    run_id = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    runner = StepRunner(screen, run_id, steps)
+    definition = pipeline.create_pipeline(
+        config,
+        pipeline_root=os.path.join(folder, "artifacts"),
+        serving_dir=os.path.join(folder, "serving_model", config.name),
+        metadata_connection_config=connection,
+        source_digests=source_digests(),
+        input_fingerprint=input_fingerprint(config.source),
+        names_fingerprint=names_fingerprint(config.report.items),
+    )
+    try:
+        runner.run(definition)
+    except StepFailedError as error:
+        error.add_note(f"The full log, with the traceback: {short_path(log_file)}")
+        raise
+    finally:
+        if runner.progress:
+            screen.line(runner.progress.total())
+            if report_file:
+                runner.progress.save(report_file)
+    return Done(mlmd.MetadataStore(connection), run_id) if runner.progress else None

@@ -1,0 +1,52 @@
+"""`dspnet tune`: searches for better values of a configuration, and says how to use them."""
+
+import os
+import sys
+
+from model.methods import METHODS
+from pipeline.config import ConfigError, PipelineConfig
+from pipeline.experiment.data import prepare_data
+from pipeline.experiment.free_memory import read_limit
+from pipeline.local_runner import local_folder
+from pipeline.screen import Screen, short_path
+from pipeline.tuning.lines import first_lines
+from pipeline.tuning.result import BEST_FILE, TRIALS_FILE
+from pipeline.tuning.summary import summary
+from pipeline.tuning.tune import search, search_space
+
+FOLDER = "tuning"
+"""Of all searches, below `workdir/name`."""
+
+
+def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | None = None) -> None:
+    """Searches for the method of a configuration, reporting on standard output.
+
+    Args:
+        config: what to search, and from where.
+        trials: the budget; None for that of the configuration.
+        memory_gib: most memory of a training, in GiB; None for a share of what is free.
+
+    Raises:
+        ConfigError: if there is nothing to search, or an option or the log cannot be used.
+        StepFailedError: if the data could not be prepared, or no trial could be trained.
+    """
+    trials = config.tuning.trials if trials is None else trials
+    if trials < 1:
+        raise ConfigError(f"--trials: must be at least 1. Received: {trials}")
+    limit = read_limit(memory_gib)
+    space = search_space(config)
+    folder = os.path.join(local_folder(config), FOLDER)
+    screen = Screen(sys.stdout)
+    screen.line(first_lines(METHODS[config.model.name].title, trials, limit, space))
+
+    def say(line: str) -> None:
+        show("")
+        screen.line(line)
+
+    def show(text: str) -> None:
+        screen.live(f"\r{text}\x1b[K")
+
+    data = prepare_data(config)
+    result = search(config, config.model.name, trials, data, folder, limit, say, show=show)
+    files = [short_path(os.path.join(result.folder, name)) for name in (BEST_FILE, TRIALS_FILE)]
+    screen.line(f"{summary(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")

@@ -1,0 +1,132 @@
+"""A search for the values of the configuration that make one method best on the validation split."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from model.methods import METHODS
+from pipeline.config import ConfigError, PipelineConfig
+from pipeline.experiment.data import Data
+from pipeline.experiment.lock import alone
+from pipeline.experiment.run_cell import run_cell
+from pipeline.failure import StepFailedError
+from pipeline.screen import short_path
+from pipeline.tuning.folder import of_method, other_searches, search_folder
+from pipeline.tuning.lines import new_line, resumed_line, trial_line
+from pipeline.tuning.records import done, killed
+from pipeline.tuning.result import SearchResult, write_best, write_trials
+from pipeline.tuning.settings import ranges_of
+from pipeline.tuning.space import PARTS, Dimension, dimensions
+from pipeline.tuning.study import open_study
+from pipeline.tuning.trial import RunCell, Trainings, run_trial
+from schemas.sequences import VALIDATION
+
+
+class NothingTrainedError(StepFailedError):
+    """All trials of a search failed."""
+
+
+def tune(
+    config: PipelineConfig,
+    method: str,
+    trials: int,
+    data: Data,
+    folder: str,
+    memory_limit: int | None,
+    say: Callable[[str], None],
+    run_cell: RunCell = run_cell,
+) -> dict[str, Any]:
+    """Searches for the best values of one method, as `search` does, and returns them alone, by key."""
+    best = search(config, method, trials, data, folder, memory_limit, say, run_cell).best
+    assert best is not None  # `search` raises otherwise.
+    return best.values
+
+
+def search(
+    config: PipelineConfig,
+    method: str,
+    trials: int,
+    data: Data,
+    folder: str,
+    memory_limit: int | None,
+    say: Callable[[str], None],
+    run_cell: RunCell = run_cell,
+    show: Callable[[str], None] = lambda text: None,
+) -> SearchResult:
+    """Searches for the best values of one method; a search that was begun before goes on.
+
+    The first trial is the configuration as it is, so that what is found is never worse than that. Only the train and
+    val splits are used. A search of fewer trials is the beginning of one of more.
+
+    Args:
+        config: the configuration as it is; its `tuning` says what is searched.
+        method: as in `model.name`.
+        trials: the budget, trials of earlier calls included.
+        data: what is trained on.
+        folder: holds the searches, a folder each (`search_folder`).
+        memory_limit: most memory of a training, in bytes; None for no limit. Trials that ran out of another one are
+            run again.
+        say: is told of each trial in a line.
+        run_cell: trains one.
+        show: is told where the trial that runs is, in a line that replaces the one before.
+
+    Returns:
+        What was found, also in the files of `pipeline.tuning.result`.
+
+    Raises:
+        ConfigError: if there is nothing to search or to judge by, or the same search runs elsewhere.
+        NothingTrainedError: if all trials failed.
+    """
+    config = of_method(config, method)
+    space = search_space(config)
+    if not data.sequences[VALIDATION]:
+        raise ConfigError("The val split is empty, so there is nothing to judge trials by: set split to leave some.")
+    folder = search_folder(config, method, data, folder)
+    if not os.path.isdir(folder):
+        others = other_searches(folder)
+        os.makedirs(folder, exist_ok=True)
+        if others:
+            say(new_line(others))
+    trainings = Trainings(config, space, data, os.path.join(folder, "trials"), memory_limit, run_cell, show)
+    with alone(folder, "the same search"), open_study(folder) as study:
+        records = {number: record for number, record in done(study, space, memory_limit).items() if number <= trials}
+
+        def result() -> SearchResult:
+            ordered = [records[number] for number in sorted(records)]
+            return SearchResult(method, METHODS[method].title, space, trials, ordered, folder)
+
+        waiting = [number for number in range(1, trials + 1) if number not in records]
+        interrupted = next((number for number in waiting if killed(study, number)), None)
+        if records or interrupted:
+            say(resumed_line(result(), interrupted))
+        for number in waiting:
+            records[number] = run_trial(study, number, trainings, records.values())
+            write_trials(result())
+            say(trial_line(records[number], result()))
+    found = result()
+    write_trials(found)
+    write_best(found)
+    if found.best is None:
+        raise NothingTrainedError("tune", _all_failed(found))
+    return found
+
+
+def search_space(config: PipelineConfig) -> list[Dimension]:
+    """Returns what is searched for the method of a configuration.
+
+    Raises:
+        ConfigError: if there is nothing to search.
+    """
+    method = config.model.name
+    if not METHODS[method].learned:
+        raise ConfigError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
+    space = dimensions({part: getattr(config, part) for part in PARTS}, ranges_of(config.tuning, method))
+    if not space:
+        raise ConfigError(f"tuning: there is nothing to search for {method}: name keys in tuning.space or tuning.own.")
+    return space
+
+
+def _all_failed(found: SearchResult) -> str:
+    reasons = dict.fromkeys(trial.reason for trial in found.trials)
+    lines = [f"none of {len(found.trials)} trials could be trained:", *(f"  {reason}" for reason in reasons)]
+    return "\n".join([*lines, f"What each tried: {short_path(os.path.join(found.folder, 'trials.json'))}"])
