@@ -6,6 +6,7 @@ BIN := $(ROOT)/.venv/bin
 READY := $(ROOT)/.venv/.ready
 CONFIG ?= configs/complete_journey.yaml
 ARGS ?=
+WORKERS ?= 2
 TYPED := schemas model serving pipeline/config.py
 
 export TF_USE_LEGACY_KERAS := 1
@@ -33,8 +34,8 @@ $(READY): $(ROOT)/requirements.txt $(ROOT)/setup.py
 run: $(READY) ## run the pipeline: CONFIG=configs/x.yaml ARGS="--set training.epochs=1"
 	@cd $(ROOT) && $(BIN)/dspnet run --config $(CONFIG) $(ARGS)
 
-test: $(READY) ## run all tests
-	@cd $(ROOT) && $(BIN)/python -m pytest -q --durations=10 $(ARGS)
+test: $(READY) ## run all tests: WORKERS=2 at a time
+	@cd $(ROOT) && $(BIN)/python -m pytest -q --durations=10 -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: $(READY) ## run the quick tests of the model alone
 	@cd $(ROOT) && $(BIN)/python -m pytest -q -m "not slow" tests/model $(ARGS)
