@@ -8,7 +8,7 @@ import tensorflow as tf
 from model.config import TrainingConfig
 from model.input import prefix_batches
 from model.learned import CLASSES
-from model.losses import softmax_cross_entropy
+from model.losses import LOSSES
 from model.methods import METHODS
 from model.network import Outputs
 from model.recommender import VALIDATION_METRIC
@@ -164,20 +164,22 @@ def test_prefixes_are_batches_that_are_cut(name):
     assert all(np.isfinite(term).all() for term in terms.values())
 
 
+@pytest.mark.parametrize("objective", ["bce", "softmax"])
 @pytest.mark.parametrize("options", [{}, {"repeat_head": True}])
-def test_sasrec_predicts_what_follows_each_event(options):
+def test_sasrec_predicts_what_follows_each_event(objective, options):
     """The loss of a sequence is the mean over its events, of which each sees what came before it alone."""
-    model = recommenders.build("sasrec", target="prefix", objective="softmax", model=options)
+    loss = LOSSES[objective]
+    model = recommenders.build("sasrec", target="prefix", objective=objective, model=options)
     batch, network = _batch(), model.network
     terms = _terms(model, batch)
     outputs = network.outputs(network.represent(batch["history_items"], None), batch["history_items"])
     last = {
-        "item_loss": softmax_cross_entropy(network.score_items(outputs), batch["future_items"]),
-        "scene_loss": softmax_cross_entropy(network.score_scenes(outputs), batch["future_scenes"]),
+        "item_loss": loss(network.score_items(outputs), batch["future_items"]),
+        "scene_loss": loss(network.score_scenes(outputs), batch["future_scenes"]),
     }
     for row in range(4):
         items, scenes = batch["history_items"].numpy()[row], batch["history_scenes"].numpy()[row]
-        losses = {term: [float(loss[row])] for term, loss in last.items()}
+        losses = {term: [float(values[row])] for term, values in last.items()}
         for place in np.flatnonzero(items)[:-1]:
             past = np.where(np.arange(4) <= place, items, 9)  # whatever comes later
             h = network.states(tf.constant([past]), None)[0][:, place - 4]
@@ -186,6 +188,6 @@ def test_sasrec_predicts_what_follows_each_event(options):
                 ("item_loss", network.score_items(inner), items[place + 1]),
                 ("scene_loss", network.score_scenes(inner), scenes[place + 1]),
             ):
-                losses[term].append(float(softmax_cross_entropy(scores, tf.constant([[target]]))[0]))
+                losses[term].append(float(loss(scores, tf.constant([[target]]))[0]))
         for term, values in losses.items():
             assert float(terms[term][row]) == pytest.approx(np.mean(values), abs=1e-5), (row, term)

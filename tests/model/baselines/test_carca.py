@@ -10,7 +10,7 @@ from tests.recommenders import ITEMS, MODEL, SCENES, batch, build
 UNKNOWN = ITEMS + 1
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 6, UNKNOWN], [1, 2, 3, 4]]
 HISTORY_SCENES = [[0, 1, 2, 4], [4, 0, 3, 5], [1, 1, 2, 2]]
-NEXT_ITEMS = [[7, 2], [UNKNOWN, 0], [5, 0]]
+NEXT_ITEMS = [[7, 3], [UNKNOWN, 0], [5, 0]]
 
 
 def _batch():
@@ -18,13 +18,20 @@ def _batch():
 
 
 def _all_scores(network):
-    """Scores of all items from the parts of the network, candidates by hand: a normalised event of an unknown scene."""
+    """Scores of all items from the parts of the network, candidates by hand: a normalised event of an unknown scene.
+
+    What is copied from the history, if anything, is mixed in as `model.repeat` says.
+    """
     items, scenes = network.item_embedding.table.numpy(), network.scene_embedding.table.numpy()
     pairs = np.concatenate([items[1 : ITEMS + 1], np.repeat(scenes[SCENES + 1 :], ITEMS, axis=0)], axis=1)
     events = pairs @ network.event.kernel.numpy() + network.event.bias.numpy()
     candidates = (events - events.mean(1, keepdims=True)) / np.sqrt(events.var(1, keepdims=True) + 1e-6)
     known = network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
-    return network.attention(known.events, tf.constant(candidates)).numpy()
+    scores = network.attention(known.events, tf.constant(candidates)).numpy()
+    if network.repeat_head is not None:
+        for row, column, value in zip(*network.repeat_head(tf.constant(HISTORY_ITEMS), known.h_item), strict=True):
+            scores[row, column] = np.log(np.exp(scores[row, column]) + np.exp(value))
+    return scores
 
 
 def test_a_candidate_is_an_item_in_an_unknown_scene():
@@ -39,9 +46,10 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.mark.parametrize("options", [{}, {"repeat_head": True}])
 @pytest.mark.parametrize("objective", ["bce", "softmax"])
-def test_over_the_whole_catalogue(objective):
-    model = build("carca", batch_size=3, objective=objective)
+def test_over_the_whole_catalogue(objective, options):
+    model = build("carca", 3, options, objective=objective)
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
     for row, scores in enumerate(_all_scores(model.network).astype(float)):
         targets = [target - 1 for target in NEXT_ITEMS[row] if 1 <= target <= ITEMS]
@@ -75,19 +83,22 @@ def test_all_candidates_are_alike_to_a_history_without_events():
     assert all(np.isfinite(variable).all() for variable in model.network.trainable_variables)
 
 
-@pytest.mark.parametrize("objective", ["bce", "softmax"])
-def test_over_drawn_negatives(monkeypatch, objective):
+@pytest.mark.parametrize("options", [{}, {"repeat_head": True}])
+@pytest.mark.parametrize("objective", ["bce", "gbce", "softmax"])
+def test_over_drawn_negatives(monkeypatch, objective, options):
     drawn, sampler = [], recommender.SAMPLERS["uniform"]
     monkeypatch.setitem(recommender.SAMPLERS, "uniform", lambda *a: drawn.append(sampler(*a)) or drawn[-1])
-    model = build("carca", batch_size=3, objective=objective, candidates={"sampling": "uniform", "number": 6})
+    candidates = {"sampling": "uniform", "number": 6}
+    model = build("carca", 3, options, objective=objective, gbce_calibration=0.3, candidates=candidates)
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
+    power = 1 - 0.3 * (1 - 6 / (ITEMS - 1)) if objective == "gbce" else 1
     draws = np.repeat(drawn[0].columns.numpy(), drawn[0].counts.numpy().astype(int))
     assert len(draws) == 6
     for row, scores in enumerate(_all_scores(model.network).astype(float)):
         targets = [target - 1 for target in NEXT_ITEMS[row] if 1 <= target <= ITEMS]
         negatives = [column for column in draws if column not in targets]
-        if objective == "bce":
-            logs = [*np.log(_sigmoid(scores[targets])), *np.log(1 - _sigmoid(scores[negatives]))]
+        if objective in ("bce", "gbce"):
+            logs = [*power * np.log(_sigmoid(scores[targets])), *np.log(1 - _sigmoid(scores[negatives]))]
             expected = -np.mean(logs)
         else:
             # Each negative stands for as many as there are to a draw.
