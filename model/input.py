@@ -115,7 +115,11 @@ def _batches(
 
 
 def index_batches(
-    batches: tf.data.Dataset, items: FingerprintTable, scenes: FingerprintTable, target: str = "period"
+    batches: tf.data.Dataset,
+    items: FingerprintTable,
+    scenes: FingerprintTable,
+    target: str = "period",
+    ordered: bool = False,
 ) -> tf.data.Dataset:
     """Turns fingerprints into catalogue indices, for training and validation.
 
@@ -124,15 +128,17 @@ def index_batches(
         items: index of each item.
         scenes: index of each scene.
         target: ``period`` predicts all of the future; ``next`` only its first event.
+        ordered: whether the future as it happened is wanted, too; to look it up for nobody would cost each step.
 
     Returns:
         Batches of int32 indices: ``history_items``, ``history_scenes``, ``next_item``, ``next_scene``,
-        ``future_items``, ``future_scenes``, ``future_item_sequence``, ``future_scene_sequence``.
+        ``future_items``, ``future_scenes`` and, with `ordered`, ``future_item_sequence``, ``future_scene_sequence``.
     """
 
     def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        batch = {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
-        return _next_alone(batch) if target == "next" else batch
+        batch = batch if ordered else _without_order(batch)
+        batch = _next_alone(batch) if target == "next" else batch
+        return {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
 
     return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
@@ -141,7 +147,7 @@ def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> t
     """Cuts each sequence anew, at a random place of its history; what follows the cut is to be predicted.
 
     Args:
-        batches: from `index_batches`.
+        batches: from `index_batches`, ordered.
         seed: of the cuts, with the number of the step.
         first_step: number of the first batch.
 
@@ -185,7 +191,9 @@ def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
 
 def _parse_with_user(records: tf.Tensor) -> dict[str, tf.Tensor]:
     user = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string)})
-    batch = {**_parse(records), USER: user[sequences.USER_ID]}
-    for name in (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE):  # no measure asks for the order of the future
-        del batch[name]
-    return batch
+    # No measure asks for the order of the future.
+    return {**_without_order(_parse(records)), USER: user[sequences.USER_ID]}
+
+
+def _without_order(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: values for name, values in batch.items() if name not in (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE)}

@@ -102,15 +102,10 @@ class Network(tf_keras.layers.Layer):
         """Scores items for `Outputs.o_item`: o_V . e_k (Eq. 6b), plus a bias with `config.popularity_prior`."""
         return InnerProducts(self.item_embedding.table, self.item_bias)
 
-    def latest(self, indices: tf.Tensor, length: int | None = None) -> tf.Tensor:
-        """Returns the events that are read, int [batch, time], right-aligned, at least one column.
-
-        Args:
-            indices: int [batch, time'], 0 where padded.
-            length: how many are read at most, instead of `ModelConfig.max_length`.
-        """
+    def latest(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the events that are read, int [batch, time], right-aligned, at least one column."""
         # A column of padding keeps the batch at least one wide, so that empty histories have a state too.
-        return right_align(tf.pad(indices, [[0, 0], [1, 0]]), length or self.config.max_length)
+        return right_align(tf.pad(indices, [[0, 0], [1, 0]]), self.config.max_length)
 
     def aligned(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the latest events of both histories in as many columns, int [batch, time] each."""

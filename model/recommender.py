@@ -42,6 +42,8 @@ class Recommender(tf_keras.Model):
 
     objective: ClassVar[str | None] = None
     """The objective that defines the method; None for the configured one."""
+    reads_order: ClassVar[bool] = False
+    """Whether `terms` reads the future as it happened."""
     has_all_prefixes: ClassVar[bool] = False
     """Whether the target ``prefix`` is made of whole histories by `terms` itself, and needs no cut sequences."""
 

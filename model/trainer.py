@@ -128,8 +128,9 @@ def _train(
         train = training_batches(
             fn_args.train_files, batch_size, seed=config.seed, first_epoch=epochs_done, epochs=config.epochs
         )
-        train = index_batches(train, *tables, target)
-        if config.target == "prefix" and not model.has_all_prefixes:
+        cuts = config.target == "prefix" and not model.has_all_prefixes
+        train = index_batches(train, *tables, target, ordered=cuts or model.reads_order)
+        if cuts:
             train = prefix_batches(train, seed=config.seed, first_step=epochs_done * steps)
         model.fit(
             train,

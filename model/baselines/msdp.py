@@ -62,6 +62,7 @@ class MSDP(Recommender):
 
     network: MSDPNetwork
     objective = "softmax"
+    reads_order = True
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> dict[str, float]:

@@ -48,6 +48,19 @@ def test_indices_and_targets(files, target, first_row):
     np.testing.assert_array_equal(np.sort(batch["future_items"][0])[-len(first_row) :], first_row)
 
 
+@pytest.mark.parametrize("target", ["period", "next"])
+def test_the_order_of_the_future_is_looked_up_on_demand(files, target):
+    items, scenes = catalogues([Sequence([("a", "x"), ("a", "x"), ("b", "y")], [])])
+    tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
+    batches = fingerprint_batches(files, 4)
+    (plain,) = index_batches(batches, *tables, target).as_numpy_iterator()
+    (ordered,) = index_batches(batches, *tables, target, ordered=True).as_numpy_iterator()
+    assert ordered.keys() - plain.keys() == {"future_item_sequence", "future_scene_sequence"}
+    np.testing.assert_array_equal(ordered["future_item_sequence"], [[2, 3, 2, 3], [1, 0, 0, 0]])
+    for name, values in plain.items():
+        np.testing.assert_array_equal(ordered[name], values)
+
+
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")

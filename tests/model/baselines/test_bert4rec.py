@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from model import recommender
 from model.baselines import bert4rec
+from model.padding import right_align
 from tests.recommenders import ITEMS, MODEL, batch, build
 
 MASK = ITEMS + 1
@@ -91,7 +92,7 @@ def test_a_mask_at_the_end_predicts_the_future():
     network = model.network
     # The same by hand: the history with one more event, of the item [MASK], that nothing hides.
     longer = tf.concat([tf.constant(HISTORY_ITEMS), tf.fill([3, 1], MASK)], axis=1)
-    items = network.latest(longer, network.config.max_length + 1)
+    items = right_align(longer, network.config.max_length + 1)
     embedded = network.item_embedding(items)
     h = network.encoder.states(embedded, items != 0).numpy()[:, -1]
     for row, targets in enumerate([[3, 2], [1], [5]]):  # an item outside the catalogue is nobody's target
