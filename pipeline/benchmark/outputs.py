@@ -12,6 +12,7 @@ from pipeline.benchmark.page import render_benchmark
 from pipeline.benchmark.terminal import terminal_text
 from pipeline.config import ConfigError
 from pipeline.screen import short_path
+from pipeline.whole_file import write_whole
 
 FACTS_FILE = "benchmark.json"
 TABLES_FILE = "benchmark.md"
@@ -51,10 +52,7 @@ def write_outputs(folder: str, results: Sequence[Mapping[str, Any]], info: Mappi
 
 
 def _write(path: str, text: str) -> None:
-    """Writes a file whole or not at all."""
     try:
-        with open(f"{path}.new", "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        os.replace(f"{path}.new", path)
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise ConfigError(f"{short_path(path)}: cannot be written: {error.strerror}") from error

@@ -10,6 +10,7 @@ from pipeline.comparison.page import comparison_page
 from pipeline.comparison.table import format_comparison
 from pipeline.config import ConfigError
 from pipeline.screen import short_path
+from pipeline.whole_file import write_whole
 
 FEWEST_RUNS = 2
 
@@ -44,10 +45,7 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
     text = format_comparison(compared)
     page = comparison_page(compared)
     try:
-        # Whole or not at all.
-        with open(f"{html}.new", "wb") as file:
-            file.write(page.encode("utf-8"))
-        os.replace(f"{html}.new", html)
+        write_whole(html, page.encode("utf-8"))
     except OSError as error:
         raise ConfigError(f"--html: cannot write {html}: {error.strerror}") from error
     except UnicodeError as error:

@@ -1,11 +1,11 @@
 """`result.json`: what was measured of a cell. It is written last, so a cell that has one has come to its end."""
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.experiment.cell import FAILED, OUT_OF_MEMORY, Cell
+from pipeline.whole_file import write_whole
 
 RESULT_FILE = "result.json"
 
@@ -71,12 +71,7 @@ def describe(cell: Cell, key: str, source_digest: str) -> dict[str, Any]:
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:
     """Writes a file, whole or not at all."""
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.new", path)
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def read_json(path: str) -> dict[str, Any] | None:

@@ -1,14 +1,15 @@
 """What a search found, and the files that tell it: `trials.json`, and `best.yaml` to paste into a configuration."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 
+from pipeline.experiment.result import write_json
 from pipeline.experiment.task import MONITOR
 from pipeline.tuning.records import TrialRecord
 from pipeline.tuning.space import Dimension
 from pipeline.tuning.values import as_yaml
+from pipeline.whole_file import write_whole
 
 TRIALS_FILE = "trials.json"
 BEST_FILE = "best.yaml"
@@ -57,7 +58,7 @@ def write_trials(result: SearchResult) -> None:
         "best": None if best is None else best.number,
         "trials": [dataclasses.asdict(trial) for trial in result.trials],
     }
-    _write(os.path.join(result.folder, TRIALS_FILE), json.dumps(content, indent=2) + "\n")
+    write_json(os.path.join(result.folder, TRIALS_FILE), content)
 
 
 def write_best(result: SearchResult) -> None:
@@ -65,11 +66,4 @@ def write_best(result: SearchResult) -> None:
     if result.best is not None:
         text = f"# {result.title}, trial {result.best.number} of {result.budget}: validation NDCG@10 "
         text += f"{result.best.validation:.4f}\n{as_yaml(result.best.values)}"
-        _write(os.path.join(result.folder, BEST_FILE), text)
-
-
-def _write(path: str, text: str) -> None:
-    # Whole or not at all.
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(f"{path}.new", path)
+        write_whole(os.path.join(result.folder, BEST_FILE), text.encode())

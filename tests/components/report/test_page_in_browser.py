@@ -56,6 +56,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return path
 
 
+def check_width(folder: pathlib.Path, page: str, width: int) -> None:
+    """Shows a page in a window and holds it to be no wider."""
+    assert page.count("</body>") == 1
+    (folder / "inner.html").write_text(page.replace("</body>", TELL_WIDTH))
+    frame = folder / "frame.html"
+    frame.write_text(FRAME.format(width=width, source="inner.html"))
+    told = re.search(r'data-told="(\d+) of (\d+)"', browse(folder, frame, "--dump-dom", "--window-size=1400,900"))
+    assert told, "the page has to tell its width"
+    taken, given = map(int, told.groups())
+    assert width - 20 <= given <= width, "but for a bar to scroll with"
+    assert taken <= given
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("scenes", [LONG, ("app",)])
 def test_nothing_is_wider_than_the_window(tmp_path: pathlib.Path, width: int, scenes: tuple[str, ...]) -> None:
@@ -67,16 +80,7 @@ def test_nothing_is_wider_than_the_window(tmp_path: pathlib.Path, width: int, sc
         example["user"] = "u" * 128
         for event in (*example["history"], *example["recommended"], *example["truth"]):
             event |= {"item": LONG[0], "name": LONG[1]}
-    text = render_report(facts)
-    assert text.count("</body>") == 1
-    (tmp_path / "inner.html").write_text(text.replace("</body>", TELL_WIDTH))
-    frame = tmp_path / "frame.html"
-    frame.write_text(FRAME.format(width=width, source="inner.html"))
-    told = re.search(r'data-told="(\d+) of (\d+)"', browse(tmp_path, frame, "--dump-dom", "--window-size=1400,900"))
-    assert told, "the page has to tell its width"
-    taken, given = map(int, told.groups())
-    assert width - 20 <= given <= width, "but for a bar to scroll with"
-    assert taken <= given
+    check_width(tmp_path, render_report(facts), width)
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -1,13 +1,12 @@
 """What a browser makes of the page of a benchmark: headless Chromium, if there is one."""
 
 import pathlib
-import re
 
 import pytest
 
 from pipeline.benchmark.facts import benchmark_facts
 from pipeline.benchmark.page import render_benchmark
-from tests.components.report.test_page_in_browser import BROWSER, FRAME, TELL_WIDTH, browse
+from tests.components.report.test_page_in_browser import BROWSER, check_width
 from tests.pipeline.benchmark.made_up import INFO, benchmark, result, unfinished
 
 pytestmark = [
@@ -30,12 +29,4 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_the_window(tmp_path: pathlib.Path, page: str, width: int) -> None:
-    assert page.count("</body>") == 1
-    (tmp_path / "inner.html").write_text(page.replace("</body>", TELL_WIDTH))
-    frame = tmp_path / "frame.html"
-    frame.write_text(FRAME.format(width=width, source="inner.html"))
-    told = re.search(r'data-told="(\d+) of (\d+)"', browse(tmp_path, frame, "--dump-dom", "--window-size=1400,900"))
-    assert told, "the page has to tell its width"
-    taken, given = map(int, told.groups())
-    assert width - 20 <= given <= width, "but for a bar to scroll with"
-    assert taken <= given
+    check_width(tmp_path, page, width)
