@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from model.evaluation.tasks import problem_with
-from model.methods import METHODS, Method, MethodName
+from model.methods import METHODS, Method, MethodName, Objective
 from schemas.section import Section
 
 
@@ -79,8 +79,10 @@ class ContrastiveConfig(Section):
 class ContextContrastConfig(Section):
     """Contrasts of ContraRec and its variants with scenes."""
 
-    weight: pydantic.NonNegativeFloat = 0.1
+    weight: pydantic.NonNegativeFloat = 0.2
     """Weight gamma of the context-context contrast; 0 leaves it out."""
+    mask_share: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.5
+    """Share of a sequence's events that a mask augmentation hides."""
     temperature: pydantic.PositiveFloat = 0.2
     """Temperature of the context-context contrast."""
     target_temperature: pydantic.PositiveFloat = 1.0
@@ -124,10 +126,11 @@ class CandidatesConfig(Section):
 class TrainingConfig(Section):
     """How the network is trained."""
 
-    objective: Literal["bce", "softmax", "gbce"] = "bce"
+    objective: Objective = "bce"
     """`bce` is Eq. 6 of the paper, `softmax` cross-entropy, `gbce` Eq. 6 made fit for few negatives (gSASRec).
 
-    BERT4Rec, MSDP, ContraRec, SceneCTC and SceneContraRec are defined by cross-entropy and always take it.
+    BERT4Rec, MSDP, ContraRec, SceneCTC and SceneContraRec are defined by cross-entropy and always take it; so does
+    SASRec unless it is given `gbce`.
     """
     gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
     """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
@@ -139,11 +142,11 @@ class TrainingConfig(Section):
     scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0
     """Weight lambda of the scene prediction loss in Eq. 9."""
     adversarial: AdversarialConfig = AdversarialConfig()
-    """DSPnet: adversarial prior regularisation (Eq. 4)."""
+    """DSPnet and DSPnet-: adversarial prior regularisation (Eq. 4)."""
     contrastive: ContrastiveConfig = ContrastiveConfig()
-    """DSPnet: conditional contrastive regularisation (Eq. 8)."""
+    """DSPnet and DSPnet-: conditional contrastive regularisation (Eq. 8)."""
     context_contrast: ContextContrastConfig = ContextContrastConfig()
-    """Contrasts of ContraRec, SceneCTC and SceneContraRec."""
+    """Contrasts of ContraRec and SceneContraRec; SceneCTC has the context-target contrast alone."""
     cloze: ClozeConfig = ClozeConfig()
     """The Cloze task of BERT4Rec."""
     distribution: DistributionConfig = DistributionConfig()

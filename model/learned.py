@@ -67,11 +67,12 @@ def build_recommender(
 
     Args:
         network: from `build_network`.
-        config: as there.
+        config: as there; where its objective is none of the method's, that takes its own.
         global_batch_size: sequences a step over all replicas.
         items: the item catalogue.
     """
     _, recommender_class = CLASSES[network.config.name]
+    config = config.model_copy(update={"objective": network.config.method.objective(config.objective)})
     model = recommender_class(network, config, global_batch_size, log_frequency(items))
     compile_model(model)
     return model

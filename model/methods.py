@@ -24,6 +24,7 @@ CountedName = Literal[
     "cooccurrence",
 ]
 MethodName = Literal[LearnedName, CountedName]
+Objective = Literal["bce", "softmax", "gbce"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +35,24 @@ class Method:
         name: as in `model.name`.
         title: as in the tables of papers.
         source: where it comes from.
-        sees_scenes: whether scenes of the history inform what is recommended.
+        sees_scenes: whether scenes of the history inform which items are recommended.
+        objectives: what it can be trained by, first what it is if `training.objective` names none of them.
     """
 
     name: str
     title: str
     source: str
     sees_scenes: bool
+    objectives: tuple[Objective, ...] = get_args(Objective)
 
     @property
     def learned(self) -> bool:
         """Whether it is trained by gradient descent, epoch by epoch; else it counts, once."""
         return self.name in get_args(LearnedName)
+
+    def objective(self, configured: Objective) -> Objective:
+        """Returns what it is trained by, given `training.objective`: some methods are defined by their objective."""
+        return configured if configured in self.objectives else self.objectives[0]
 
     @property
     def has_item_vectors(self) -> bool:
@@ -53,18 +60,25 @@ class Method:
         return self.learned and self.name != "carca"
 
 
+_CROSS_ENTROPY: tuple[Objective, ...] = ("softmax",)
 _OURS = "DSPnet (the paper this project is about)"
 
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method("bert4rec", "BERT4Rec", "Sun et al., CIKM 2019", False),
-        Method("msdp", "MSDP", "Fu et al., CIKM 2023", False),
-        Method("contrarec", "ContraRec", "Wang et al., TOIS 2023", False),
-        Method("scene_ctc", "SceneCTC", _OURS, True),
-        Method("scene_contrarec", "SceneContraRec", _OURS, True),
+        Method("bert4rec", "BERT4Rec", "Sun et al., CIKM 2019", False, _CROSS_ENTROPY),
+        Method("msdp", "MSDP", "Fu et al., CIKM 2023", False, _CROSS_ENTROPY),
+        Method("contrarec", "ContraRec", "Wang et al., TOIS 2023", False, _CROSS_ENTROPY),
+        Method("scene_ctc", "SceneCTC", _OURS, True, _CROSS_ENTROPY),
+        Method("scene_contrarec", "SceneContraRec", _OURS, True, _CROSS_ENTROPY),
         Method("carca", "CARCA", "Rashed et al., RecSys 2022", True),
-        Method("sasrec", "SASRec", "Kang & McAuley, ICDM 2018; Petrov & Macdonald, RecSys 2023", False),
+        Method(
+            "sasrec",
+            "SASRec",
+            "Kang & McAuley, ICDM 2018; Petrov & Macdonald, RecSys 2023",
+            False,
+            ("softmax", "gbce"),
+        ),
         Method("popularity", "popularity", "counting", False),
         Method("recent_popularity", "recent popularity", "counting", False),
         Method("scene_popularity", "popularity by last scene", "counting", True),

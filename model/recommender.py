@@ -40,8 +40,6 @@ class Recommender(tf_keras.Model):
         ValueError: if in-batch negatives are asked for in batches of one.
     """
 
-    objective: ClassVar[str | None] = None
-    """The objective that defines the method; None for the configured one."""
     reads_order: ClassVar[bool] = False
     """Whether `terms` reads the future as it happened."""
     has_all_prefixes: ClassVar[bool] = False
@@ -158,8 +156,8 @@ class Recommender(tf_keras.Model):
         table, bias = self.network.item_embedding.table, self.network.item_bias
         if negatives is None:
             return full_catalogue_loss(self.whole_objective, queries, table, bias, targets, copies)
-        objective, calibration = self.objective or self.config.objective, self.config.gbce_calibration
-        return sampled_loss(objective, queries, table, bias, targets, negatives, copies, calibration)
+        calibration = self.config.gbce_calibration
+        return sampled_loss(self.config.objective, queries, table, bias, targets, negatives, copies, calibration)
 
     def scene_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
         """Returns L_DSL of scenes (Eq. 6a) over all scenes, which are few, float [batch]."""
@@ -168,8 +166,7 @@ class Recommender(tf_keras.Model):
     @property
     def whole_objective(self) -> str:
         """The objective over a whole catalogue, where nothing is sampled and gBCE is BCE."""
-        objective = self.objective or self.config.objective
-        return "bce" if objective == "gbce" else objective
+        return "bce" if self.config.objective == "gbce" else self.config.objective
 
     @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:

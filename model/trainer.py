@@ -145,7 +145,16 @@ def _train(
     if stopping:
         stopping.restore_best()
     _export(fn_args, network, items, scenes, fn_args.train_files if validation is None else fn_args.eval_files)
-    tf.io.gfile.rmtree(folder)
+    _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    """Removes a folder that, killed on the way, nobody may take for that of an interrupted training."""
+    leftover = f"{folder}.over"
+    if tf.io.gfile.exists(leftover):
+        tf.io.gfile.rmtree(leftover)
+    tf.io.gfile.rename(folder, leftover)
+    tf.io.gfile.rmtree(leftover)
 
 
 def _export(fn_args: Any, network: Network, items: Catalogue, scenes: Catalogue, histories: Sequence[str]) -> None:

@@ -89,6 +89,20 @@ class PipelineConfig(Section):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _negatives_fit_targets(self) -> "PipelineConfig":
+        training = self.training
+        reads_histories = "training.target=prefix" if training.target == "prefix" else None
+        if self.model.name == "bert4rec":
+            reads_histories = "model.name=bert4rec"
+        if training.candidates.sampling == "in_batch" and reads_histories:
+            raise ValueError(
+                "training.candidates.sampling: in_batch takes negatives from futures and corrects for how often items "
+                f"are in them, but {reads_histories} trains on items of histories, too. Set it to uniform or "
+                "log_uniform."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _searched_values_fit(self) -> "PipelineConfig":
         found = list(problems({part: getattr(self, part) for part in PARTS}, self.tuning))
         if found:

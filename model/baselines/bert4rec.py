@@ -5,17 +5,22 @@ the other, a [MASK] behind the last event stands for the future. The second is h
 to train without such samples is a known cause of failed reproductions (Petrov & Macdonald, RecSys 2022). The Cloze task
 is scored without what the repeat head copies: what is hidden is a part of the history.
 
-Choices where the paper is silent: a [MASK] reads as the embedding of unknown items, and one state serves hidden and
-future events, without a further layer before the inner product; cross-entropy throughout, as there.
+A state goes through one more layer before its inner products with items, GELU(h W + b) as in the paper, and is then
+layer-normalised, as in the authors' code. Choices: a [MASK] reads as the embedding of unknown items; the paper's bias
+of each item is that of `model.popularity_prior`.
 """
 
+from typing import Any
+
 import tensorflow as tf
+import tf_keras
 
 from model.augmentation import mask
 from model.baselines.state_network import StateNetwork, append
-from model.config import TrainingConfig
+from model.config import ModelConfig, TrainingConfig
 from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
 from model.negative_sampling import Negatives
+from model.network import Outputs
 from model.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
@@ -25,9 +30,24 @@ class BERT4RecNetwork(StateNetwork):
 
     prompted = True
 
+    def __init__(self, config: ModelConfig, items: int, scenes: int, *priors: Any, **kwargs: Any):
+        super().__init__(config, items, scenes, *priors, **kwargs)
+        self.projection = tf_keras.Sequential(
+            [
+                tf_keras.layers.Dense(config.item_dim, tf.nn.gelu, name="dense"),
+                tf_keras.layers.LayerNormalization(epsilon=1e-6, name="norm"),
+            ],
+            name="projection",
+        )
+
     def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns the embedding of [MASK], float [batch, item_dim]."""
         return self.item_embedding(tf.fill([batch], self.item_embedding.mask_index), training=training)
+
+    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
+        """See `model.network.Network.outputs`; o_V = LayerNorm(GELU(h W + b))."""
+        outputs = super().outputs(known, items)
+        return outputs._replace(o_item=self.projection(outputs.o_item))
 
     def states(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns the states of the latest events, float [batch, time, item_dim], with no [MASK] behind them.
@@ -45,7 +65,6 @@ class BERT4Rec(Recommender):
     """Trains on the Cloze task; arguments as for `Recommender`."""
 
     network: BERT4RecNetwork
-    objective = "softmax"
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> dict[str, float]:
@@ -77,8 +96,7 @@ class BERT4Rec(Recommender):
         targets = tf.where(hidden != items, items, PAD_INDEX)
         places = tf.where(targets != PAD_INDEX)
         rows = places[:, 0]
-        losses = self.item_loss(
-            tf.gather_nd(states, places), tf.gather_nd(targets, places)[:, tf.newaxis], None, negatives
-        )
+        queries = self.network.projection(tf.gather_nd(states, places))
+        losses = self.item_loss(queries, tf.gather_nd(targets, places)[:, tf.newaxis], None, negatives)
         number = tf.math.unsorted_segment_sum(tf.ones_like(losses), rows, tf.shape(items)[0])
         return tf.math.divide_no_nan(tf.math.unsorted_segment_sum(losses, rows, tf.shape(items)[0]), number)

@@ -7,11 +7,13 @@ candidates, events and heads, with all that their gradients need: more than fits
 tables. With `training.candidates.sampling` a step has few candidates; recommending goes through the catalogue in blocks
 either way.
 
-Choices: the self-attention is this project's encoder. In the paper a candidate has the context of the event that it
-stands for; here that is the scene, which nobody knows before, so candidates have the unknown one. Items have no other
-attributes. Candidates are layer-normalised, as events are before they are encoded: a score is a product of two vectors
-that are learned, and would start next to 0. Scenes are scored as by other methods, from the last event's state. The
-objective is the configured one; the paper's is `bce` with one drawn negative.
+Choices: the self-attention is this project's encoder, with learned positions and residuals that add, where the authors'
+has neither; the last event alone is trained on, where they train on all; nothing is dropped out of what candidates look
+at. In the paper a candidate has the context of the event that it stands for; here that is the scene, which nobody knows
+before, so candidates have the unknown one. Items have no other attributes. Candidates are layer-normalised, as events
+are before they are encoded: a score is a product of two vectors that are learned, and would start next to 0. Scenes are
+scored as by other methods, from the last event's state. The objective is the configured one; the paper's is `bce` with
+one drawn negative.
 """
 
 from typing import Any, NamedTuple
@@ -81,7 +83,7 @@ class CARCANetwork(StateNetwork):
 
     def outputs(self, known: Profile, items: tf.Tensor) -> Outputs:
         """See `model.network.Network.outputs`."""
-        return Outputs(self.scene_head(known.h_item), known.events, self.copies(items, known.h_item))
+        return Outputs(self.scene_queries(known.h_item), known.events, self.copies(items, known.h_item))
 
 
 class CARCA(Recommender):

@@ -5,9 +5,10 @@
 - Context-context, weight gamma: two augmented copies of each sequence, masked or reordered, should have like states,
   and so should sequences with the same next item (`model.supervised_contrast`, temperature tau_2).
 
-Choices where the paper is silent: the encoder is the BERT4Rec-style one of this project (the paper offers several), the
-share of hidden events is that of `training.contrastive.mask_share`, where the paper draws it from a Beta distribution,
-and a copy is masked or reordered with probability one half each.
+Choices: the encoder is the BERT4Rec-style one of this project (the paper offers several), and a copy is masked or
+reordered with probability one half each. Departures: `training.context_contrast.mask_share` of the events are hidden,
+and the size of what is reordered is uniform, where the authors draw either from Beta(3, 3), whose mean is one half; and
+neither contrast is multiplied by its temperature, as theirs are, so that their gamma of 1 at tau_2 = 0.2 is 0.2 here.
 """
 
 from typing import Any
@@ -42,7 +43,6 @@ class ContraRec(Recommender):
     """Trains on both contrasts; arguments as for `Recommender`."""
 
     network: ContraRecNetwork
-    objective = "softmax"
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> dict[str, float]:
@@ -65,7 +65,7 @@ class ContraRec(Recommender):
 
     def _encode(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns h, float [batch, d], and that of augmented copies, float [`VIEWS`, batch, d], in one pass."""
-        network, share = self.network, self.config.contrastive.mask_share
+        network, share = self.network, self.config.context_contrast.mask_share
         items, scenes = ([x] for x in network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES]))
         for view in range(VIEWS):
             # The same events are hidden and moved in both sequences.

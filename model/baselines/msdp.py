@@ -61,7 +61,6 @@ class MSDP(Recommender):
     """Trains on the distribution of windows; arguments as for `Recommender`."""
 
     network: MSDPNetwork
-    objective = "softmax"
     reads_order = True
 
     @staticmethod

@@ -1,9 +1,10 @@
 """SASRec: a causal transformer that predicts what follows each event (Kang & McAuley, ICDM 2018), as practised today.
 
 With `training.target=prefix`, its own, every event of the history predicts the next one and the last one the first
-future event, all in one pass; with `next` and `period` the last event alone predicts. The loss is cross-entropy over
-the whole catalogue or, with `training.objective=gbce` and drawn negatives, that of gSASRec (Petrov & Macdonald, RecSys
-2023), where the paper's binary cross-entropy with one negative is known to make scores overconfident.
+future event, all in one pass; with `next` and `period` the last event alone predicts. The loss is cross-entropy, over
+the whole catalogue unless `training.candidates` samples it, or, with `training.objective=gbce` and drawn negatives,
+that of gSASRec (Petrov & Macdonald, RecSys 2023): the paper's binary cross-entropy with one negative is known to make
+scores overconfident.
 
 Choices: the transformer layer is this project's (GELU, normalised after), and inner events are scored without what
 the repeat head copies.
@@ -52,7 +53,7 @@ class SASRec(Recommender):
         following = tf.gather_nd(items[:, 1:], places)[:, tf.newaxis]
         inner = {"item_loss": self.item_loss(h, following, None, negatives)}
         if self.config.scene_weight:
-            scores = self.network.score_scenes(Outputs(self.network.scene_head(h), h, None))
+            scores = self.network.score_scenes(Outputs(self.network.scene_queries(h), h, None))
             inner["scene_loss"] = LOSSES[self.whole_objective](
                 scores, tf.gather_nd(scenes[:, -tf.shape(items)[1] + 1 :], places)[:, tf.newaxis]
             )

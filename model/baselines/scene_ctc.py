@@ -10,5 +10,3 @@ class SceneCTCNetwork(SceneContraRecNetwork):
 
 class SceneCTC(Recommender):
     """Trains on the context-target contrast, a softmax over candidates; arguments as for `Recommender`."""
-
-    objective = "softmax"

@@ -8,7 +8,6 @@ import tf_keras
 from model.config import ModelConfig
 from model.encoder import SequenceEncoder
 from model.network import Network, Outputs, Representations
-from model.transformer import initializer
 from schemas.catalogue import PAD_INDEX
 
 
@@ -16,8 +15,9 @@ class StateNetwork(Network):
     """Reads one sequence of events and scores items by h . e_k, h being the state of the last event.
 
     With `sees_scenes` an event is a linear map of the concatenated embeddings of item and scene (the scene as an
-    attribute, as in CARCA), else of the item alone. No paper says how a method of items alone predicts scenes: here a
-    linear map of h, what it knows of the user from items alone, is compared with the embeddings of scenes.
+    attribute, as in CARCA), else of the item alone. No paper says how such a method predicts scenes: here a linear map
+    of h is compared with the embeddings of scenes. Of a method of items alone it is trained without changing h, because
+    its paper knows nothing of scenes, and to learn of them what it cannot see can make its items worse.
 
     Args: as for `Network`.
     """
@@ -37,7 +37,7 @@ class StateNetwork(Network):
         )
         self.event = None
         if self.sees_scenes:
-            self.event = tf_keras.layers.Dense(config.item_dim, kernel_initializer=initializer(), name="event")
+            self.event = tf_keras.layers.Dense(config.item_dim, name="event")
         self.scene_head = tf_keras.layers.Dense(config.scene_dim, name="scene_head")
 
     def events(
@@ -82,7 +82,11 @@ class StateNetwork(Network):
 
     def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
         """See `Network.outputs`."""
-        return Outputs(self.scene_head(known.h_item), known.h_item, self.copies(items, known.h_item))
+        return Outputs(self.scene_queries(known.h_item), known.h_item, self.copies(items, known.h_item))
+
+    def scene_queries(self, h: tf.Tensor) -> tf.Tensor:
+        """Maps states, float [..., item_dim], to what scenes are compared with, float [..., scene_dim]."""
+        return self.scene_head(h if self.sees_scenes else tf.stop_gradient(h))
 
 
 def one_state(h: tf.Tensor) -> Representations:

@@ -34,10 +34,6 @@ class Events(NamedTuple):
     timestamps: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
 
-    def owners(self) -> npt.NDArray[np.int64]:
-        """Returns the sequence of each event, int64 [E]."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-
 
 class SequenceBatch(NamedTuple):
     """Some sequences.

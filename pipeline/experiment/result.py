@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from model.methods import METHODS
 from pipeline.experiment.cell import FAILED, OUT_OF_MEMORY, Cell
 from pipeline.whole_file import write_whole
 
@@ -39,9 +40,6 @@ UNMEASURED: Mapping[str, Any] = {
 }
 """The part of a result that is measured, for a cell that did not come to its end."""
 
-_CROSS_ENTROPY = ("bert4rec", "msdp", "contrarec", "scene_ctc", "scene_contrarec")
-"""Methods that are defined by it, whatever `training.objective` says."""
-
 
 def describe(cell: Cell, key: str, source_digest: str) -> dict[str, Any]:
     """Returns what is known of a cell before it is measured.
@@ -52,7 +50,6 @@ def describe(cell: Cell, key: str, source_digest: str) -> dict[str, Any]:
         source_digest: of the code that trains and measures.
     """
     training, method = cell.config.training, cell.config.model.name
-    objective = "softmax" if method in _CROSS_ENTROPY else training.objective
     return {
         "name": cell.name,
         "label": cell.label,
@@ -60,7 +57,7 @@ def describe(cell: Cell, key: str, source_digest: str) -> dict[str, Any]:
         "method": method,
         "seed": training.seed,
         "target": training.target,
-        "objective": objective,
+        "objective": METHODS[method].objective(training.objective),
         "sampling": training.candidates.sampling,
         "key": key,
         "tuned": dict(cell.tuned),

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from model.config import ModelConfig, TrainingConfig
-from model.learned import CLASSES, build_network, log_frequency
+from model.learned import build_network, log_frequency
 from model.methods import METHODS
 from schemas.catalogue import Catalogue
 from tests import recommenders
@@ -58,9 +58,24 @@ def test_the_temperature_of_targets_reaches_the_methods_that_have_one(name):
 @pytest.mark.parametrize("objective", ["bce", "softmax"])
 def test_the_epsilon_of_adam_shrinks_with_gradients_that_are_divided_by_the_catalogue(name, objective):
     model = recommenders.build(name, objective=objective)
-    divided = objective == "bce" and CLASSES[name][1].objective is None
+    divided = objective == "bce" and METHODS[name].objective("bce") == "bce"
     assert model.optimizer.epsilon == pytest.approx(1e-7 / ITEMS if divided else 1e-7)
     assert float(model.optimizer.learning_rate) == pytest.approx(TrainingConfig().learning_rate)
+
+
+@pytest.mark.parametrize("name", [name for name in LEARNED if not name.startswith("dspnet")])
+@pytest.mark.parametrize("target", ["next", "prefix"])
+def test_scenes_teach_only_those_methods_that_see_them(name, target):
+    """A method of items alone is trained on items as if there were no scenes, as in its paper."""
+    model = recommenders.build(name, target=target)
+    data = recommenders.batch([[0, 3, 4], [5, 6, 1]], [[0, 1, 2], [4, 3, 1]], [[7, 2], [3, 0]], [[3, 2], [2, 0]])
+    with tf.GradientTape(persistent=True) as tape:
+        terms, _ = model.terms(data, tf.constant([1, 2]), tape)
+    network = model.network
+    shared = [network.item_embedding.table, *network.encoder.trainable_variables]
+    taught = [gradient is not None for gradient in tape.gradient(terms["scene_loss"], shared)]
+    assert (any if METHODS[name].sees_scenes else lambda found: not any(found))(taught)
+    assert all(gradient is not None for gradient in tape.gradient(terms["scene_loss"], network.scene_head.variables))
 
 
 @pytest.mark.parametrize("name", LEARNED)

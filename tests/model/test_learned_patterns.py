@@ -37,6 +37,15 @@ def last_scene_decides(seed, number=BATCH):
     return recommenders.batch(items, scenes, 2 * scenes[:, -1:], 1 + scenes[:, -1:] % SCENES)
 
 
+def first_event_decides(seed, number=BATCH):
+    """The first event tells the next item and scene, but is too long ago to be read."""
+    length = recommenders.MODEL["max_length"] + 1
+    rng = np.random.RandomState(seed)
+    items, scenes = rng.randint(1, ITEMS + 1, [number, length]), rng.randint(1, SCENES + 1, [number, length])
+    following = FOLLOWS[items[:, :1]]
+    return recommenders.batch(items, scenes, following, 1 + following % SCENES)
+
+
 def _walk(seed, last, time=4):
     """Histories of 2 to `time` events and two events that follow; each event tells the next one, item and scene.
 
@@ -116,6 +125,12 @@ def test_what_the_last_scene_decides_is_learned_by_those_that_see_scenes(learner
         assert min(right) > 0.9
     else:
         assert max(right) < 0.5  # of four that may follow, one is right by chance
+
+
+@pytest.mark.slow
+def test_no_method_learns_what_an_event_decides_that_it_does_not_read(learner):
+    _, learn = learner
+    assert max(learn(first_event_decides)) < 0.5  # of four scenes, one is right by chance
 
 
 def _train(name, target, pattern):

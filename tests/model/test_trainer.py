@@ -181,6 +181,25 @@ def test_a_run_killed_after_its_last_epoch_trains_no_further(tmp_path, monkeypat
     assert [epoch["epoch"] for epoch in history["epochs"]] == list(range(1, history["best_epoch"] + 2))
 
 
+def test_a_run_killed_while_it_tidies_up_is_not_taken_for_one_that_was_interrupted(tmp_path, monkeypatch, exported):
+    """What is left of its states could lack the best epoch, and the last one would be kept instead."""
+    args = _fn_args(tmp_path, "tidy", epochs=2, patience=1, **OFF)
+    rmtree = tf.io.gfile.rmtree
+
+    def remove_the_best_and_die(folder):
+        rmtree(f"{folder}/best")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io.gfile, "rmtree", remove_the_best_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run_fn(args)
+    assert [path.suffix for path in (tmp_path / "checkpoints").iterdir()] == [".over"]
+    trainer.run_fn(args)
+    _assert_same_weights(*exported)
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
 def test_a_state_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
     args = _fn_args(tmp_path, "broken", epochs=2, **OFF)
     fit = DSPnet.fit

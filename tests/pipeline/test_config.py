@@ -123,3 +123,10 @@ def test_describe_tells_type_default_and_documentation() -> None:
 def test_an_index_needs_item_vectors(method: str) -> None:
     message = refusal("serving.retrieval=scann", f"model.name={method}")
     assert "scann" in message and f"'{method}'" in message and "sasrec" in message and "exact" in message
+
+
+@pytest.mark.parametrize("reads_histories", ["training.target=prefix", "model.name=bert4rec"])
+def test_in_batch_negatives_are_of_futures_alone(reads_histories: str) -> None:
+    message = refusal("training.candidates.sampling=in_batch", reads_histories)
+    assert "in_batch" in message and reads_histories in message and "uniform or log_uniform" in message
+    load_config(str(CONFIGS[0]), ["training.candidates.sampling=in_batch"])

@@ -1,5 +1,7 @@
 """BERT4Rec: the Cloze task, and the [MASK] at the end that stands for the future."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,8 +20,17 @@ def _batch(future=((3, 2), (MASK, 1), (5, 0))):
     return batch(HISTORY_ITEMS, HISTORY_SCENES, future, [[3, 1], [2, 0], [4, 1]])
 
 
-def _loss_of(network, states, target):
-    scores = network.item_embedding.table.numpy()[1 : ITEMS + 1] @ states
+def _scores(network, state):
+    """LayerNorm(GELU(h W + b)) . e_k of all items, given h."""
+    kernel, bias, gamma, beta = (weight.numpy() for weight in network.projection.weights)
+    x = (state @ kernel + bias).astype(np.float64)
+    gelu = 0.5 * x * (1 + np.array([math.erf(value / math.sqrt(2)) for value in x]))
+    query = gamma * (gelu - gelu.mean()) / np.sqrt(gelu.var() + 1e-6) + beta
+    return network.item_embedding.table.numpy()[1 : ITEMS + 1] @ query
+
+
+def _loss_of(network, state, target):
+    scores = _scores(network, state)
     return np.log(np.exp(scores).sum()) - scores[target - 1]
 
 
@@ -61,13 +72,12 @@ def test_hidden_events_are_compared_with_drawn_items(monkeypatch):
     (negatives,) = drawn  # the same for both predictions
     draws = np.repeat(negatives.columns.numpy(), negatives.counts.numpy().astype(int))
     assert len(draws) == 5
-    table = model.network.item_embedding.table.numpy()[1 : ITEMS + 1]
     latest = model.network.latest(tf.constant(HISTORY_ITEMS)).numpy()
     states = model.network.states(tf.constant(masked), tf.constant(HISTORY_SCENES)).numpy()
     for row in range(3):
         losses = []
         for place in np.flatnonzero(latest[row] != masked[row]):
-            scores, target = table @ states[row, place], latest[row, place] - 1
+            scores, target = _scores(model.network, states[row, place]), latest[row, place] - 1
             others = np.exp(scores[draws[draws != target]]).sum() * ITEMS / 5
             losses.append(np.log(np.exp(scores[target]) + others) - scores[target])
         np.testing.assert_allclose(terms["cloze_loss"][row], np.mean(losses), rtol=1e-4)

@@ -44,12 +44,6 @@ def test_a_user_is_the_same_in_every_sequence(tmp_path):
     np.testing.assert_array_equal(found[one] == found[other], np.array(users)[one] == np.array(users)[other])
 
 
-def test_owners(tmp_path):
-    (batch,) = TrainSequences([write_examples(tmp_path / "data.gz", DATA)], *CATALOGUES)
-    expected = [place for place, one in enumerate(DATA) for _ in one.history]
-    assert batch.history.owners().tolist() == expected
-
-
 def test_an_empty_file_has_no_batches(tmp_path):
     assert not list(TrainSequences([write_examples(tmp_path / "data.gz", [])], *CATALOGUES))
 

@@ -52,4 +52,3 @@ def test_first_events_of_those_that_have_any():
     expected = [one.future[:1] for one in data]
     assert first.items.tolist() == [int(item[-1]) for part in expected for item, _ in part]
     np.testing.assert_array_equal(first.starts, np.cumsum([0, *(len(part) for part in expected)]))
-    np.testing.assert_array_equal(first.owners(), [place for place, part in enumerate(expected) if part])

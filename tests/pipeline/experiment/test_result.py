@@ -49,7 +49,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "objective", "told"),
-    [("sasrec", "bce", "bce"), ("bert4rec", "bce", "softmax"), ("msdp", "bce", "softmax")],
+    [("dspnet", "bce", "bce"), ("bert4rec", "bce", "softmax"), ("msdp", "bce", "softmax")],
 )
 def test_the_objective_is_what_is_trained_with(method, objective, told):
     described = describe(make_cell(method, objective=objective), "k", "s")
