@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import errno
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from pipeline.failure import StepFailedError
 from serving.history import parse_history, parse_items
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StepFailedError as error:
         notes = getattr(error, "__notes__", [])
         print("\n".join(["", f"{error.step} failed: {error}", "", *notes]).rstrip(), file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f" to write {error.filename}" if error.filename else ""
+        print(f"\n{error.strerror}{where}. Make room, and run the same command again.", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(f"\n{arguments.stopped}", file=sys.stderr)

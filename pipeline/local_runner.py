@@ -6,6 +6,7 @@ The `tfx` command runs this file, too, without arguments: the variable DSPNET_CO
 import os
 import pathlib
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 if not __package__:
@@ -30,7 +31,7 @@ def run(config: PipelineConfig) -> "RunResult | None":
         ConfigError: if the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
-    folder = local_folder(config)
+    folder = made_folder(config)
     log_file = os.path.join(folder, "run.log")
     print(f"{config.name}: results in {short_path(folder)}, full log in {short_path(log_file)}")
     del sys.argv[1:]  # TFX's executors read them as flags of their own
@@ -58,6 +59,25 @@ def local_folder(config: PipelineConfig) -> str:
             f"workdir: a local run keeps its metadata in SQLite and needs a folder. Received: {config.workdir!r}"
         )
     return os.path.abspath(os.path.join(config.workdir, config.name))
+
+
+def made_folder(config: PipelineConfig) -> str:
+    """Makes `local_folder`, unless it is there, and returns it.
+
+    Raises:
+        ConfigError: if nothing can be written there.
+    """
+    folder = local_folder(config)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"1")
+    except OSError as error:
+        raise ConfigError(
+            f"workdir: cannot write to {folder}: {error.strerror}. Give a folder where there is room and that you may "
+            f"write to, as in --set workdir=FOLDER. Received: {config.workdir!r}"
+        ) from error
+    return folder
 
 
 if __name__ == "__main__":

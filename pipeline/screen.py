@@ -1,6 +1,7 @@
 """What a person sees of a run: whole lines, one line that is still open, and a live line on a terminal."""
 
 import os
+import shutil
 from typing import TextIO
 
 
@@ -46,6 +47,11 @@ class Screen:
         if self.is_terminal():
             self._close()
             self._write(text)
+
+    def redraw(self, text: str) -> None:
+        """Shows a text in the place of the one before, cut to the width of the terminal; nothing in a file."""
+        width = shutil.get_terminal_size().columns - 1  # a line that is full would break
+        self.live(f"\r{text if len(text) <= width else text[: width - 1] + '…'}\x1b[K")
 
     def _close(self) -> None:
         if self._open:

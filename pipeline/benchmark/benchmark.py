@@ -9,7 +9,6 @@ from typing import Any
 from pipeline.benchmark.folders import benchmark_folder, cell_folder, named_by_key
 from pipeline.benchmark.lines import CellLines, outcome_text, seconds_left
 from pipeline.benchmark.live_outputs import LiveOutputs
-from pipeline.benchmark.machine import describe_machine
 from pipeline.benchmark.plan import Choice, plan
 from pipeline.benchmark.searches import check_searches, search_space, searched
 from pipeline.benchmark.settled import settled_cells
@@ -17,9 +16,11 @@ from pipeline.config import ConfigError, PipelineConfig
 from pipeline.experiment.cell import FAILED, Cell
 from pipeline.experiment.data import Data, prepare_data
 from pipeline.experiment.lock import alone
+from pipeline.experiment.machine import describe_machine
 from pipeline.experiment.run_cell import run_cell
 from pipeline.experiment.troubles import gib
 from pipeline.failure import StepFailedError
+from pipeline.local_runner import made_folder
 from pipeline.screen import Screen, short_path
 from pipeline.source_digest import source_digests
 from schemas.sequences import TEST
@@ -60,6 +61,7 @@ def benchmark(
     cells = plan(config, choice)
     check_searches(config, choice, budget.trials)
     folder = benchmark_folder(config)
+    made_folder(config)
     os.makedirs(folder, exist_ok=True)
     screen = Screen(sys.stdout)
     limit = "any memory" if budget.memory_limit is None else gib(budget.memory_limit)
@@ -72,7 +74,7 @@ def benchmark(
                 f"The test split has {data.sequences[TEST]} sequences, too few to measure on: give split.weights a "
                 "larger test share, or give more data."
             )
-        tuned = searched(config, choice, budget.trials, budget.memory_limit, data, screen.line)
+        tuned = searched(config, choice, budget.trials, budget.memory_limit, data, screen)
         cells = named_by_key(plan(config, choice, tuned), data)
         settled = settled_cells(cells, data, folder, source_digests()["Trainer"], budget.memory_limit)
         for line in settled.lines(len(cells)):
@@ -120,7 +122,7 @@ def _run(
         left = seconds_left([one for one in cells if one.name not in results], done)
         lines.finish(outcome_text(cell, results[cell.name], kept, left))
         if not kept:
-            outputs.write_if_quick(cells, results)
+            outputs.write_now_and_then(cells, results)
     return results
 
 

@@ -8,7 +8,7 @@ SETTINGS = {"target": "trained on", "objective": "objective", "sampling": "candi
 """Titles of the columns that tell rows apart, in their order."""
 _TUNED = {
     None: "Whether a row was tuned stands beside it; one that was not has the values of the configuration.",
-    "no": "No row was tuned: all have the values of the configuration.",
+    "no": "No row was tuned by a search: all have the values of the configuration.",
     "yes": "All learned rows were tuned, within the same budget; what DSPnet is without a part has DSPnet's values.",
 }
 DIFFERENCE = "minus the best baseline"
@@ -37,8 +37,8 @@ def of_search(search: Mapping[str, Any]) -> str:
     if not search["methods"]:
         return "Nothing was searched: each method has the values of the configuration."
     return (
-        f"Budget: {search['trials']:,} trials for each method that learns, judged on the validation split, with the "
-        "first seed and the first training target of this benchmark."
+        f"Budget: {search['trials']:,} trials for each method that learns and each training target, judged on the "
+        "validation split, with the first seed of this benchmark."
     )
 
 

@@ -27,7 +27,7 @@ def cautions(rows: Sequence[Row], names: Sequence[str], unfair: Sequence[str]) -
         sentences += _unfinished("Failed", name, row.failed)
     finished = [result for result in results if result["status"] == FINISHED]
     if finished:
-        sentences += [_same_test(finished), _same_code(results)]
+        sentences += [_same_test(finished), _same_code(results), *_other_machines(finished)]
     rising = _still_rising(rows, names)
     if rising:
         sentences.append(rising)
@@ -82,6 +82,13 @@ def _same_test(results: Sequence[Result]) -> str:
         return f"Beware: cells were measured on different test sets, so their numbers cannot be compared: {told}."
     ((digest, sequences),) = tests
     return f"All cells were measured on the same {sequences:,} test sequences (digest {digest})."
+
+
+def _other_machines(results: Sequence[Result]) -> list[str]:
+    machines = list(dict.fromkeys(", ".join(result["machine"].values()) for result in results))
+    if len(machines) == 1:
+        return []
+    return [f"Beware: cells ran on different machines, so their times cannot be compared: {'; '.join(machines)}."]
 
 
 def _same_code(results: Sequence[Result]) -> str:

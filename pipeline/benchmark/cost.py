@@ -49,7 +49,7 @@ def _of(key: str, unit: float = 1.0) -> Callable[[Result], float | None]:
 
 
 COSTS = (
-    Cost("sequences_per_second", "training, sequences/s", "count", _of("sequences_per_second")),
+    Cost("sequences_per_second", "sequences/s of an epoch", "count", _of("sequences_per_second")),
     Cost("training_peak_memory_mib", "peak memory, train, MiB", "count", _of("training_peak_memory_bytes", MEBIBYTE)),
     Cost("peak_memory_mib", "peak memory, all, MiB", "count", _of("peak_memory_bytes", MEBIBYTE)),
     Cost("parameters", "parameters", "count", _of("parameters")),

@@ -44,14 +44,14 @@ class CellLines:
 
     def finish(self, outcome: str) -> None:
         """Completes the line of the cell that was started."""
-        self._screen.live("\r\x1b[K")
+        self._screen.redraw("")
         if self._screen.is_terminal():
             self._screen.line(f"{self._begun}{outcome}")
         else:
             self._screen.end(self._begun, outcome)
 
     def _redraw(self) -> None:
-        self._screen.live(f"\r{self._begun}{self._epoch}{self._stage}\x1b[K")
+        self._screen.redraw(f"{self._begun}{self._epoch}{self._stage}")
 
 
 def beginnings(cells: Sequence[Cell]) -> list[str]:

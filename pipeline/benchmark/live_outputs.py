@@ -9,8 +9,8 @@ from pipeline.experiment.cell import Cell
 from pipeline.failure import message_of
 from pipeline.screen import Screen
 
-_QUICK = 5.0
-"""Seconds; tables that take longer to write wait for the end."""
+_PAUSE = 20.0
+"""Between one writing and the next lies so many times what the first took, so that little time goes into tables."""
 
 
 class LiveOutputs:
@@ -26,11 +26,11 @@ class LiveOutputs:
         self._folder = folder
         self._screen = screen
         self._info = info
-        self._seconds = 0.0
+        self._next = 0.0
 
-    def write_if_quick(self, cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> None:
-        """Writes them, unless that took long the last time."""
-        if self._seconds > _QUICK:
+    def write_now_and_then(self, cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> None:
+        """Writes them, unless they were written lately and that took long."""
+        if time.monotonic() < self._next:
             return
         try:
             self.write(cells, results)
@@ -61,5 +61,6 @@ class LiveOutputs:
             if cell.name not in results
         ]
         text = write_outputs(self._folder, with_folders, {**self._info, "planned": planned})
-        self._seconds = time.monotonic() - start
+        end = time.monotonic()
+        self._next = end + _PAUSE * (end - start)
         return text

@@ -126,10 +126,11 @@ def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) 
         return
     target = choice.targets[0]
     values = tuned.get((DSPNET, target), _NO_VALUES)
-    whole = method_config(config, DSPNET, target, seed, values)
+    known = [method_config(config, DSPNET, target, seed, values)]
     for ablation in ABLATIONS:
-        without = with_values(whole, ablation.values)
-        if without != whole:
+        without = with_values(known[0], ablation.values)
+        if without not in known:
+            known.append(without)
             kept = {key: value for key, value in values.items() if key not in ablation.values}
             yield Cell(f"{DSPNET}-{ablation.name}-{target}-seed{seed}", ablation.label, "ablation", without, kept)
 

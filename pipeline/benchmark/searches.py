@@ -1,7 +1,7 @@
 """The search for each method's own values, before its cells: within the same budget for all."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from model.methods import METHODS
@@ -9,6 +9,7 @@ from pipeline.benchmark.plan import Choice, method_config
 from pipeline.config import ConfigError, PipelineConfig
 from pipeline.experiment.data import Data
 from pipeline.local_runner import local_folder
+from pipeline.screen import Screen
 from pipeline.tuning.settings import ranges_of
 
 
@@ -33,7 +34,7 @@ def searched(
     trials: int,
     memory_limit: int | None,
     data: Data,
-    say: Callable[[str], None],
+    screen: Screen,
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Searches the values of each method that learns, for each target, at the first seed.
 
@@ -45,7 +46,7 @@ def searched(
         trials: of each search; 0 for none.
         memory_limit: bytes that a trial may take; None for all there are.
         data: what is trained on.
-        say: is told how the searches go, in lines.
+        screen: is told how the searches go.
 
     Returns:
         By method and target the keys that were searched, with the best values. A method of which no trial could be
@@ -55,19 +56,22 @@ def searched(
         return {}
     # Imported here, because most benchmarks search nothing.
     from pipeline.tuning.command import FOLDER
-    from pipeline.tuning.tune import NothingTrainedError, tune
+    from pipeline.tuning.tune import NothingTrainedError, search
 
     folder = os.path.join(local_folder(config), FOLDER)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     wanted = _wanted(choice)
     for number, (name, target) in enumerate(wanted, start=1):
         what = METHODS[name].title + f", {target}" * (len(choice.targets) > 1)
-        say(f"Search [{number}/{len(wanted)}] {what}, {trials} trials")
+        screen.line(f"Search [{number}/{len(wanted)}] {what}, {trials} trials")
         its_config = method_config(config, name, target, choice.seeds[0])
         try:
-            found[name, target] = tune(its_config, name, trials, data, folder, memory_limit, say)
+            best = search(its_config, name, trials, data, folder, memory_limit, screen).best
         except NothingTrainedError as error:
-            say(f"  {error}")
+            screen.line(f"  {error}")
+            continue
+        assert best is not None, "a search without a best trial is refused"
+        found[name, target] = best.values
     return found
 
 

@@ -27,7 +27,7 @@ class Settled:
     def lines(self, cells: int) -> Iterator[str]:
         """Yields what a person is told before a benchmark of so many cells goes on; nothing of a new one."""
         if self.results:
-            yield f"Kept: {len(self.results)} of {cells} cells, which are finished"
+            yield f"Kept: {len(self.results)} of {cells} cells, which came to their end"
         for reason, number in collections.Counter(self.again.values()).items():
             yield f"Run again: {number}, because {reason}"
 
@@ -53,7 +53,7 @@ def settled_cells(
                 again[cell.name] = OTHER_SETTINGS
             continue
         key = cell_key(cell, data.digest)
-        reason = why_again(result, key, source_digest, memory_limit)
+        reason = why_again(result, cell, key, source_digest, memory_limit)
         if reason is None:
             # What it is called, and what a search has chosen of its values, is no part of the key.
             results[cell.name] = {**result, **describe(cell, key, source_digest)}

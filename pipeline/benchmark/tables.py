@@ -100,9 +100,13 @@ def main_tables(rows: Sequence[Row], ks: Sequence[int]) -> list[Table]:
 
 def fusion_table(rows: Sequence[Row], ks: Sequence[int]) -> list[Table]:
     """Returns Table 2, what DSPnet is with another sequence feature enhancement, if there is any such row."""
-    if not any(row.of_fusion for row in rows):
+    targets = {row.target for row in rows if row.of_fusion}
+    if not targets:
         return []
-    places = tuple(place for place, row in enumerate(rows) if row.of_fusion or row.role == DSPNET)
+    # All of one target, or what was trained for another could be best because of that.
+    places = tuple(
+        place for place, row in enumerate(rows) if row.of_fusion or (row.role == DSPNET and row.target in targets)
+    )
     title = "Sequence feature enhancement, next item"
     return [Table("fusion", "Table 2", title, _columns("next_item", ks), places, of_methods=False)]
 

@@ -30,11 +30,18 @@ def work(link: Connection, task: Task) -> None:
             link.send((OUT_OF_MEMORY if no_memory(error) else FAILED, message_of(error)))
 
 
+_NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
+"""What TensorFlow reports as an exhausted resource, too."""
+
+
 def no_memory(error: BaseException) -> bool:
     """Tells whether an exception, or one that led to it, says that memory has run out."""
+    chain = list(_chain(error))
+    if any(words in str(one).lower() for one in chain for words in _NOT_OF_MEMORY):
+        return False
     return any(
         isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" or "std::bad_alloc" in str(one)
-        for one in _chain(error)
+        for one in chain
     )
 
 

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pipeline.config import ConfigError, PipelineConfig
 from pipeline.experiment.own_process import OwnProcess
 from pipeline.failure import StepFailedError, message_of
-from pipeline.local_runner import local_folder
+from pipeline.local_runner import made_folder
 from pipeline.quiet import quiet
 from pipeline.screen import short_path
 from schemas.sequences import SPLITS
@@ -56,7 +56,7 @@ def prepare_data(config: PipelineConfig) -> Data:
         ConfigError: if the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
-    folder = local_folder(config)
+    folder = made_folder(config)
     log_file = os.path.join(folder, LOG_FILE)
     with OwnProcess(_prepare, config, folder, log_file) as process:
         try:

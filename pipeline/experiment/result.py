@@ -80,13 +80,16 @@ def read_json(path: str) -> dict[str, Any] | None:
         return None
 
 
-def why_again(result: Mapping[str, Any], key: str, source_digest: str, memory_limit: int | None) -> str | None:
-    """Says why cells with such a result are run again; None if it stands.
+def why_again(
+    result: Mapping[str, Any], cell: Cell, key: str, source_digest: str, memory_limit: int | None
+) -> str | None:
+    """Says why a cell with such a result is run again; None if it stands.
 
-    That of a finished cell stands, and that of one that ran out of memory, unless it may take more now.
+    That of a finished cell stands, and that of one that took more memory than it may, unless it may take more now.
 
     Args:
         result: content of its `result.json`.
+        cell: as it is now.
         key: digest of all that its numbers depend on now, but for the code.
         source_digest: of the code now.
         memory_limit: bytes that it may take now; None for any number.
@@ -97,8 +100,13 @@ def why_again(result: Mapping[str, Any], key: str, source_digest: str, memory_li
         return "they failed"
     if result["source_digest"] != source_digest:
         return "the code that trains them has changed"
-    if result["status"] == OUT_OF_MEMORY and _bytes(memory_limit) > _bytes(result["memory_limit"]):
-        return "they may take more memory now"
+    if result["status"] == OUT_OF_MEMORY:
+        if _bytes(result["cost"]["peak_memory_bytes"]) <= _bytes(result["memory_limit"]):
+            return "the machine had no memory left for them"
+        if _bytes(memory_limit) > _bytes(result["memory_limit"]):
+            return "they may take more memory now"
+        if result["config"]["evaluation"]["batch_size"] != cell.config.evaluation.batch_size:
+            return OTHER_SETTINGS  # numbers do not depend on it, but memory does
     return None
 
 

@@ -13,6 +13,7 @@ from pipeline.experiment.cell import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, C
 from pipeline.experiment.child import work
 from pipeline.experiment.data import Data
 from pipeline.experiment.free_memory import killed_for_memory
+from pipeline.experiment.machine import describe_machine
 from pipeline.experiment.own_process import OwnProcess
 from pipeline.experiment.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
 from pipeline.experiment.task import CHECKPOINTS_FOLDER, EPOCH, LOG_FILE, MODEL_FOLDER, STAGE, TRAINED_FILE, Task
@@ -66,21 +67,23 @@ def run_cell(
     source_digest = source_digests()["Trainer"]
     start = time.monotonic()
     end = _watch(Task(cell, data, folder, source_digest, evaluate), memory_limit, on_epoch, on_stage)
-    if end.status in (FINISHED, STOPPED):
-        _tidy(folder, keep_model and end.status == FINISHED)
     if end.status == STOPPED:
+        _tidy(folder, keep_model=False)
         return Outcome(STOPPED, "", None)
     result = {
         **describe(cell, cell_key(cell, data.digest), source_digest),
         "status": end.status,
         "reason": end.reason,
         "memory_limit": memory_limit,
+        "machine": describe_machine(),
         **UNMEASURED,
         **end.measured,
     }
     cost = {"peak_memory_bytes": end.peak_bytes, **result["cost"], "wall_seconds": time.monotonic() - start}
     result["cost"] = {name: cost.get(name) for name in COST}
     write_json(os.path.join(folder, RESULT_FILE), result)
+    if end.status == FINISHED:
+        _tidy(folder, keep_model)
     return Outcome(end.status, end.reason, result)
 
 
@@ -142,9 +145,9 @@ def _watch(
 
 
 def _tidy(folder: str, keep_model: bool) -> None:
-    """Removes what is of use only as long as there is no result."""
+    """Removes what is of use only as long as there is no result: first what says that the model is whole."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(folder, TRAINED_FILE))
     if not keep_model:
         shutil.rmtree(os.path.join(folder, MODEL_FOLDER), ignore_errors=True)
     shutil.rmtree(os.path.join(folder, CHECKPOINTS_FOLDER), ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(os.path.join(folder, TRAINED_FILE))

@@ -82,7 +82,10 @@ def _what_to_do(cell: Cell, stage: str) -> str:
         return "Raise --memory-gib, or lower evaluation.batch_size."
     if not cell.learned:
         return "Raise --memory-gib."
-    if cell.config.training.candidates.sampling == "none":
+    sampling = cell.config.training.candidates.sampling
+    if sampling == "in_batch":
+        return "Raise --memory-gib, or lower training.batch_size."
+    if sampling == "none":
         fewer = "compare with a sample of the items (training.candidates.sampling)"
     else:
         fewer = "lower training.candidates.number"

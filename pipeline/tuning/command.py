@@ -39,14 +39,7 @@ def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | N
     screen = Screen(sys.stdout)
     screen.line(first_lines(METHODS[config.model.name].title, trials, limit, space))
 
-    def say(line: str) -> None:
-        show("")
-        screen.line(line)
-
-    def show(text: str) -> None:
-        screen.live(f"\r{text}\x1b[K")
-
     data = prepare_data(config)
-    result = search(config, config.model.name, trials, data, folder, limit, say, show=show)
+    result = search(config, config.model.name, trials, data, folder, limit, screen)
     files = [short_path(os.path.join(result.folder, name)) for name in (BEST_FILE, TRIALS_FILE)]
     screen.line(f"{summary(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")

@@ -88,4 +88,4 @@ def _time_left(result: SearchResult) -> str:
     if not remaining:
         return ""
     mean = sum(trial.seconds for trial in result.trials) / len(result.trials)
-    return f"; about {format_seconds(remaining * mean)} left"
+    return f"; about {format_seconds(remaining * mean)} left in this search"

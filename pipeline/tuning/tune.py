@@ -1,8 +1,6 @@
 """A search for the values of the configuration that make one method best on the validation split."""
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 from model.methods import METHODS
 from pipeline.config import ConfigError, PipelineConfig
@@ -10,7 +8,7 @@ from pipeline.experiment.data import Data
 from pipeline.experiment.lock import alone
 from pipeline.experiment.run_cell import run_cell
 from pipeline.failure import StepFailedError
-from pipeline.screen import short_path
+from pipeline.screen import Screen, short_path
 from pipeline.tuning.folder import of_method, other_searches, search_folder
 from pipeline.tuning.lines import new_line, resumed_line, trial_line
 from pipeline.tuning.records import done, killed
@@ -26,22 +24,6 @@ class NothingTrainedError(StepFailedError):
     """All trials of a search failed."""
 
 
-def tune(
-    config: PipelineConfig,
-    method: str,
-    trials: int,
-    data: Data,
-    folder: str,
-    memory_limit: int | None,
-    say: Callable[[str], None],
-    run_cell: RunCell = run_cell,
-) -> dict[str, Any]:
-    """Searches for the best values of one method, as `search` does, and returns them alone, by key."""
-    best = search(config, method, trials, data, folder, memory_limit, say, run_cell).best
-    assert best is not None  # `search` raises otherwise.
-    return best.values
-
-
 def search(
     config: PipelineConfig,
     method: str,
@@ -49,9 +31,8 @@ def search(
     data: Data,
     folder: str,
     memory_limit: int | None,
-    say: Callable[[str], None],
+    screen: Screen,
     run_cell: RunCell = run_cell,
-    show: Callable[[str], None] = lambda text: None,
 ) -> SearchResult:
     """Searches for the best values of one method; a search that was begun before goes on.
 
@@ -66,9 +47,8 @@ def search(
         folder: holds the searches, a folder each (`search_folder`).
         memory_limit: most memory of a training, in bytes; None for no limit. Trials that ran out of another one are
             run again.
-        say: is told of each trial in a line.
+        screen: is told of each trial in a line, and on a terminal where the one that runs is.
         run_cell: trains one.
-        show: is told where the trial that runs is, in a line that replaces the one before.
 
     Returns:
         What was found, also in the files of `pipeline.tuning.result`.
@@ -86,8 +66,8 @@ def search(
         others = other_searches(folder)
         os.makedirs(folder, exist_ok=True)
         if others:
-            say(new_line(others))
-    trainings = Trainings(config, space, data, os.path.join(folder, "trials"), memory_limit, run_cell, show)
+            screen.line(new_line(others))
+    trainings = Trainings(config, space, data, os.path.join(folder, "trials"), memory_limit, run_cell, screen.redraw)
     with alone(folder, "the same search"), open_study(folder) as study:
         records = {number: record for number, record in done(study, space, memory_limit).items() if number <= trials}
 
@@ -98,11 +78,12 @@ def search(
         waiting = [number for number in range(1, trials + 1) if number not in records]
         interrupted = next((number for number in waiting if killed(study, number)), None)
         if records or interrupted:
-            say(resumed_line(result(), interrupted))
+            screen.line(resumed_line(result(), interrupted))
         for number in waiting:
             records[number] = run_trial(study, number, trainings, records.values())
             write_trials(result())
-            say(trial_line(records[number], result()))
+            screen.redraw("")
+            screen.line(trial_line(records[number], result()))
     found = result()
     write_trials(found)
     write_best(found)

@@ -1,4 +1,5 @@
 import datetime
+import errno
 import pathlib
 import subprocess
 import sys
@@ -55,6 +56,11 @@ def test_configuration_from_the_environment(config: str, monkeypatch: pytest.Mon
         (StepFailedError("Trainer", "no data"), 1, "Trainer failed: no data\n\nThe full log: run.log"),
         (ConfigError("source.path: nothing there"), 2, "source.path: nothing there"),
         (KeyboardInterrupt(), 130, "The same command resumes"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/log/result.json.new"),
+            1,
+            "No space left on device to write runs/log/result.json.new. Make room, and run the same command again.",
+        ),
     ],
 )
 def test_failures(
@@ -89,6 +95,18 @@ def test_a_failure_may_have_no_notes(
 def test_a_local_run_needs_a_folder(config: str, capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["run", "--config", config, "--set", "workdir=gs://bucket/runs"]) == 2
     assert "workdir" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "benchmark", "tune"])
+def test_a_folder_that_cannot_be_written_to_is_refused(
+    command: str, config: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    workdir = tmp_path / "file" / "runs"
+    assert cli.main([command, "--config", config, "--set", f"workdir={workdir}"]) == 2
+    shown = capsys.readouterr().err
+    assert f"workdir: cannot write to {workdir}/log: Not a directory" in shown and "--set workdir=" in shown
+    assert "Traceback" not in shown
 
 
 @pytest.mark.parametrize(

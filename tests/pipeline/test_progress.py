@@ -2,6 +2,8 @@ import io
 import json
 import pathlib
 
+import pytest
+
 from pipeline import memory
 from pipeline.progress import Progress, format_bytes, format_seconds
 from pipeline.screen import Screen
@@ -41,6 +43,14 @@ def test_live_line_is_for_terminals_only() -> None:
     for stream in (file, terminal):
         Screen(stream).live("\r50%")
     assert (file.getvalue(), terminal.getvalue()) == ("", "\r50%")
+
+
+def test_a_live_line_is_cut_to_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    terminal = Terminal()
+    for text in ("123456789", "1234567890", ""):
+        Screen(terminal).redraw(text)
+    assert terminal.getvalue() == "\r123456789\x1b[K\r12345678…\x1b[K\r\x1b[K"
 
 
 def test_failure_and_unknown_memory() -> None:

@@ -88,6 +88,7 @@ def result(
         "status": FINISHED,
         "reason": "",
         "memory_limit": None,
+        "machine": {"processor": "Fast CPU", "cores": "2"},
         "sequences": number,
         "digest": "9f3c",
         "slices": {

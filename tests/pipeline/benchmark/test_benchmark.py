@@ -1,6 +1,8 @@
 """The order of a benchmark, what it keeps and what it tells; its cells train nothing here."""
 
+import collections
 import dataclasses
+import itertools
 import pathlib
 
 import pytest
@@ -150,7 +152,7 @@ def test_failed_cells_are_told_at_the_end_and_run_again(run):
 def test_what_a_search_found_is_trained(run, monkeypatch):
     asked = []
 
-    def searched(config, choice, trials, memory_limit, data, say):
+    def searched(config, choice, trials, memory_limit, data, screen):
         asked.append((choice, trials, memory_limit))
         return {("sasrec", "next"): {"training.learning_rate": 0.002}}
 
@@ -210,10 +212,18 @@ def test_tables_that_cannot_be_written_yet_do_not_stop_it(run, monkeypatch):
     assert run.said.endswith("\nthe tables\n")
 
 
-def test_tables_that_take_long_wait_for_the_end(run, monkeypatch):
-    monkeypatch.setattr(live_outputs, "_QUICK", -1.0)
-    run()
-    assert [len(results) for results, _ in run.written] == [5]
+def test_tables_that_take_long_are_written_now_and_then(run, monkeypatch):
+    """Here they take a second, all else no time at all, and the clock goes on by ten seconds with each cell."""
+    clock = itertools.count()
+    monkeypatch.setattr(live_outputs.time, "monotonic", lambda: next(clock))
+
+    class Slow(FakeCells):
+        def __call__(self, *given, **options):
+            collections.deque(itertools.islice(clock, 10), maxlen=0)
+            return super().__call__(*given, **options)
+
+    run(Slow())
+    assert [len(results) for results, _ in run.written] == [1, 3, 5, 5]
 
 
 def test_names_are_of_cells_with_their_key(run, tmp_path):

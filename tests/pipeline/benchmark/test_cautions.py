@@ -42,6 +42,13 @@ def test_whether_like_is_compared_with_like() -> None:
     assert "not all rows have the same model.item_dim" in told[2]
 
 
+def test_cells_of_different_machines_are_told() -> None:
+    results = [result("DSPnet"), result("SASRec"), result("MSDP", machine={"processor": "Slow CPU", "cores": "1"})]
+    assert warned(results)[2:] == [
+        "Beware: cells ran on different machines, so their times cannot be compared: Slow CPU, 1; Fast CPU, 2."
+    ]
+
+
 def test_who_was_not_tuned_among_those_that_were() -> None:
     chosen = {"training.learning_rate": 0.1}
     results = [result("DSPnet", tuned=chosen), result("MSDP"), result("popularity"), result("w/o CCR")]

@@ -79,7 +79,8 @@ def test_a_file_gets_whole_lines():
     assert _told(io.StringIO()) == "[1/2] SASRec, seed 7 … done\n[2/2] popularity … done\n"
 
 
-def test_a_terminal_sees_where_a_cell_is():
+def test_a_terminal_sees_where_a_cell_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     epoch = "epoch 3, validation N@10 .3100, 1 min 05 s; "
     shown = ["", "in training epoch 3", f"{epoch}in training epoch 3", f"{epoch}in the evaluation"]
     first = "".join(f"\r[1/2] SASRec, seed 7 … {text}\x1b[K" for text in shown)

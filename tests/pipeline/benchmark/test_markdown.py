@@ -74,7 +74,7 @@ def test_what_does_not_differ_has_no_column(facts: dict[str, Any]) -> None:
     assert "Training target of all rows, and what is counted: next (the first future item)." in text
     assert "Objective of all learned rows: softmax. Sampling of candidates of all learned rows: none." in text
     assert "All learned rows were tuned, within the same budget" in text
-    assert "Budget: 12 trials for each method that learns" in text
+    assert "Budget: 12 trials for each method that learns and each training target" in text
 
 
 def test_what_tells_rows_apart_has_a_column(tmp_path: pathlib.Path) -> None:
@@ -109,7 +109,7 @@ def test_rows_that_were_tuned_are_told_from_those_that_were_not(tmp_path: pathli
     ]
     assert "Whether a row was tuned stands beside it" in text
     alone = benchmark_markdown(benchmark_facts(results[1:], {"name": "shop"}))
-    assert "No row was tuned: all have the values of the configuration." in alone
+    assert "No row was tuned by a search: all have the values of the configuration." in alone
     assert "Nothing was searched" in alone and "Nothing was searched" not in text
 
 
@@ -131,7 +131,7 @@ def test_cost_and_search(facts: dict[str, Any]) -> None:
     read = tables(benchmark_markdown(facts))
     costs = {row[0]: row for row in read["Table 5: Measured cost"]}
     assert costs["Method"][2:6] == [
-        "training, sequences/s",
+        "sequences/s of an epoch",
         "peak memory, train, MiB",
         "peak memory, all, MiB",
         "parameters",

@@ -79,10 +79,14 @@ def test_ablations_follow_the_methods_of_their_seed_for_the_first_target():
     assert not without["w/o concat"].model.interplay and without["w/o MLP"].model.fusion_layers == 0
 
 
-def test_what_dspnet_never_had_cannot_be_left_out():
-    config = make_config(adversarial={"weight": 0})
-    labels = [cell.label for cell in plan(config, _choice("dspnet", ablations=True))]
-    assert "w/o APR" not in labels and {"w/o CCR", "w/o APR, CCR"} <= set(labels)
+@pytest.mark.parametrize("absent", ["adversarial", "contrastive"])
+def test_what_dspnet_never_had_cannot_be_left_out(absent):
+    """Nor is the same trained twice: without the other part it has neither."""
+    config = make_config(**{absent: {"weight": 0}})
+    cells = plan(config, _choice("dspnet", ablations=True))
+    labels = [cell.label for cell in cells]
+    assert "w/o APR, CCR" in labels and not {"w/o APR", "w/o CCR"} & set(labels)
+    assert len({cell.config.model_dump_json() for cell in cells}) == len(cells)
 
 
 @pytest.mark.parametrize("choice", [_choice("dspnet"), _choice("sasrec", "dspnet_minus", ablations=True)])

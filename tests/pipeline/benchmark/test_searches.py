@@ -1,9 +1,13 @@
+import io
+import types
+
 import pytest
 
 from model.methods import METHODS
 from pipeline.benchmark.plan import Choice
 from pipeline.benchmark.searches import check_searches, search_space, searched
 from pipeline.config import ConfigError
+from pipeline.screen import Screen
 from pipeline.tuning import tune as module
 from pipeline.tuning.tune import NothingTrainedError
 from tests.pipeline.experiment.cells import make_config, make_data
@@ -17,20 +21,20 @@ def searches(monkeypatch):
     """What searches were asked; that of SASRec for the period finds nothing that can be trained."""
     seen = []
 
-    def tune(config, method, trials, data, folder, memory_limit, say):
+    def search(config, method, trials, data, folder, memory_limit, screen):
         seen.append((config, method, trials, data, folder, memory_limit))
         if (method, config.training.target) == ("sasrec", "period"):
             raise NothingTrainedError("tune", "none of 3 trials could be trained")
-        return {RATE: 0.001 * len(seen)}
+        return types.SimpleNamespace(best=types.SimpleNamespace(values={RATE: 0.001 * len(seen)}))
 
-    monkeypatch.setattr(module, "tune", tune)
+    monkeypatch.setattr(module, "search", search)
     return seen
 
 
 def test_each_method_that_learns_is_searched_for_each_target_within_one_budget(searches, tmp_path):
-    said, data = [], make_data(tmp_path)
+    said, data = io.StringIO(), make_data(tmp_path)
     config = make_config(workdir=str(tmp_path))
-    found = searched(config, CHOICE, 3, 99, data, said.append)
+    found = searched(config, CHOICE, 3, 99, data, Screen(said))
     assert [(one.model.name, one.training.target, one.training.seed) for one, *_ in searches] == [
         ("sasrec", "next", 5),
         ("sasrec", "period", 5),
@@ -45,7 +49,7 @@ def test_each_method_that_learns_is_searched_for_each_target_within_one_budget(s
         ("carca", "next"): {RATE: 0.003},
         ("carca", "period"): {RATE: 0.004},
     }
-    assert said == [
+    assert said.getvalue().splitlines() == [
         "Search [1/4] SASRec, next, 3 trials",
         "Search [2/4] SASRec, period, 3 trials",
         "  none of 3 trials could be trained",
@@ -55,7 +59,7 @@ def test_each_method_that_learns_is_searched_for_each_target_within_one_budget(s
 
 
 def test_without_a_budget_nothing_is_searched(searches, tmp_path):
-    assert searched(make_config(), CHOICE, 0, None, make_data(tmp_path), print) == {} and not searches
+    assert searched(make_config(), CHOICE, 0, None, make_data(tmp_path), Screen(io.StringIO())) == {} and not searches
 
 
 def test_the_space_is_told_of_methods_that_learn():

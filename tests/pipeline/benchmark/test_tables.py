@@ -111,6 +111,16 @@ def test_fusion_has_a_table_of_its_own_where_all_compete() -> None:
     assert not fusion_table(rows_of(with_values("DSPnet", 0.5)), (5,))
 
 
+def test_variants_are_compared_with_dspnet_of_their_target_alone() -> None:
+    others = with_values("DSPnet", 0.9, target="period")
+    rows = rows_of([*with_values("w/o MLP", 0.5), *with_values("DSPnet", 0.6), *others])
+    (table,) = fusion_table(rows, (5,))
+    assert [(rows[place].label, rows[place].target) for place in table.rows] == [
+        ("w/o MLP", "next"),
+        ("DSPnet", "next"),
+    ]
+
+
 def test_groups() -> None:
     rows = rows_of([result("DSPnet", seed) for seed in (7, 8)])
     tables = group_tables(rows, cutoffs(rows))

@@ -6,9 +6,17 @@ from tests.pipeline.experiment.cells import make_cell
 GIB = 2**30
 
 
-def _again(now=None, **content):
-    result = {"key": "k1", "source_digest": "s1", "memory_limit": 8 * GIB, "status": "finished", **content}
-    return why_again(result, "k1", "s1", now)
+def _again(now=None, batch_size=256, peak=9 * GIB, **content):
+    result = {
+        "key": "k1",
+        "source_digest": "s1",
+        "memory_limit": 8 * GIB,
+        "status": "finished",
+        "cost": {"peak_memory_bytes": peak},
+        "config": {"evaluation": {"batch_size": batch_size}},
+        **content,
+    }
+    return why_again(result, make_cell(), "k1", "s1", now)
 
 
 @pytest.mark.parametrize("memory_limit", [None, GIB, 16 * GIB])
@@ -29,13 +37,23 @@ def test_of_other_settings_data_or_code_it_does_not_stand():
         (8 * GIB, 4 * GIB, True),
         (8 * GIB, 8 * GIB + 1, False),
         (8 * GIB, None, False),
-        (None, None, True),
-        (None, 64 * GIB, True),
     ],
 )
 def test_out_of_memory_stands_until_there_is_more(before, now, stands):
     reason = _again(now, status="out_of_memory", memory_limit=before)
     assert reason == (None if stands else "they may take more memory now")
+
+
+@pytest.mark.parametrize(("limit", "peak"), [(None, 99 * GIB), (8 * GIB, 7 * GIB)])
+def test_one_that_the_machine_had_no_memory_for_does_not_stand(limit, peak):
+    """Killed by the kernel, or refused by an accelerator: that may have more room now, and nobody told it to stop."""
+    reason = _again(8 * GIB, status="out_of_memory", memory_limit=limit, peak=peak)
+    assert reason == "the machine had no memory left for them"
+
+
+def test_out_of_memory_does_not_stand_with_smaller_batches():
+    assert _again(8 * GIB, status="out_of_memory", batch_size=512) == "their settings or data have changed"
+    assert _again(8 * GIB, batch_size=512) is None, "a finished one has the same numbers"
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

@@ -84,6 +84,7 @@ def test_finished(monkeypatch, tmp_path, keep_model):
     assert result["key"] == cell_key(make_cell(), make_data(tmp_path).digest)
     assert result["source_digest"] == source_digests()["Trainer"]
     assert (result["metrics"], result["training"]) == ({"next_item/recall@10": 0.5}, {"epochs": [1, 2]})
+    assert result["machine"]["cores"] and result["machine"]["processor"]
     assert tuple(result["cost"]) == COST and result["cost"]["wall_seconds"] > 0
     assert result["cost"]["peak_memory_bytes"] == 10**12, "the process knows better than who looks now and then"
     there = [name for name in KEPT if (tmp_path / "cell" / name).exists()]
@@ -126,6 +127,21 @@ def test_more_memory_than_it_may_take(monkeypatch, tmp_path):
     assert outcome.status == OUT_OF_MEMORY
     assert "in training epoch 1, more than the 0.29 GiB it was given. Raise --memory-gib" in outcome.reason
     assert outcome.result["memory_limit"] == 300 * MIB < outcome.result["cost"]["peak_memory_bytes"]
+
+
+@pytest.mark.parametrize("dies", ["write", "remove"])
+def test_a_cell_killed_at_its_end_has_its_training_or_its_result(monkeypatch, tmp_path, dies):
+    """What says that the model is whole is there no longer than the model."""
+
+    def die(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((module, "write_json") if dies == "write" else (module.shutil, "rmtree")), die)
+        with pytest.raises(KeyboardInterrupt):
+            _run(monkeypatch, tmp_path, _train)
+    there = [name for name in (*KEPT, "result.json") if (tmp_path / "cell" / name).exists()]
+    assert there == ([*KEPT] if dies == "write" else ["model", "checkpoints", "result.json"])
 
 
 def test_an_old_result_is_gone_before_a_cell_is_run_again(monkeypatch, tmp_path):

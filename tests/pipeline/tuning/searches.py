@@ -4,6 +4,7 @@ As a program (`python -m tests.pipeline.tuning.searches FOLDER TRIALS [NUMBER EP
 itself in an epoch of a trial if told one.
 """
 
+import io
 import math
 import os
 import signal
@@ -15,6 +16,7 @@ from pipeline.config import PipelineConfig, parse_config
 from pipeline.experiment.cell import Cell, Outcome
 from pipeline.experiment.data import Data
 from pipeline.experiment.task import MONITOR
+from pipeline.screen import Screen
 from pipeline.tuning.result import SearchResult
 from pipeline.tuning.tune import search
 
@@ -85,6 +87,26 @@ class FakeCells:
         return Outcome("finished", "", {"training": {"epochs": entries}})
 
 
+class Listener(Screen):
+    """Hands on what a screen is told.
+
+    Args:
+        say: is given whole lines.
+        show: is given what is shown in the place of the text before, unless that is only taken away.
+    """
+
+    def __init__(self, say: Callable[[str], None], show: Callable[[str], None]):
+        super().__init__(io.StringIO())
+        self.say, self.show = say, show
+
+    def line(self, text: str) -> None:
+        self.say(text)
+
+    def redraw(self, text: str) -> None:
+        if text:
+            self.show(text)
+
+
 def run(
     folder: object,
     trials: int,
@@ -96,7 +118,7 @@ def run(
     **sections: Any,
 ) -> SearchResult:
     cells = cells or FakeCells()
-    return search(config(**sections), method, trials, DATA, str(folder), memory_limit, say, cells, show)
+    return search(config(**sections), method, trials, DATA, str(folder), memory_limit, Listener(say, show), cells)
 
 
 def story(result: SearchResult) -> list[tuple[Any, ...]]:

@@ -51,15 +51,17 @@ def test_a_search_begins_with_what_it_searches() -> None:
 def test_a_line_tells_how_a_trial_went_how_the_search_stands_and_how_long_it_takes() -> None:
     assert trial_line(TRIALS[0], result(TRIALS[0])) == (
         "Trial 1/5: learning_rate=0.001 distribution.scales=[1, 4] (as configured): NDCG@10 0.2000 in 20.0 s; "
-        "best 0.2000 (trial 1); about 1 min 20 s left"
+        "best 0.2000 (trial 1); about 1 min 20 s left in this search"
     )
     assert trial_line(TRIALS[2], result(*TRIALS[:3])) == (
         "Trial 3/5: learning_rate=0.0005 distribution.scales=[1, 4]: NDCG@10 0.1000 in 1 min 00 s, stopped early after "
-        "epoch 2; best 0.2500 (trial 2); about 1 min 20 s left"
+        "epoch 2; best 0.2500 (trial 2); about 1 min 20 s left in this search"
     )
     assert "out of memory after 1 min 20 s: It took 9.00 GiB in training epoch 1; best" in trial_line(TRIALS[3], RESULT)
     last = trial(5, 4e-4, None, "failed", "It diverged.")
-    assert trial_line(last, result(last)).endswith("failed after 1 min 40 s: It diverged; about 6 min 40 s left")
+    assert trial_line(last, result(last)).endswith(
+        "failed after 1 min 40 s: It diverged; about 6 min 40 s left in this search"
+    )
     assert "left" not in trial_line(last, result(*TRIALS, last))
 
 

@@ -1,4 +1,5 @@
 import fcntl
+import io
 import json
 import os
 import pathlib
@@ -10,9 +11,9 @@ import yaml
 from pipeline.config import ConfigError
 from pipeline.experiment.cell import Outcome, with_values
 from pipeline.experiment.task import MONITOR
-from pipeline.screen import short_path
+from pipeline.screen import Screen, short_path
 from pipeline.tuning.folder import search_folder
-from pipeline.tuning.tune import NothingTrainedError, tune
+from pipeline.tuning.tune import NothingTrainedError, search
 from tests.pipeline.tuning.searches import BEST_RATE, DATA, EPOCHS, FakeCells, config, quality, run, story
 
 RATE = "training.learning_rate"
@@ -239,11 +240,6 @@ def test_files_tell_what_was_found(tmp_path: pathlib.Path) -> None:
     assert written["space"][0]["key"] == RATE and written["space"][0]["configured"] == 1e-3
 
 
-def test_tune_returns_the_values(tmp_path: pathlib.Path) -> None:
-    values = tune(config(), "dspnet", 4, DATA, str(tmp_path), None, lambda line: None, FakeCells())
-    assert values == run(tmp_path, 4).best.values
-
-
 @pytest.mark.parametrize(
     ("method", "data", "shown"),
     [
@@ -254,7 +250,7 @@ def test_tune_returns_the_values(tmp_path: pathlib.Path) -> None:
 )
 def test_nothing_to_search_or_to_judge_by(method: str, data: object, shown: str, tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError, match=shown):
-        tune(config(tuning={"space": {}}), method, 4, data, str(tmp_path), None, print, FakeCells())
+        search(config(tuning={"space": {}}), method, 4, data, str(tmp_path), None, Screen(io.StringIO()), FakeCells())
     assert not os.listdir(tmp_path)
 
 

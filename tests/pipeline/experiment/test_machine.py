@@ -1,4 +1,4 @@
-from pipeline.benchmark.machine import describe_machine
+from pipeline.experiment.machine import describe_machine
 
 
 def test_this_machine():

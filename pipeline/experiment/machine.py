@@ -1,4 +1,4 @@
-"""What machine a benchmark runs on: times and memory mean little without it."""
+"""What machine an experiment runs on: times and memory mean little without it."""
 
 import os
 import pathlib
