@@ -1,7 +1,6 @@
 """`dspnet benchmark`: runs all cells of a plan that are not settled, and writes the tables after each."""
 
 import dataclasses
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +19,6 @@ from pipeline.experiment.machine import describe_machine
 from pipeline.experiment.run_cell import run_cell
 from pipeline.experiment.troubles import gib
 from pipeline.failure import StepFailedError
-from pipeline.local_runner import made_folder
 from pipeline.screen import Screen, short_path
 from pipeline.source_digest import source_digests
 from schemas.sequences import TEST
@@ -61,8 +59,6 @@ def benchmark(
     cells = plan(config, choice)
     check_searches(config, choice, budget.trials)
     folder = benchmark_folder(config)
-    made_folder(config)
-    os.makedirs(folder, exist_ok=True)
     screen = Screen(sys.stdout)
     limit = "any memory" if budget.memory_limit is None else gib(budget.memory_limit)
     size = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"

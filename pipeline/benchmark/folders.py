@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pipeline.config import PipelineConfig
 from pipeline.experiment.cell import Cell, cell_key
 from pipeline.experiment.data import Data
-from pipeline.local_runner import local_folder
+from pipeline.local_runner import made_folder
 
 FOLDER = "benchmark"
 CELLS_FOLDER = "cells"
@@ -16,12 +16,14 @@ _KEY_LENGTH = 8
 
 
 def benchmark_folder(config: PipelineConfig) -> str:
-    """Returns the folder of a pipeline's benchmark.
+    """Makes the folder of a pipeline's benchmark, unless it is there, and returns it.
 
     Raises:
-        ConfigError: if it is not on this machine.
+        ConfigError: if it is not on this machine, or nothing can be written there.
     """
-    return os.path.join(local_folder(config), FOLDER)
+    folder = os.path.join(made_folder(config), FOLDER)
+    os.makedirs(folder, exist_ok=True)
+    return folder
 
 
 def cell_folder(folder: str, cell: Cell) -> str:

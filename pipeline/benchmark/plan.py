@@ -121,14 +121,15 @@ def _methods(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int, is
 
 
 def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) -> Iterator[Cell]:
-    """Yields DSPnet without its parts, trained for the first target, unless it has been without them all along."""
+    """Yields DSPnet without its parts, each once, for the first target, unless it never had them."""
     if not choice.ablations or DSPNET not in choice.methods:
         return
     target = choice.targets[0]
     values = tuned.get((DSPNET, target), _NO_VALUES)
-    known = [method_config(config, DSPNET, target, seed, values)]
+    whole = method_config(config, DSPNET, target, seed, values)
+    known = [whole]
     for ablation in ABLATIONS:
-        without = with_values(known[0], ablation.values)
+        without = with_values(whole, ablation.values)
         if without not in known:
             known.append(without)
             kept = {key: value for key, value in values.items() if key not in ablation.values}

@@ -12,6 +12,9 @@ from pipeline.experiment.task import LOG_FILE, MODEL_FOLDER, STAGE, Task
 from pipeline.failure import message_of
 from pipeline.quiet import quiet
 
+_NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
+"""What TensorFlow reports as an exhausted resource, too."""
+
 
 def work(link: Connection, task: Task) -> None:
     """Does a task, sending pairs of a kind of message and its content (`pipeline.experiment.task`)."""
@@ -28,10 +31,6 @@ def work(link: Connection, task: Task) -> None:
         except Exception as error:
             traceback.print_exc()
             link.send((OUT_OF_MEMORY if no_memory(error) else FAILED, message_of(error)))
-
-
-_NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
-"""What TensorFlow reports as an exhausted resource, too."""
 
 
 def no_memory(error: BaseException) -> bool:
