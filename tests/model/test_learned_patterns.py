@@ -10,7 +10,7 @@ from tests import recommenders
 from tests.recommenders import ITEMS, SCENES
 
 LEARNED = [name for name, method in METHODS.items() if method.learned]
-BATCH, STEPS = 64, 120
+BATCH, STEPS, FEWER_STEPS = 64, 200, 60
 TRAINING = {"objective": "softmax", "target": "next", "learning_rate": 0.02}
 FOLLOWS = np.array([0, *range(2, ITEMS + 1), 1])
 """The item that follows each, by index."""
@@ -137,7 +137,7 @@ def _train(name, target, pattern):
     """A method trained on batches as the trainer gives them to it for a target."""
     model = recommenders.build(name, BATCH, **{**TRAINING, "target": target})
     step = tf.function(model.train_step, autograph=False, reduce_retracing=True)
-    batches = [pattern(seed) for seed in range(STEPS // 2)]
+    batches = [pattern(seed) for seed in range(FEWER_STEPS)]
     stacked = {name: tf.stack([batch[name] for batch in batches]) for name in batches[0]}
     data = tf.data.Dataset.from_tensor_slices(stacked)
     if target == "prefix" and not model.has_all_prefixes:
