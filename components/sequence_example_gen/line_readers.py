@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.settings import SourceConfig
-from components.sequence_example_gen.sources import RawBatch, Unit, wanted_columns
+from components.sequence_example_gen.sources import RawBatch, Unit, check_rows, wanted_columns
 from schemas import events, sequences
 
 READ_BYTES = 16 << 20
@@ -24,8 +24,12 @@ Record = dict[str, Any] | str
 
 def read_jsonl(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads JSON Lines, an object a line. Rows are lines, counted from 1; blank lines are skipped but counted."""
-    records = ((row, _load(line)) for row, line in _lines(unit.path))
-    yield from _batches(records, wanted_columns(source))
+    lines = _Lines(unit.path)
+    rows = 0
+    for batch in _batches(((row, _load(line)) for row, line in lines), wanted_columns(source)):
+        rows += len(batch.rows) + batch.rejects.num_rows
+        yield batch
+    check_rows(unit.path, lines=lines.count - lines.blank, rows=rows)
 
 
 def read_fields(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
@@ -33,18 +37,37 @@ def read_fields(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
     yield from _batches(_field_records(unit.path), wanted_columns(source))
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """Yields each line that is not blank, with its number."""
-    row, rest = 1, b""
-    with files.opened(path) as file:
-        while block := file.read(READ_BYTES):
-            *lines, rest = (rest + block).split(b"\n")
-            for number, line in enumerate(lines, row):
-                if line and not line.isspace():
-                    yield number, line
-            row += len(lines)
-    if rest.strip():
-        yield row, rest
+class _Lines:
+    """Each line of a file that is not blank, with its number from 1.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        count: number of lines read so far, blank ones included, counted from the bytes.
+        blank: number of blank lines among them.
+    """
+
+    def __init__(self, path: str):
+        self._path = path
+        self.count = 0
+        self.blank = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        row, rest = 1, b""
+        with files.opened(self._path) as file:
+            while block := file.read(READ_BYTES):
+                self.count += block.count(b"\n")
+                *lines, rest = (rest + block).split(b"\n")
+                for number, line in enumerate(lines, row):
+                    if line and not line.isspace():
+                        yield number, line
+                    else:
+                        self.blank += 1
+                row += len(lines)
+        if rest.strip():
+            self.count += 1
+            yield row, rest
 
 
 def _load(line: bytes) -> Record:
@@ -66,7 +89,7 @@ def _why(line: bytes) -> str:
 def _field_records(path: str) -> Iterator[tuple[int, Record]]:
     start = 0
     record: Record = {}
-    for row, line in _lines(path):
+    for row, line in _Lines(path):
         name, colon, value = line.partition(b":")
         # The paper prints "user id" in its example and "user_id" in its text.
         name = name.strip().replace(b" ", b"_")

@@ -25,6 +25,9 @@ EVENTS = pa.schema(
 )
 """Good events: both halves of the user's hash, fingerprints, unix microseconds."""
 
+LINE_BREAKS = "[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
+"""Pattern of the characters at which `str.splitlines` breaks a text."""
+
 HashUser = Callable[[str], bytes]
 """From a user's raw id to the 16 bytes of `schemas.identity.user_hasher`."""
 
@@ -73,6 +76,12 @@ class Ids:
         """Bool [n]: not UTF-8."""
         return np.append(null_mask(self.values), False)[self.codes]
 
+    @property
+    def broken(self) -> npt.NDArray[np.bool_]:
+        """Bool [n]: holds a line break. Such a text is several lines of a log that were read as one, and no id."""
+        broken = pc.fill_null(pc.match_substring_regex(self.values, LINE_BREAKS), False).to_numpy(zero_copy_only=False)
+        return np.append(broken, False)[self.codes]
+
     def filter(self, mask: npt.NDArray[np.bool_]) -> "Ids":
         """Returns the ids of a mask [n], without the values that no longer occur."""
         codes = self.codes[mask]
@@ -108,9 +117,10 @@ def fingerprint_ids(ids: Ids) -> tuple[npt.NDArray[np.int64], pa.RecordBatch]:
 
 
 def add_id_faults(faults: rejects.Faults, ids: Ids, name: str) -> None:
-    """Marks rows whose id is missing or not UTF-8."""
+    """Marks rows whose id is missing, not UTF-8, or holds a line break."""
     faults.add(ids.missing, rejects.MISSING_FIELD, f"column {name}: empty")
     faults.add(ids.invalid, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
+    faults.add(ids.broken, rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
 
 
 def time_faults(times: Times, timestamp_format: str, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:

@@ -42,7 +42,7 @@ class RawBatch:
 
     Attributes:
         columns: the wanted fields by their names in `schemas`, each an Arrow array [n] of the file's own type.
-        rows: int64 [n], number of each row in its file.
+        rows: int64 [n], number of each row in its file: of its line, where a row is a line.
         rejects: rows left out of the columns, as in `rejects.REJECTS`.
     """
 
@@ -71,6 +71,24 @@ def check_columns(wanted: dict[str, str], found: list[str], path: str) -> None:
         raise SourceError(
             f"{path} has no column {', '.join(map(repr, missing))}; {names} Name the log's columns under "
             "source.columns (or check source.delimiter and source.format)."
+        )
+
+
+def check_rows(where: str, lines: int, rows: int) -> None:
+    """Checks that nothing was lost between the lines of a file and the rows read from them.
+
+    Args:
+        where: the file, and the lines of it.
+        lines: number of lines that should each be a row, counted from the bytes.
+        rows: number of rows that came out, good or bad.
+
+    Raises:
+        SourceError: if the numbers differ.
+    """
+    if lines != rows:
+        raise SourceError(
+            f"{where}: {lines:,} lines should each be a row, but {rows:,} rows were read. This is a fault of the "
+            "reader, not of the log: do not use the run, and report the numbers with the version of pyarrow."
         )
 
 

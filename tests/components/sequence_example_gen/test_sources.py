@@ -11,7 +11,7 @@ import pytest
 from apache_beam.testing import util
 from tfx_bsl.public.tfxio import TFExampleRecord
 
-from components.sequence_example_gen import line_readers, readers
+from components.sequence_example_gen import csv_reader, line_readers
 from tests.components.sequence_example_gen.conftest import BEAM_ARGS, user
 
 CUT = {"cutoffs": ["2017-10-13"]}
@@ -41,7 +41,7 @@ def test_csv_plain_gz_glob_and_other_names(ingest, tmp_path):
 
 
 def test_csv_rows_keep_their_numbers_over_blocks(ingest, tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "CSV_BLOCK_BYTES", 64)
+    monkeypatch.setattr(csv_reader, "CSV_BLOCK_BYTES", 64)
     lines = [f"7,{i},live,1506826800" for i in range(50)]
     lines[10] = lines[11] = lines[40] = "short"
     lines[45] = "7,,live,1506826800"
@@ -177,7 +177,7 @@ def test_blank_lines_are_neither_rows_nor_bad(ingest, tmp_path):
     (tmp_path / "log.csv").write_text(csv().replace("\n8,", "\n\n8,") + "\nshort\n\n")
     run = ingest({"path": str(tmp_path / "log.csv"), "max_bad_share": 1.0}, CUT)
     assert run.raw("train") == EXPECTED and run.count("rows_in") == 5
-    assert ',6,"wrong_column_count"' in run.rejects()
+    assert ',8,"wrong_column_count"' in run.rejects()
 
 
 def test_tfx_reads_the_shards(ingest, tmp_path):
