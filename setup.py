@@ -2,7 +2,7 @@
 
 import setuptools
 
-PACKAGES = ["schemas", "model", "components", "pipeline", "serving", "public_data"]
+PACKAGES = ["schemas", "reporting", "model", "serving", "public_data", "components", "pipeline", "experiments", "cli"]
 
 REQUIREMENTS = [
     "apache-beam[gcp,dill]>=2.59,<3",  # TFX imports dill without declaring it
@@ -58,11 +58,12 @@ setuptools.setup(
         "schemas": ["*.pbtxt"],
         "serving": ["deploy/*"],
         "components.report": ["templates/*", "templates/sections/*"],
-        "pipeline.benchmark": ["templates/*"],
-        "pipeline.comparison": ["templates/*"],
+        "reporting": ["templates/*"],
+        "experiments.benchmark": ["templates/*"],
+        "experiments.comparison": ["templates/*"],
     },
     python_requires=">=3.11,<3.12",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["dspnet = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["dspnet = cli.main:main"]},
 )

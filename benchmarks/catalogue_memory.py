@@ -83,14 +83,12 @@ def _measure(
     import tensorflow as tf
 
     from model.config import ModelConfig, TrainingConfig
-    from model.dspnet import DSPnet
-    from model.dspnet_network import DSPnetNetwork
-    from model.full_catalogue import full_catalogue_loss
-    from model.lazy_adam import LazyAdam
     from model.learned import compile_model
-    from model.losses import LOSSES
-    from model.negative_sampling import log_uniform
-    from model.sampled_loss import sampled_loss
+    from model.losses.chunked import full_catalogue_loss
+    from model.losses.full import LOSSES
+    from model.losses.sampled import log_uniform, sampled_loss
+    from model.networks.dspnet import DSPnet, DSPnetNetwork
+    from model.training.lazy_adam import LazyAdam
 
     imports = _resident()
     family, objective = kind.split()

@@ -41,7 +41,7 @@ def main() -> None:
 def _model(items: int, width: int) -> tuple[Any, tuple[Any, Any]]:
     """A model as an evaluation loads it, and its catalogues."""
     from benchmarks.served_model import export_random, random_catalogue
-    from model.export import load
+    from model.export.saved_model import load
 
     with tempfile.TemporaryDirectory() as folder:
         export_random(folder, items, 100, width)
@@ -72,11 +72,11 @@ def _row(model: Any, catalogues: tuple[Any, Any], sequences: int, args: argparse
 
 
 def _batches(catalogues: tuple[Any, Any], sequences: int) -> Any:
-    """Sequences of which popular items have most, as `model.input.evaluation_batches` would read them."""
+    """Sequences of which popular items have most, as `model.data.batches.evaluation_batches` would read them."""
     import numpy as np
     import tensorflow as tf
 
-    from model import input as names
+    from model.data import batches as names
 
     rng = np.random.default_rng(7)
     items, scenes = (catalogue.fingerprints for catalogue in catalogues)
@@ -102,7 +102,7 @@ def _batches(catalogues: tuple[Any, Any], sequences: int) -> Any:
 def _floor(table: Any, width: int, sequences: int, k: int) -> None:
     import tensorflow as tf
 
-    from model.exact_top_k import CHUNK_SCORES
+    from model.retrieval.top_k import CHUNK_SCORES
 
     candidates = tf.convert_to_tensor(table)[1:-1]
     size, chunk = candidates.shape[0], CHUNK_SCORES // BATCH

@@ -37,8 +37,8 @@ def main() -> None:
     from tfx.types import standard_artifacts
 
     from components import artifacts
+    from components.sequence_example_gen.config import IngestSettings
     from components.sequence_example_gen.executor import Executor
-    from components.sequence_example_gen.settings import IngestSettings
 
     settings = IngestSettings.model_validate(
         {

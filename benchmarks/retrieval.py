@@ -58,9 +58,9 @@ def _searches(items: int, width: int, k: int) -> dict[str, Callable]:
     from tensorflow_recommenders.layers import factorized_top_k
 
     from model.config import ServingConfig
-    from model.exact_top_k import ExactTopK
-    from model.item_scorer import InnerProducts
-    from model.scann_top_k import ScannTopK
+    from model.networks.item_scorer import InnerProducts
+    from model.retrieval.scann import ScannTopK
+    from model.retrieval.top_k import ExactTopK
 
     table = tf.Variable(tf.random.normal([items + 2, width]))
     bias = tf.Variable(tf.random.normal([items]))

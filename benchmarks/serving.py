@@ -115,7 +115,7 @@ class _Server:
         self._command = ["serve", "--model", base, "--server", server, *ports]
 
     def __enter__(self) -> None:
-        self._process = subprocess.Popen([sys.executable, "-m", "pipeline.cli", *self._command], stdout=sys.stderr)
+        self._process = subprocess.Popen([sys.executable, "-m", "cli.main", *self._command], stdout=sys.stderr)
         deadline = time.monotonic() + 120
         while not self._is_up():
             if time.monotonic() > deadline or self._process.poll() is not None:

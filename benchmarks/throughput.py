@@ -42,9 +42,8 @@ def main() -> None:
     import tensorflow as tf
     import tf_keras
 
-    from model.dspnet import DSPnet
-    from model.dspnet_network import DSPnetNetwork
     from model.learned import compile_model
+    from model.networks.dspnet import DSPnet, DSPnetNetwork
     from pipeline.config import load_config
 
     base = load_config(args.config, args.set)

@@ -6,7 +6,7 @@ import pydantic
 
 from model.evaluation.tasks import problem_with
 from model.methods import METHODS, Method, MethodName, Objective
-from schemas.section import Section
+from schemas.config_model import Section
 
 
 class ModelConfig(Section):
@@ -33,7 +33,7 @@ class ModelConfig(Section):
     popularity_prior: bool = False
     """Adds to each candidate's score a learned bias that starts at its log frequency in train futures."""
     repeat_head: bool = False
-    """Lets the next item be copied from the history, by how often and how lately it occurred (`model.repeat`)."""
+    """Lets the next item be copied from the history, by how often and how lately it occurred."""
 
     @property
     def method(self) -> Method:

@@ -8,18 +8,15 @@ import numpy.typing as npt
 
 from model.baselines.bert4rec import BERT4Rec, BERT4RecNetwork
 from model.baselines.carca import CARCA, CARCANetwork
-from model.baselines.contrarec import ContraRec, ContraRecNetwork
+from model.baselines.contrarec import ContraRec, ContraRecNetwork, SceneContraRecNetwork, SceneCTC, SceneCTCNetwork
 from model.baselines.dspnet_minus import DSPnetMinusNetwork
 from model.baselines.msdp import MSDP, MSDPNetwork, scales_of
 from model.baselines.sasrec import SASRec, SASRecNetwork
-from model.baselines.scene_contrarec import SceneContraRecNetwork
-from model.baselines.scene_ctc import SceneCTC, SceneCTCNetwork
 from model.config import ModelConfig, TrainingConfig
-from model.dspnet import DSPnet
-from model.dspnet_network import DSPnetNetwork
-from model.lazy_adam import LazyAdam
-from model.network import Network
-from model.recommender import Recommender
+from model.networks.base import Network
+from model.networks.dspnet import DSPnet, DSPnetNetwork
+from model.training.lazy_adam import LazyAdam
+from model.training.recommender import Recommender
 from schemas.catalogue import Catalogue
 
 CLASSES: Mapping[str, tuple[type[Network], type[Recommender]]] = {

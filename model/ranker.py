@@ -24,7 +24,7 @@ class Encoded(TypedDict):
 
 
 class Ranker(Protocol):
-    """Scores two catalogues for given histories; a loaded SavedModel of `model.serving` is one.
+    """Scores two catalogues for given histories; a loaded SavedModel of `model.export.serving_module` is one.
 
     Items are scored in pieces, so that no one ever needs a matrix of all users times all items.
 

@@ -10,22 +10,18 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from model.backup import Backup
 from model.baselines.counted import count
-from model.catalogues import load_catalogues
 from model.config import ModelConfig, ServingConfig, TrainingConfig
-from model.early_stopping import EarlyStopping
-from model.export import EXACT, export
-from model.finite import FiniteLosses
-from model.history import History
-from model.input import fingerprint_batches, index_batches, prefix_batches, training_batches
+from model.data.batches import fingerprint_batches, index_batches, prefix_batches, training_batches
+from model.data.vocabulary import FingerprintTable, load_catalogues
+from model.export.retrieval import describe, in_words
+from model.export.saved_model import EXACT, export
+from model.export.serving_module import ServingModule
 from model.learned import build_network, build_recommender
-from model.network import Network
-from model.progress import TrainingProgress
-from model.recommender import VALIDATION_METRIC
-from model.retrieval import describe, in_words
-from model.serving import ServingModule
-from model.vocabulary import FingerprintTable
+from model.networks.base import Network
+from model.training.callbacks import Backup, EarlyStopping, FiniteLosses, History
+from model.training.progress import TrainingProgress
+from model.training.recommender import VALIDATION_METRIC
 from schemas.catalogue import Catalogue
 from schemas.sequences import TRAIN, VALIDATION
 
@@ -36,7 +32,7 @@ def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) 
     """Trains on `fn_args.train_files`, stops early on `fn_args.eval_files`, exports the best epoch.
 
     A method that counts does so on `fn_args.train_files`, once. What every epoch measured is written into
-    `fn_args.model_run_dir` (`model.history`, and for TensorBoard).
+    `fn_args.model_run_dir` (`model.training.callbacks`, and for TensorBoard).
 
     Args:
         fn_args: TFX's `FnArgs`. Its `custom_config` holds ``name``, ``model``, ``training`` and ``serving`` (see

@@ -5,9 +5,8 @@ import os
 import traceback
 
 from pipeline.config import ConfigError, PipelineConfig
-from pipeline.failure import StepFailedError, message_of
-from pipeline.quiet import quiet
-from pipeline.screen import short_path
+from pipeline.console import StepFailedError, message_of, quiet
+from reporting.console import short_path
 from serving.recommend import find_version
 
 
@@ -41,7 +40,7 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
     with quiet(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
         from components.batch_recommend import job
-        from components.batch_recommend.settings import BatchSettings
+        from components.batch_recommend.config import BatchSettings
         from pipeline.prepare import prepare_if_missing
 
         settings = BatchSettings(

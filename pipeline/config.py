@@ -1,18 +1,23 @@
 """The configuration of one pipeline: typed, frozen, loaded from YAML, wrong values refused by name."""
 
+import argparse
+import os
+import pathlib
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import pydantic
 import yaml
 
-from components.report.settings import ReportConfig
-from components.sequence_example_gen.settings import SourceConfig, SplitConfig, WindowsConfig
+from components.report.config import ReportConfig
+from components.sequence_example_gen.config import SourceConfig, SplitConfig, WindowsConfig
 from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.methods import METHODS
-from pipeline.tuning.settings import TuningConfig, suited_to
-from pipeline.tuning.space import PARTS, problems
-from schemas.section import Section
+from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
+from schemas.config_model import Section
+
+CONFIG_VARIABLE = "DSPNET_CONFIG"
+DEFAULT_CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "complete_journey.yaml"
 
 
 class BeamConfig(Section):
@@ -184,3 +189,17 @@ def _assign(values: dict[str, Any], override: str) -> None:
         values[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{key}: not valid YAML: {text!r}") from error
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options ``--config`` and ``--set``, by which every command takes its configuration."""
+    default = os.environ.get(CONFIG_VARIABLE, str(DEFAULT_CONFIG))
+    parser.add_argument(
+        "--config",
+        default=default,
+        metavar="FILE",
+        help=f"YAML (default: the variable {CONFIG_VARIABLE}, or {DEFAULT_CONFIG.name})",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key; may be repeated"
+    )

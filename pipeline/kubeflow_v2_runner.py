@@ -52,8 +52,8 @@ def compile_pipeline(
             )
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
+    from pipeline.cache_keys import source_digests
     from pipeline.pipeline import create_pipeline
-    from pipeline.source_digest import source_digests
 
     # Kubeflow allows no underscore in a pipeline's name.
     config = config.model_copy(update={"name": config.name.replace("_", "-")})

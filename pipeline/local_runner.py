@@ -3,22 +3,24 @@
 The `tfx` command runs this file, too, without arguments: the variable DSPNET_CONFIG then names the configuration.
 """
 
+import argparse
 import os
 import pathlib
 import sys
-import tempfile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if not __package__:
     # Started as a file, by the `tfx` command: this folder comes first on the path, so `pipeline` means pipeline.py.
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from pipeline.config import ConfigError, PipelineConfig
-from pipeline.quiet import quiet
-from pipeline.screen import short_path
+from pipeline.config import ConfigError, PipelineConfig, add_config_arguments, load_config
+from pipeline.console import StepFailedError, quiet, report_failure
+from pipeline.workspace import make_workspace
+from reporting.console import short_path
 
 if TYPE_CHECKING:
-    from pipeline.results import RunResult
+    from pipeline.run_metadata import RunResult
 
 
 def run(config: PipelineConfig) -> "RunResult | None":
@@ -31,56 +33,34 @@ def run(config: PipelineConfig) -> "RunResult | None":
         ConfigError: if the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
-    folder = made_folder(config)
+    folder = make_workspace(config)
     log_file = os.path.join(folder, "run.log")
     print(f"{config.name}: results in {short_path(folder)}, full log in {short_path(log_file)}")
     del sys.argv[1:]  # TFX's executors read them as flags of their own
     with quiet(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
-        from pipeline import local_steps, results
+        from pipeline import local_steps, run_metadata
 
         report_file = os.path.join(folder, "last_run.json")
         done = local_steps.run_steps(config, folder, screen, log_file, report_file=report_file)
         if done is None:
             return None
-        result = results.read_results(done.store, done.run_id)
-        screen.line(results.summary(result, results.program_name(os.get_exec_path())))
+        result = run_metadata.read_results(done.store, done.run_id)
+        screen.line(run_metadata.summary(result, run_metadata.program_name(os.get_exec_path())))
         return result
 
 
-def local_folder(config: PipelineConfig) -> str:
-    """Returns the folder of all that local runs of a pipeline write.
-
-    Raises:
-        ConfigError: if it is not on this machine.
-    """
-    if "://" in config.workdir:
-        raise ConfigError(
-            f"workdir: a local run keeps its metadata in SQLite and needs a folder. Received: {config.workdir!r}"
-        )
-    return os.path.abspath(os.path.join(config.workdir, config.name))
-
-
-def made_folder(config: PipelineConfig) -> str:
-    """Makes `local_folder`, unless it is there, and returns it.
-
-    Raises:
-        ConfigError: if nothing can be written there.
-    """
-    folder = local_folder(config)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the pipeline that the command line or DSPNET_CONFIG names; returns the exit code, as `dspnet run` does."""
+    parser = argparse.ArgumentParser(description="Runs the pipeline on this machine, as `dspnet run` does.")
+    add_config_arguments(parser)
+    arguments = parser.parse_args(argv)
     try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"1")
-    except OSError as error:
-        raise ConfigError(
-            f"workdir: cannot write to {folder}: {error.strerror}. Give a folder where there is room and that you may "
-            f"write to, as in --set workdir=FOLDER. Received: {config.workdir!r}"
-        ) from error
-    return folder
+        run(load_config(arguments.config, arguments.set))
+    except (ConfigError, StepFailedError) as error:
+        return report_failure(error)
+    return 0
 
 
 if __name__ == "__main__":
-    from pipeline.cli import main
-
-    sys.exit(main(["run", *sys.argv[1:]]))
+    sys.exit(main())

@@ -9,12 +9,11 @@ import ml_metadata as mlmd
 from tfx.orchestration import metadata
 
 from pipeline import pipeline, prepare
+from pipeline.cache_keys import input_fingerprint, names_fingerprint, source_digests
 from pipeline.config import PipelineConfig
-from pipeline.failure import StepFailedError
-from pipeline.input_fingerprint import input_fingerprint, names_fingerprint
-from pipeline.screen import Screen, short_path
-from pipeline.source_digest import source_digests
+from pipeline.console import StepFailedError
 from pipeline.step_runner import StepRunner
+from reporting.console import Screen, short_path
 
 PREPARATION = ("SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue")
 """The steps before a model is trained, by id."""
@@ -46,7 +45,7 @@ def run_steps(
 
     Args:
         config: the pipeline.
-        folder: of what it writes (`pipeline.local_runner.local_folder`).
+        folder: of what it writes (`pipeline.workspace.find_workspace`).
         screen: where to report.
         log_file: where all else is written; errors name it.
         steps: their ids; None for all.

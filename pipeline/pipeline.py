@@ -13,7 +13,7 @@ from components.infra_validator.component import InfraValidator
 from components.ranking_evaluator.component import RankingEvaluator
 from components.report.component import Report
 from components.sequence_example_gen.component import SequenceExampleGen
-from components.sequence_example_gen.settings import IngestSettings
+from components.sequence_example_gen.config import IngestSettings
 from components.strict_example_validator.component import StrictExampleValidator
 from components.trainer.component import Trainer
 from pipeline.config import PipelineConfig
@@ -41,9 +41,9 @@ def create_pipeline(
         pipeline_root: folder of the artifacts.
         serving_dir: folder that gets one subfolder a pushed version.
         metadata_connection_config: where ML Metadata lives; left to the orchestrator when None.
-        source_digests: digest of the code of each of our components (`pipeline.source_digest`), by component id:
+        source_digests: digest of the code of each of our components (`pipeline.cache_keys`), by component id:
             a step whose code has changed is not answered from the cache.
-        input_fingerprint: digest of the log's files (`pipeline.input_fingerprint`), to the same end.
+        input_fingerprint: digest of the log's files (`pipeline.cache_keys`), to the same end.
         names_fingerprint: digest of the table of item names (likewise), to the same end.
         schema_file: the TFMD schema, as seen from where the step runs.
     """

@@ -4,8 +4,8 @@ import importlib
 import logging
 import os
 
-from components.report.settings import ItemNamesConfig
-from components.sequence_example_gen.settings import SourceConfig
+from components.report.config import ItemNamesConfig
+from components.sequence_example_gen.config import SourceConfig
 from pipeline.config import ConfigError
 
 _log = logging.getLogger("dspnet")

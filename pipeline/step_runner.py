@@ -12,9 +12,8 @@ from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.failure import StepFailedError, message_of
-from pipeline.progress import Progress
-from pipeline.screen import Screen
+from pipeline.console import Progress, StepFailedError, message_of
+from reporting.console import Screen
 
 _log = logging.getLogger(__name__)
 

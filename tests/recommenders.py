@@ -6,7 +6,7 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.learned import build_network, build_recommender
-from model.recommender import Batch, Recommender
+from model.training.recommender import Batch, Recommender
 from schemas.catalogue import Catalogue
 
 ITEMS, SCENES = 12, 4
@@ -31,7 +31,7 @@ def build(name: str, batch_size: int = 4, model: dict | None = None, **training)
 def batch(
     items: np.ndarray | list, scenes: np.ndarray | list, next_items: np.ndarray | list, next_scenes: np.ndarray | list
 ) -> Batch:
-    """A batch as `model.input.index_batches` makes them.
+    """A batch as `model.data.batches.index_batches` makes them.
 
     Args:
         items: histories, int [batch, time].

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from model.config import ModelConfig, ServingConfig
-from model.export import EXACT
-from model.export import export as export_module
+from model.export.saved_model import EXACT
+from model.export.saved_model import export as export_module
+from model.export.serving_module import ServingModule
 from model.learned import build_network
-from model.network import Network
-from model.serving import ServingModule
+from model.networks.base import Network
 from schemas.catalogue import Catalogue
 from tests.sequence_data import Sequence, catalogues, planted
 

@@ -7,9 +7,9 @@ import time
 import apache_beam as beam
 
 from components.batch_recommend import recommend
+from components.batch_recommend.config import BatchSettings
 from components.batch_recommend.model_handle import ModelHandle, UnusableModelError
 from components.batch_recommend.output import Output
-from components.batch_recommend.settings import BatchSettings
 from components.sequence_example_gen import graph, rejects, sources
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.salt import read_salt

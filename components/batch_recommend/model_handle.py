@@ -4,10 +4,10 @@ from typing import Any
 
 from apache_beam.utils import shared
 
-from model import export
+from model.export import saved_model
 
 FUNCTIONS = ("recommend_fingerprints", "recommend_unseen_fingerprints")
-"""What a batch job asks, for its events hold fingerprints rather than raw ids (`model.serving.ServingModule`)."""
+"""Functions of `ServingModule` that a batch job calls: its events hold fingerprints rather than raw ids."""
 
 
 class UnusableModelError(Exception):
@@ -39,7 +39,7 @@ class ModelHandle:
 
     def _load(self) -> Any:
         try:
-            loaded = export.load(self._folder)
+            loaded = saved_model.load(self._folder)
         except (ImportError, OSError) as error:
             raise UnusableModelError(f"--model: {self._folder} cannot be loaded: {error}") from error
         missing = [name for name in FUNCTIONS if not hasattr(loaded, name)]

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from components.batch_recommend import histories
+from components.batch_recommend.config import BatchSettings
 from components.batch_recommend.model_handle import ModelHandle
 from components.batch_recommend.output import Output
 from components.batch_recommend.rows import RECOMMENDATIONS, to_rows
-from components.batch_recommend.settings import BatchSettings
 from components.sequence_example_gen import blocks, files, windows
 from components.sequence_example_gen.examples import hex_users
 from components.sequence_example_gen.timestamps import to_microseconds

@@ -1,9 +1,11 @@
 """The work of Catalogue: counts over the train split with Beam, in record batches."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,8 +18,94 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import tf_example_record
 
-from components.catalogue import counting
 from schemas import catalogue, sequences
+from schemas.catalogue import Catalogue
+
+Int64s = npt.NDArray[np.int64]
+
+
+class Counts(NamedTuple):
+    """How often ids occur. All three are int64 [n]; each fingerprint stands once, rising."""
+
+    fingerprints: Int64s
+    counts: Int64s
+    future_counts: Int64s
+
+
+def count(history: pa.Array, future: pa.Array) -> Counts:
+    """Counts the ids of a batch of sequences.
+
+    Args:
+        history: lists of int64 fingerprints [batch], one list a sequence.
+        future: likewise; what is here counts as `future_counts` too.
+    """
+    past, coming = (lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64) for lists in (history, future))
+    fingerprints, inverse = np.unique(np.concatenate([past, coming]), return_inverse=True)
+    size = len(fingerprints)
+    future_counts = np.bincount(inverse[len(past) :], minlength=size)
+    return Counts(fingerprints, np.bincount(inverse, minlength=size), future_counts)
+
+
+def partition_of(fingerprints: Int64s, partitions: int) -> Int64s:
+    """Returns the partition of each fingerprint, in ``[0, partitions)``: hashes, so their shares are about equal."""
+    return fingerprints % partitions
+
+
+def split(counts: Counts, partitions: int) -> Iterator[tuple[int, Counts]]:
+    """Yields the partitions that occur, with their share of the counts."""
+    parts = partition_of(counts.fingerprints, partitions)
+    for part in np.unique(parts):
+        yield int(part), Counts(*(column[parts == part] for column in counts))
+
+
+def merge(parts: Iterable[Counts]) -> Counts:
+    """Adds up the counts of several batches."""
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    fingerprints, inverse = np.unique(columns[0], return_inverse=True)
+    totals = np.zeros((2, len(fingerprints)), dtype=np.int64)
+    for total, column in zip(totals, columns[1:], strict=True):
+        np.add.at(total, inverse, column)
+    return Counts(fingerprints, *totals)
+
+
+def with_raw_ids(counts: Counts, id_map: pa.Table, kind: str) -> Catalogue:
+    """Joins counts with the raw ids.
+
+    Args:
+        counts: of some ids.
+        id_map: `schemas.catalogue.ID_MAP_COLUMNS`, at least of those ids, in any order.
+        kind: what is counted, for the error.
+
+    Returns:
+        The counted ids in the order of `counts`.
+
+    Raises:
+        ValueError: if the id map lacks a counted fingerprint.
+    """
+    known, first_row = np.unique(id_map["fingerprint"].to_numpy(), return_index=True)
+    position = np.searchsorted(known, counts.fingerprints)
+    found = np.isin(counts.fingerprints, known, assume_unique=True)
+    if not found.all():
+        missing = counts.fingerprints[~found]
+        raise ValueError(
+            f"The id map has no raw id for at least {len(missing)} of the {kind} in the train split, such as the one "
+            f"with fingerprint {missing[0]}. "
+            "Examples and id map must come from one run of SequenceExampleGen: run that step again"
+        )
+    ids = id_map["id"].take(pa.array(first_row[position])).to_numpy()
+    return Catalogue(counts.fingerprints, ids, counts.counts, counts.future_counts)
+
+
+def in_order(parts: Iterable[Catalogue]) -> Catalogue:
+    """Joins partitions of a catalogue, by falling count, ties by rising fingerprint."""
+    parts = list(parts)
+    fingerprints = np.concatenate([part.fingerprints for part in parts])
+    ids = np.concatenate([part.ids for part in parts])
+    counts = np.concatenate([part.counts for part in parts])
+    future_counts = np.concatenate([part.future_counts for part in parts])
+    order = np.lexsort((fingerprints, -counts))
+    return Catalogue(fingerprints[order], ids[order], counts[order], future_counts[order])
+
 
 PARTITIONS = 16
 """Each holds its share of the ids, with their names, in one worker's memory."""
@@ -118,16 +206,16 @@ def _counted_features() -> schema_pb2.Schema:
     return schema_pb2.Schema(feature=[feature for feature in schema.feature if feature.name in counted])
 
 
-def _count(batch: pa.RecordBatch) -> Iterator[tuple[Key, counting.Counts]]:
+def _count(batch: pa.RecordBatch) -> Iterator[tuple[Key, Counts]]:
     for kind, (history, future) in FEATURES.items():
-        counts = counting.count(batch[history], batch[future])
-        for part, share in counting.split(counts, PARTITIONS):
+        counts = count(batch[history], batch[future])
+        for part, share in split(counts, PARTITIONS):
             yield (kind, part), share
 
 
 def _split_ids(id_map: pa.Table, kind: str) -> Iterator[tuple[Key, pa.Table]]:
     id_map = id_map.cast(catalogue.ID_MAP_COLUMNS)
-    parts = counting.partition_of(id_map["fingerprint"].to_numpy(), PARTITIONS)
+    parts = partition_of(id_map["fingerprint"].to_numpy(), PARTITIONS)
     for part in pc.unique(pa.array(parts)).to_pylist():
         yield (kind, part), id_map.filter(pa.array(parts == part))
 
@@ -137,13 +225,13 @@ def _catalogue_part(key: Key, grouped: dict[str, Iterable[Any]]) -> Iterator[tup
     counts, ids = list(grouped["counts"]), list(grouped["ids"])
     if counts:
         id_map = pa.concat_tables([catalogue.ID_MAP_COLUMNS.empty_table(), *ids])
-        yield kind, counting.with_raw_ids(counting.merge(counts), id_map, kind)
+        yield kind, with_raw_ids(merge(counts), id_map, kind)
 
 
 def _write(kind_and_parts: tuple[str, Iterable[catalogue.Catalogue]], folder: str) -> None:
     kind, parts = kind_and_parts
     with FileSystems.create(FileSystems.join(folder, FILES[kind])) as file:
-        catalogue.write_catalogue(counting.in_order(parts), file)
+        catalogue.write_catalogue(in_order(parts), file)
 
 
 def _size(path: str, train: str) -> int:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from components.infra_validator.ids import NONE, Ids
 from components.infra_validator.refusal import RefusedError
-from model.serving import TOP_K
+from model.export.serving_module import TOP_K
 
 TOLERANCE = 1e-4
 """Scores of two loaders may differ by this share of the user's greatest score, or by this where that is below 1."""

@@ -13,7 +13,7 @@ from components.infra_validator.histories import read_histories
 from components.infra_validator.ids import Ids
 from components.infra_validator.refusal import RefusedError
 from components.infra_validator.validation import validate
-from model.catalogues import load_catalogues
+from model.data.vocabulary import load_catalogues
 from schemas.sequences import TEST
 
 # TFX's own executor has these as private names; Pusher reads the property.

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from components.infra_validator import c_api
 from components.infra_validator.refusal import RefusedError, UndecidedError, first_line
-from model import scann_top_k
+from model.retrieval import scann
 
 SCANN_OPERATIONS = os.path.join("scann_ops", "cc", "_scann_ops.so")
 """Within the package `scann`."""
@@ -106,7 +106,7 @@ def libraries_for(method: str) -> list[str]:
     """Returns the files with the operations that a way to find items needs beside TensorFlow's own.
 
     Args:
-        method: as `model.retrieval` writes it beside the model.
+        method: as `model.export.retrieval` writes it beside the model.
 
     Raises:
         ImportError: if it is ScaNN, which is not installed; that is no fault of the model.
@@ -115,7 +115,7 @@ def libraries_for(method: str) -> list[str]:
         return []
     package = importlib.util.find_spec("scann")
     if package is None:
-        raise ImportError(scann_top_k.MISSING_PACKAGE)
+        raise ImportError(scann.MISSING_PACKAGE)
     return [os.path.join(folder, SCANN_OPERATIONS) for folder in package.submodule_search_locations]
 
 

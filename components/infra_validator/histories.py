@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.infra_validator.ids import Ids
-from model.input import HISTORY_ITEMS, HISTORY_SCENES, fingerprint_batches
+from model.data.batches import HISTORY_ITEMS, HISTORY_SCENES, fingerprint_batches
 from schemas.identity import PAD_FINGERPRINT
 
 MOST = 64

@@ -12,7 +12,7 @@ from components.infra_validator import answers
 from components.infra_validator.histories import Histories
 from components.infra_validator.ids import NONE, Ids
 from components.infra_validator.refusal import RefusedError, about, refusing
-from model.export import load
+from model.export.saved_model import load
 from model.ranker import Ranker
 from schemas.served_model import RECOMMEND_UNSEEN
 

@@ -13,7 +13,7 @@ from components.infra_validator.histories import Histories
 from components.infra_validator.ids import Ids
 from components.infra_validator.reference import load_reference
 from components.infra_validator.refusal import about, refusing
-from model.export import read_retrieval
+from model.export.saved_model import read_retrieval
 from schemas.served_model import EMBED_USERS, RETRIEVAL_FILE
 
 LEFT_OUT = 3

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,24 +15,55 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.ranking_evaluator.progress import EvaluationProgress
 from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_table
 from components.ranking_evaluator.verdict import Verdict, judge
 from model.baselines import own_frequency, popularity
-from model.baselines.counted_network import CountedNetwork
-from model.catalogues import load_catalogues
+from model.baselines.statistical_network import CountedNetwork
 from model.config import EvaluationConfig
+from model.data.batches import evaluation_batches
+from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export import EXACT, load, read_retrieval
-from model.input import evaluation_batches
+from model.export.retrieval import in_words
+from model.export.saved_model import EXACT, load, read_retrieval
+from model.export.serving_module import ServingModule
 from model.methods import METHODS
 from model.ranker import Ranker
-from model.retrieval import in_words
-from model.serving import ServingModule
 from schemas.catalogue import Catalogue
 from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE
 from schemas.sequences import TEST
+
+_log = logging.getLogger("dspnet")
+
+EVERY_SECONDS = 10.0
+
+
+class EvaluationProgress:
+    """Logs from time to time how many sequences are measured and how long the rest will take.
+
+    Args:
+        models: how many are measured side by side.
+    """
+
+    def __init__(self, models: int):
+        self._models = models
+        self._start = self._last = time.monotonic()
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Takes note of the sequences that are done, and of how many there are."""
+        now = time.monotonic()
+        if done == total:
+            taken = now - self._start
+            _log.info("measured %d models on %d sequences in %.1f s", self._models, total, taken)
+        elif self._first is None:
+            self._first = done, now  # this batch has taken longer, for it was traced
+        elif now - self._last >= EVERY_SECONDS:
+            self._last = now
+            number, start = self._first
+            left = (now - start) / (done - number) * (total - done)
+            _log.info("measured %d of %d sequences, about %.0f s left", done, total, left)
+
 
 BASELINE = "last blessed model"
 

@@ -47,7 +47,7 @@ class Report(base_component.BaseComponent):
         model_run: what Trainer kept of the training.
         evaluation: what RankingEvaluator wrote about that model.
         name: of the run.
-        settings: JSON of `components.report.settings.ReportConfig`.
+        settings: JSON of `components.report.config.ReportConfig`.
         config: JSON-able configuration of the whole run, which is shown and nothing else.
         source_digests: digest of the code of each component by its id, shown likewise.
         names_fingerprint: a digest of the table of item names; when it changes, a cached report is not used.

@@ -14,20 +14,20 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.report import shown_users, train_sample, user_vectors
+from components.report.config import ReportConfig
 from components.report.data_facts import data_facts
 from components.report.examples import EVENTS, USERS, examples, shown
 from components.report.item_names import ItemNamesError, read_names
-from components.report.origin import origin
 from components.report.page import render_report
 from components.report.raw_ids import raw_ids
 from components.report.sequence_facts import sequence_facts
-from components.report.settings import ReportConfig
 from components.report.split_totals import split_totals
 from components.report.training_facts import read_training
 from components.report.user_map import user_map
 from components.sequence_example_gen.files import opened
-from model.catalogues import load_catalogues
-from model.export import load
+from model.data.vocabulary import load_catalogues
+from model.export.saved_model import load
+from reporting.environment import origin
 from schemas.catalogue import ID_MAP_ITEMS_PREFIX, ID_MAP_SCENES_PREFIX, Catalogue
 from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCES_FILE, USER_COLUMN
 from schemas.sequences import SPLITS, TEST, TRAIN

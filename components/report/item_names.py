@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from components.report.settings import ItemNamesConfig
+from components.report.config import ItemNamesConfig
 from components.sequence_example_gen.files import opened
 
 

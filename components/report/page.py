@@ -5,15 +5,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from components.report import result_tables, training_charts, verdict_cards
-from components.report.charts.bars import histogram
-from components.report.charts.scatter import scatter
-from components.report.model_marks import models_of, rivals_of
-from components.report.numbers import Numbers
-from components.report.rendering import environment
+from components.report import training_charts
 from components.report.slice_charts import slice_families
-from components.report.words import FATES, SECTIONS, STYLES
 from model.evaluation.tasks import GROUPS
+from reporting import result_tables, verdict_cards
+from reporting.charts.bars import histogram
+from reporting.charts.scatter import scatter
+from reporting.html import make_environment
+from reporting.model_marks import models_of, rivals_of
+from reporting.numbers import Numbers
+from reporting.titles import FATES, SECTIONS, STYLES
 
 _OPEN_EXAMPLES = 3
 
@@ -35,7 +36,7 @@ def render_report(facts: Mapping[str, Any]) -> str:
     terms = training_charts.terms_of(training)
     points = facts["users"]["points"] if facts["users"] else []
     return (
-        environment()
+        make_environment("components.report")
         .get_template("report.html.j2")
         .render(
             facts=facts,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.report.charts.intervals import Row, interval_chart
-from components.report.model_marks import Chart, Model, mark_of
-from components.report.words import TASKS, metric_title
+from reporting.charts.intervals import Row, interval_chart
+from reporting.model_marks import Chart, Model, mark_of
+from reporting.titles import TASKS, metric_title
 
 _ITEM_TASKS = ("next_item", "period_items")
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from components.report.charts.lines import Line, line_chart
-from components.report.words import term_title
+from reporting.charts.lines import Line, line_chart
+from reporting.titles import term_title
 
 _NO_TERMS = ("epoch", "seconds")
 TRAIN, VALIDATION = "s1", "s2"

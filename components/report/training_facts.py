@@ -6,11 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from model.history import TRAINING_FILE
+from model.training.callbacks import TRAINING_FILE
 
 
 def read_training(folder: str) -> dict[str, Any]:
-    """Reads what `model.history` wrote into Trainer's `model_run`; of a training that kept nothing nothing is known.
+    """Reads the history that the training wrote into Trainer's `model_run`; empty where it kept none.
 
     Returns:
         ``epochs``, ``best_epoch``, ``monitor`` and ``parameters``.

@@ -20,7 +20,7 @@ def embed(model: Any, users: Sequence[ShownUser], items: Catalogue, scenes: Cata
     """Returns the representation z_item of each user (Eq. 3), float32 [users, item_dim].
 
     Args:
-        model: exported by `model.export`.
+        model: exported by `model.export.saved_model`.
         users: at least one.
         items: the catalogue of its items.
         scenes: the catalogue of its scenes.
@@ -46,7 +46,7 @@ def recommend(model: Any, users: Sequence[ShownUser], most: int) -> Iterator[lis
     """Yields the items that the model recommends to each user, with their scores, best first.
 
     Args:
-        model: exported by `model.export`.
+        model: exported by `model.export.saved_model`.
         users: at least one.
         most: how many items at most.
     """

@@ -26,7 +26,7 @@ class SequenceExampleGen(base_beam_component.BaseBeamComponent):
     """Reads a log with Beam, cuts histories and futures, and writes gzipped TFRecords in three splits.
 
     Args:
-        settings: JSON of `components.sequence_example_gen.settings.IngestSettings`.
+        settings: JSON of `components.sequence_example_gen.config.IngestSettings`.
         input_fingerprint: a digest of the log's files; when it changes, a cached result is not used.
     """
 

@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.casting import SourceError
-from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import RawBatch, Unit, check_columns, check_rows, wanted_columns
 
 CSV_BLOCK_BYTES = 16 << 20

@@ -14,8 +14,8 @@ from tfx.types import artifact_utils
 
 from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
 from components.sequence_example_gen.balance import Balance
+from components.sequence_example_gen.config import IngestSettings
 from components.sequence_example_gen.salt import read_salt
-from components.sequence_example_gen.settings import IngestSettings
 from schemas import sequences
 
 _log = logging.getLogger("dspnet")

@@ -8,7 +8,7 @@ import orjson
 import pyarrow as pa
 
 from components.sequence_example_gen import files, rejects
-from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import RawBatch, Unit, check_rows, wanted_columns
 from schemas import events, sequences
 

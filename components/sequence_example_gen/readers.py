@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.sequence_example_gen import csv_reader, files, line_readers, rejects, tfds_source
-from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import RawBatch, Unit, check_columns, unreadable, wanted_columns
 
 PARQUET_BATCH_ROWS = 1 << 20

@@ -12,7 +12,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.sequence_example_gen import files
 from components.sequence_example_gen.casting import SourceError
-from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.config import SourceConfig
 from schemas import events, sequences
 
 ROW_BITS = 40

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from components.sequence_example_gen.settings import SplitConfig, WindowsConfig
+from components.sequence_example_gen.config import SplitConfig, WindowsConfig
 from components.sequence_example_gen.timestamps import to_microseconds
 from schemas import sequences
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from components.sequence_example_gen import rejects
 from components.sequence_example_gen.casting import SourceError
-from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import RawBatch, Unit, check_columns, wanted_columns
 
 BATCH_ROWS = 1 << 16

@@ -27,7 +27,7 @@ from components.sequence_example_gen import (
     windows,
 )
 from components.sequence_example_gen.casting import SourceError
-from components.sequence_example_gen.settings import IngestSettings, SourceConfig
+from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from schemas import identity, sequences
 
 COUNT, PROBLEM = "count", "problem"

@@ -15,18 +15,18 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from model.augmentation import mask
-from model.baselines.state_network import StateNetwork, append
 from model.config import ModelConfig, TrainingConfig
-from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
-from model.negative_sampling import Negatives
-from model.network import Outputs
-from model.recommender import Batch, Recommender
+from model.data.augmentation import mask
+from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
+from model.losses.sampled import Negatives
+from model.networks.base import Outputs
+from model.networks.state_network import StateNetwork, append
+from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
 
 class BERT4RecNetwork(StateNetwork):
-    """Reads a history and a [MASK] behind it; arguments as for `model.network.Network`."""
+    """Reads a history and a [MASK] behind it; arguments as for `model.networks.base.Network`."""
 
     prompted = True
 
@@ -45,7 +45,7 @@ class BERT4RecNetwork(StateNetwork):
         return self.item_embedding(tf.fill([batch], self.item_embedding.mask_index), training=training)
 
     def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """See `model.network.Network.outputs`; o_V = LayerNorm(GELU(h W + b))."""
+        """See `model.networks.base.Network.outputs`; o_V = LayerNorm(GELU(h W + b))."""
         outputs = super().outputs(known, items)
         return outputs._replace(o_item=self.projection(outputs.o_item))
 

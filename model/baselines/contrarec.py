@@ -3,7 +3,7 @@
 - Context-target: the future items against all candidates, a softmax over h . e_k / tau_1 (where the paper draws K
   negatives, `training.candidates` says what is compared).
 - Context-context, weight gamma: two augmented copies of each sequence, masked or reordered, should have like states,
-  and so should sequences with the same next item (`model.supervised_contrast`, temperature tau_2).
+  and so should sequences with the same next item (`model.losses.contrastive`, temperature tau_2).
 
 Choices: the encoder is the BERT4Rec-style one of this project (the paper offers several), and a copy is masked or
 reordered with probability one half each. Departures: `training.context_contrast.mask_share` of the events are hidden,
@@ -15,19 +15,19 @@ from typing import Any
 
 import tensorflow as tf
 
-from model.augmentation import augment
-from model.baselines.state_network import StateNetwork, one_state
 from model.config import TrainingConfig
-from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
-from model.network import Outputs
-from model.recommender import Batch, Recommender
-from model.supervised_contrast import supervised_contrast
+from model.data.augmentation import augment
+from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
+from model.losses.contrastive import supervised_contrast
+from model.networks.base import Outputs
+from model.networks.state_network import StateNetwork, one_state
+from model.training.recommender import Batch, Recommender
 
 VIEWS = 2
 
 
 class ContraRecNetwork(StateNetwork):
-    """Reads a history of items; arguments as for `model.network.Network`, and the temperature tau_1."""
+    """Reads a history of items; arguments as for `model.networks.base.Network`, and the temperature tau_1."""
 
     def __init__(self, *args: Any, target_temperature: float = 1.0, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -75,3 +75,17 @@ class ContraRec(Recommender):
         h = network.encode(tf.concat(items, axis=0), tf.concat(scenes, axis=0), training=True)
         h = tf.reshape(h, [1 + VIEWS, -1, h.shape[1]])
         return h[0], h[1:]
+
+
+class SceneContraRecNetwork(ContraRecNetwork):
+    """Reads events of item and scene; trained as `model.baselines.contrarec.ContraRec`."""
+
+    sees_scenes = True
+
+
+class SceneCTCNetwork(SceneContraRecNetwork):
+    """Reads events of item and scene; arguments as for `model.baselines.contrarec.ContraRecNetwork`."""
+
+
+class SceneCTC(Recommender):
+    """Trains on the context-target contrast, a softmax over candidates; arguments as for `Recommender`."""

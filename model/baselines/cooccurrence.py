@@ -19,11 +19,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import sparse
 
-from model.baselines.counted_network import CountedNetwork, latest_known
 from model.baselines.counts import SparseCounts, tie_break
-from model.baselines.train_sequences import TrainSequences
-from model.baselines.what_follows import PERIOD, first_events
+from model.baselines.statistical_network import CountedNetwork, latest_known
 from model.config import TrainingConfig
+from model.data.sequences import PERIOD, TrainSequences, first_events
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 STRONGEST = 1000
@@ -36,7 +35,7 @@ PRODUCTS = 1 << 24
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> CountedNetwork:
-    """Counts what comes after what: a `model.baselines.counted_network.Fit`."""
+    """Counts what comes after what: a `model.baselines.statistical_network.Fit`."""
     # A batch of nobody, so that a train split without sequences makes counts, too.
     batches = [[sparse.csr_matrix((0, size), dtype=np.int32) for size in (len(items),) * 2 + (len(scenes),) * 2]]
     for batch in train:

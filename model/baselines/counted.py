@@ -10,9 +10,9 @@ from model.baselines import (
     recent_popularity,
     scene_popularity,
 )
-from model.baselines.counted_network import CountedNetwork, Fit
-from model.baselines.train_sequences import TrainSequences
+from model.baselines.statistical_network import CountedNetwork, Fit
 from model.config import ModelConfig, TrainingConfig
+from model.data.sequences import TrainSequences
 from schemas.catalogue import Catalogue
 
 COUNTED: Mapping[str, Fit] = {

@@ -12,14 +12,62 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import sparse
 
-from model.chunked_scores import for_chunks
+from model.networks.item_scorer import for_chunks
+
+WAITING = 1 << 22
+"""Pairs that wait to be added up, at least: 32 MiB."""
+
+
+class PairCounts:
+    """Counts pairs of indices of two catalogues.
+
+    Args:
+        rows: size of the first catalogue.
+        columns: size of the second.
+        waiting: pairs that wait to be added up, at least.
+    """
+
+    def __init__(self, rows: int, columns: int, waiting: int = WAITING):
+        self._total = sparse.csr_matrix((rows, columns), dtype=np.int32)
+        self._waiting: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]] = []
+        self._number = 0
+        self._most = waiting
+
+    def add(self, rows: npt.NDArray[np.int32], columns: npt.NDArray[np.int32]) -> None:
+        """Adds pairs; one with padding or with what is in no catalogue does not count.
+
+        Args:
+            rows: int32 [P], indices of the first catalogue, counted from 1.
+            columns: int32 [P], of the second.
+        """
+        height, width = self._total.shape
+        known = (rows >= 1) & (rows <= height) & (columns >= 1) & (columns <= width)
+        self._waiting.append((rows[known] - 1, columns[known] - 1))
+        self._number += len(self._waiting[-1][0])
+        # Adding costs as much as there is already, so the more there is, the more is added at a time.
+        if self._number >= max(self._most, self._total.nnz):
+            self._add_up()
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Returns the counts so far, int32 [rows, columns], 0-based, with rising columns in each row."""
+        self._add_up()
+        return self._total
+
+    def _add_up(self) -> None:
+        if self._number:
+            rows, columns = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+            new = sparse.csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), self._total.shape)
+            self._total = self._total + new
+        self._total.sort_indices()
+        self._waiting, self._number = [], 0
+
 
 EXACT = 1 << 24
 """Up to this all whole numbers are float32."""
 
 
 class SparseCounts(tf.Module):
-    """An `model.item_scorer.ItemScorer` whose queries are the rows to read, int32 [batch, rows].
+    """An `model.networks.item_scorer.ItemScorer` whose queries are the rows to read, int32 [batch, rows].
 
     Row f counts from 1 and 0 is no row, as in a catalogue; nor is the number of rows + 1, which stands for unknown. A
     row that a query holds twice is read twice.
@@ -49,7 +97,7 @@ class SparseCounts(tf.Module):
         self.base = tf.Variable(np.asarray(base, np.float32), trainable=False, name="base")
 
     def chunk(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """See `model.item_scorer.ItemScorer.chunk`; for a moment it holds all counts that are read and in the chunk."""
+        """See `ItemScorer.chunk`; for a moment it holds all counts that are read and in the chunk."""
         batch, width = tf.shape(queries)[0], tf.cast(stop - start, tf.int64)
         rows = tf.reshape(queries, [-1])
         places = tf.ragged.range(self._place(rows, start), self._place(rows, stop), row_splits_dtype=tf.int64)
@@ -61,7 +109,7 @@ class SparseCounts(tf.Module):
         return tf.reshape(sums, [batch, stop - start]) + _whole(self.base)[start:stop]
 
     def scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """See `model.item_scorer.ItemScorer.scores_at`."""
+        """See `model.networks.item_scorer.ItemScorer.scores_at`."""
         starts, own_columns, values = _whole(self.starts), _whole(self.columns), _whole(self.values)
         wanted = tf.cast(columns, tf.int32)
 
@@ -77,12 +125,12 @@ class SparseCounts(tf.Module):
         return sums + tf.gather(_whole(self.base), columns)
 
     def rounding_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """See `model.item_scorer.ItemScorer.rounding_at`: nothing, unless sums could come to more than `EXACT`."""
+        """See `ItemScorer.rounding_at`: nothing, unless sums could come to more than `EXACT`."""
         terms = tf.cast(tf.shape(queries)[1] + 1, tf.float32)
         return tf.cond(
             terms * self._largest <= EXACT,
             lambda: tf.zeros_like(rows, tf.float32),
-            # As of any two sums (`model.item_scorer.InnerProducts.rounding_at`).
+            # As of any two sums (`model.networks.item_scorer.InnerProducts.rounding_at`).
             lambda: 2 * terms * np.finfo(np.float32).eps * tf.abs(self.scores_at(queries, rows, columns)),
         )
 

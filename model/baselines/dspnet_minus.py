@@ -6,12 +6,12 @@ concatenation of its two embeddings; the first `scene_dim` numbers of the last e
 
 import tensorflow as tf
 
-from model.dspnet_network import DSPnetNetwork, encoder
+from model.networks.dspnet import DSPnetNetwork, encoder
 from schemas.catalogue import PAD_INDEX
 
 
 class DSPnetMinusNetwork(DSPnetNetwork):
-    """Reads one sequence of item and scene pairs; arguments as for `model.network.Network`."""
+    """Reads one sequence of item and scene pairs; arguments as for `model.networks.base.Network`."""
 
     paired = True
 

@@ -7,7 +7,7 @@ overfitting, a copy of the sequence with some events masked should be encoded al
 2021): minus the cosine of either state, through a predictor, to the other without its gradient, the mean of both, with
 weight lambda.
 
-Choices: a window is counted in events, not in time (`model.windows`); the prompt is a learned vector for each size that
+Choices: a window is counted in events, not in time (`draw_scales`); the prompt is a learned vector for each size that
 follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer. A user is asked about the whole
 period under `training.target=period`, and else about the smallest window; it is trained on all of them either way, and
 so sees more of the future than other methods do under `next`.
@@ -19,20 +19,50 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from model.augmentation import mask
-from model.baselines.state_network import StateNetwork, one_state
 from model.config import TrainingConfig
-from model.input import FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_ITEMS, HISTORY_SCENES
-from model.recommender import Batch, Recommender
-from model.transformer import initializer
-from model.windows import draw_scales, window
+from model.data.augmentation import mask
+from model.data.batches import FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_ITEMS, HISTORY_SCENES
+from model.networks.encoder import initializer
+from model.networks.state_network import StateNetwork, one_state
+from model.training import replicas
+from model.training.recommender import Batch, Recommender
+from schemas.catalogue import PAD_INDEX
+
+
+def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws one of the scales for each sequence, all alike.
+
+    Args:
+        scales: the sizes of windows to choose from.
+        batch: sequences of this replica; all must have as many.
+        seed: int [2]; the same seed draws the same for a sequence, whatever the replicas.
+
+    Returns:
+        int32 [batch], the index in `scales` of each.
+    """
+    return tf.cast(replicas.uniform([batch], seed) * len(scales), tf.int32)
+
+
+def window(sequence: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Keeps the first events of each future.
+
+    Args:
+        sequence: int [batch, f], left-aligned, 0 where padded.
+        sizes: int [batch], how many events each row keeps; a shorter one keeps all it has.
+
+    Returns:
+        int [batch, f], 0 beyond the window.
+    """
+    inside = tf.range(tf.shape(sequence)[1]) < tf.cast(sizes, tf.int32)[:, tf.newaxis]
+    return tf.where(inside, sequence, tf.cast(PAD_INDEX, sequence.dtype))
+
 
 WHOLE = tf.int32.max
 """The size of a window that has all of the future."""
 
 
 class MSDPNetwork(StateNetwork):
-    """Reads a history and a prompt that tells a window; arguments as for `model.network.Network`.
+    """Reads a history and a prompt that tells a window; arguments as for `model.networks.base.Network`.
 
     Args:
         scales: sizes of windows, rising.

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.baselines.counted_network import CountedNetwork
 from model.baselines.counts import tie_break
-from model.baselines.train_sequences import TrainSequences
+from model.baselines.statistical_network import CountedNetwork
 from model.config import TrainingConfig
-from model.lookup import find
+from model.data.sequences import TrainSequences
+from model.data.vocabulary import find
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 AGES = 1 << 14
@@ -21,7 +21,7 @@ AGES = 1 << 14
 
 
 class OwnCounts(tf.Module):
-    """Scores by how often the query has an item, the later first among equals: an `model.item_scorer.ItemScorer`.
+    """Scores by how often the query has an item, the later first among equals: an `ItemScorer`.
 
     Queries are histories, int32 [batch, time], with 0 for padding anywhere and N + 1 for unknown.
 
@@ -39,7 +39,7 @@ class OwnCounts(tf.Module):
         self.base = tf.Variable(base, trainable=False, name="base")
 
     def chunk(self, queries: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """See `model.item_scorer.ItemScorer.chunk`."""
+        """See `model.networks.item_scorer.ItemScorer.chunk`."""
         rows, columns, scores = self._own(queries)
         inside = tf.where(tf.logical_and(columns >= tf.cast(start, tf.int64), columns < tf.cast(stop, tf.int64)))[:, 0]
         cells = tf.stack([tf.gather(rows, inside), tf.gather(columns, inside) - tf.cast(start, tf.int64)], axis=1)
@@ -49,7 +49,7 @@ class OwnCounts(tf.Module):
         )
 
     def scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """See `model.item_scorer.ItemScorer.scores_at`."""
+        """See `model.networks.item_scorer.ItemScorer.scores_at`."""
         own_rows, own_columns, scores = self._own(queries)
         keys = own_rows * self.size + own_columns
         order = tf.argsort(keys)
@@ -58,7 +58,7 @@ class OwnCounts(tf.Module):
         return tf.tensor_scatter_nd_update(base, found[:, tf.newaxis], tf.gather(scores, tf.gather(order, place)))
 
     def rounding_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """See `model.item_scorer.ItemScorer.rounding_at`; both ways give the same numbers."""
+        """See `model.networks.item_scorer.ItemScorer.rounding_at`; both ways give the same numbers."""
         return tf.zeros_like(rows, tf.float32)
 
     def _own(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -76,7 +76,7 @@ class OwnCounts(tf.Module):
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> CountedNetwork:
-    """Needs no train sequences, only what catalogues know of them: a `model.baselines.counted_network.Fit`."""
+    """Needs no train sequences, only what catalogues know of them: a `model.baselines.statistical_network.Fit`."""
     return from_catalogues(items, scenes)
 
 

@@ -7,18 +7,17 @@ apart where people start with something else than they go on with.
 import numpy as np
 import numpy.typing as npt
 
-from model.baselines.counted_network import CountedNetwork, read_nothing
 from model.baselines.counts import SparseCounts, no_rows
-from model.baselines.train_sequences import TrainSequences
-from model.baselines.what_follows import what_follows
+from model.baselines.statistical_network import CountedNetwork, read_nothing
 from model.config import TrainingConfig
+from model.data.sequences import TrainSequences, what_follows
 from schemas.catalogue import Catalogue
 
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> CountedNetwork:
-    """Counts what follows (`model.baselines.what_follows`): a `model.baselines.counted_network.Fit`."""
+    """Counts what follows (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
     of_items, of_scenes = np.zeros(len(items) + 2, np.int64), np.zeros(len(scenes) + 2, np.int64)
     for batch in train:
         followed = what_follows(batch, training.target)

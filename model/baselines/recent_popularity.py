@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from model.baselines.counted_network import CountedNetwork
 from model.baselines.popularity import ranked_by
-from model.baselines.train_sequences import SequenceBatch, TrainSequences
+from model.baselines.statistical_network import CountedNetwork
 from model.config import TrainingConfig
+from model.data.sequences import SequenceBatch, TrainSequences
 from schemas.catalogue import Catalogue
 
 SECONDS_A_DAY = 86_400.0
@@ -25,7 +25,7 @@ WAITING = 1 << 22
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> CountedNetwork:
-    """Weighs all train events: a `model.baselines.counted_network.Fit`, which reads no history."""
+    """Weighs all train events: a `model.baselines.statistical_network.Fit`, which reads no history."""
     events = distinct_events(train)
     times = events["timestamp"].to_numpy()
     age = (times.max(initial=np.iinfo(np.int64).min) - times) / SECONDS_A_DAY

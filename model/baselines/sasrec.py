@@ -12,16 +12,16 @@ the repeat head copies.
 
 import tensorflow as tf
 
-from model.baselines.state_network import StateNetwork, one_state
-from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
-from model.losses import LOSSES
-from model.network import Outputs
-from model.recommender import Batch, Recommender
+from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
+from model.losses.full import LOSSES
+from model.networks.base import Outputs
+from model.networks.state_network import StateNetwork, one_state
+from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
 
 class SASRecNetwork(StateNetwork):
-    """Reads a history of items, each event with what came before; arguments as for `model.network.Network`."""
+    """Reads a history of items, each event with what came before; arguments as for `model.networks.base.Network`."""
 
     causal = True
 

@@ -6,19 +6,17 @@ how often they came next after the last one.
 
 import tensorflow as tf
 
-from model.baselines.counted_network import CountedNetwork, latest_known
-from model.baselines.counts import SparseCounts, tie_break
-from model.baselines.pair_counts import PairCounts
-from model.baselines.train_sequences import TrainSequences
-from model.baselines.what_follows import what_follows
+from model.baselines.counts import PairCounts, SparseCounts, tie_break
+from model.baselines.statistical_network import CountedNetwork, latest_known
 from model.config import TrainingConfig
+from model.data.sequences import TrainSequences, what_follows
 from schemas.catalogue import Catalogue
 
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> CountedNetwork:
-    """Counts what follows a scene (`model.baselines.what_follows`): a `model.baselines.counted_network.Fit`."""
+    """Counts what follows a scene (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
     of_items, of_scenes = PairCounts(len(scenes), len(items)), PairCounts(len(scenes), len(scenes))
     for batch in train:
         followed = what_follows(batch, training.target)

@@ -1,6 +1,7 @@
 """Measures rankers, side by side, on sequences they have not seen."""
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,18 +9,46 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.evaluation.bootstrap import poisson_weights
-from model.evaluation.digest import Digest, sequence_digests
-from model.evaluation.layout import Layout
-from model.evaluation.ledger import Ledger
-from model.evaluation.slices import Survey, slicer
-from model.evaluation.sums import PairedSums, estimates
+from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
+from model.evaluation.accumulator import Layout, Ledger
+from model.evaluation.bootstrap import PairedSums, estimates, poisson_weights, splitmix64, user_keys
+from model.evaluation.slices import Survey, TrainCounts, slicer
 from model.evaluation.tasks import GROUPS
-from model.evaluation.train_counts import TrainCounts
-from model.exact_top_k import CHUNK_SCORES
-from model.input import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, USER
 from model.ranker import Ranker
+from model.retrieval.top_k import CHUNK_SCORES
 from schemas.catalogue import Catalogue
+from schemas.identity import PAD_FINGERPRINT
+
+
+def sequence_digests(users: Sequence[str], batch: Mapping[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Returns a number for each user and future, int64 [batch]; the history has no part in it.
+
+    Args:
+        users: hashes of the users.
+        batch: of `model.data.batches.evaluation_batches`; padding may stand anywhere.
+    """
+    total = user_keys(users)
+    for number, name in enumerate((NEXT_ITEM, FUTURE_ITEMS, NEXT_SCENE, FUTURE_SCENES), start=1):
+        values = batch[name]
+        mixed = splitmix64(splitmix64(values.astype(np.uint64)) + np.uint64(number))
+        total = splitmix64(total + np.where(values == PAD_FINGERPRINT, np.uint64(0), mixed).sum(axis=1))
+    return total.astype(np.int64)
+
+
+class Digest:
+    """The digest of all sequences, whatever their order."""
+
+    def __init__(self) -> None:
+        self._sum, self._number = 0, 0
+
+    def add(self, digests: npt.NDArray[np.int64]) -> None:
+        """Takes the digests of a batch, int64 [batch]."""
+        self._sum = (self._sum + int(splitmix64(digests.astype(np.uint64)).sum())) % 2**64
+        self._number += len(digests)
+
+    def hexdigest(self) -> str:
+        """Returns 16 hexadecimal digits."""
+        return hashlib.sha256(f"{self._number}:{self._sum}".encode()).hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +165,7 @@ def evaluate(
 
     Args:
         rankers: what is measured, the candidate first.
-        batches: from `model.input.evaluation_batches`; read twice.
+        batches: from `model.data.batches.evaluation_batches`; read twice.
         items: the items of the train split, which say what is popular and what is cold.
         scenes: the scenes of the train split.
         ks: cut-offs.

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from model import metrics
+from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
+from model.data.padding import distinct
+from model.data.vocabulary import FingerprintTable
+from model.evaluation import metrics
 from model.evaluation.ranks import NONE, Answers, Questions, Scorer, Special, dense_scorer, rank
-from model.input import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
-from model.padding import distinct
 from model.ranker import Ranker
-from model.vocabulary import FingerprintTable
 from schemas.identity import PAD_FINGERPRINT
 
 Batch = dict[str, tf.Tensor]
@@ -24,7 +24,7 @@ BATCH = {
         tf.TensorSpec([None, None], tf.int64),
     ),
 }
-"""A batch of `model.input.evaluation_batches`."""
+"""A batch of `model.data.batches.evaluation_batches`."""
 
 
 class Measured(NamedTuple):

@@ -15,10 +15,10 @@ import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 
 from components.batch_recommend import histories, job, recommend
+from components.batch_recommend.config import BatchSettings
 from components.batch_recommend.rows import RECOMMENDATIONS
-from components.batch_recommend.settings import BatchSettings
-from components.sequence_example_gen.settings import SourceConfig
-from model import export
+from components.sequence_example_gen.config import SourceConfig
+from model.export import saved_model
 from schemas import identity
 from tests import served_model
 
@@ -313,8 +313,8 @@ def test_results_are_never_overwritten(run, tmp_path, name):
 
 def test_an_empty_folder_will_do_and_the_model_is_loaded_once(run, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
-    folders, load = [], export.load
-    monkeypatch.setattr(export, "load", lambda folder: folders.append(folder) or load(folder))
+    folders, load = [], saved_model.load
+    monkeypatch.setattr(saved_model, "load", lambda folder: folders.append(folder) or load(folder))
     rows, _ = run(write(tmp_path / "log.csv", random_events()), out=str(tmp_path / "out"), partitions=5)
     assert len(rows) == 40 and len(folders) == 1
 

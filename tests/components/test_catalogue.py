@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfx.types import artifact_utils, channel, standard_artifacts
 
 from components import artifacts
-from components.catalogue import counting
+from components.catalogue import executor as counting
 from components.catalogue.component import Catalogue
 from components.catalogue.executor import Executor
 from schemas import catalogue, identity, sequences

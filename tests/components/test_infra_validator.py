@@ -18,8 +18,8 @@ from components.infra_validator.ids import NONE, Ids
 from components.infra_validator.refusal import RefusedError, UndecidedError
 from model.baselines import own_frequency
 from model.config import ServingConfig
-from model.export import EXACT, export
-from model.serving import ServingModule
+from model.export.saved_model import EXACT, export
+from model.export.serving_module import ServingModule
 from schemas.identity import fingerprints
 from schemas.served_model import RETRIEVAL_FILE
 from tests import served_model

@@ -10,9 +10,9 @@ from components.ranking_evaluator.executor import REFERENCES, Executor
 from components.ranking_evaluator.verdict import judge
 from model.config import EvaluationConfig, ModelConfig
 from model.evaluation.evaluate import Estimate
-from model.export import EXACT, export
+from model.export.saved_model import EXACT, export
+from model.export.serving_module import ServingModule
 from model.learned import build_network
-from model.serving import ServingModule
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
 METRIC = "next_item/recall@1"

@@ -37,7 +37,7 @@ def _write_log(path: pathlib.Path) -> None:
 
 
 def run_dspnet(*arguments, cwd):
-    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    command = [sys.executable, "-m", "cli.main", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
 
 

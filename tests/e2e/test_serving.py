@@ -25,7 +25,7 @@ HISTORY = "item3:scene1,item4:scene2"
 @pytest.fixture(scope="module")
 def endpoint(left):
     """`dspnet serve` over what the run pushed; yields the model's address and that of gRPC."""
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--model", PUSHED, "--server", "development"]
+    command = [sys.executable, "-m", "cli.main", "serve", "--model", PUSHED, "--server", "development"]
     command += ["--rest-port", "0", "--grpc-port", "0"]
     with subprocess.Popen(command, cwd=left, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         said = []

@@ -8,13 +8,13 @@ import pydantic
 import pytest
 import tensorflow as tf
 
+from experiments.runs.result import describe
 from model.baselines.counted import COUNTED
 from model.config import ModelConfig, TrainingConfig
-from model.item_scorer import InnerProducts
 from model.learned import CLASSES, build_network, build_recommender
 from model.methods import METHODS
-from pipeline.experiment.result import describe
-from tests.pipeline.experiment.cells import make_cell
+from model.networks.item_scorer import InnerProducts
+from tests.experiments.runs.cells import make_cell
 from tests.sequence_data import catalogues, planted
 
 LEARNED = [name for name, method in METHODS.items() if method.learned]

@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf_keras
 
 from model import trainer
-from model.dspnet import DSPnet
-from model.recommender import Recommender
+from model.networks.dspnet import DSPnet
+from model.training.recommender import Recommender
 from schemas.identity import fingerprints
 from tests.sequence_data import planted, write_catalogues, write_examples
 

@@ -3,11 +3,10 @@ import pathlib
 
 import pytest
 
-from components.report.settings import ItemNamesConfig
-from components.sequence_example_gen.settings import SourceConfig
+from components.report.config import ItemNamesConfig
+from components.sequence_example_gen.config import SourceConfig
+from pipeline.cache_keys import SOURCES, digest_of, input_fingerprint, names_fingerprint, source_digests
 from pipeline.config import ConfigError
-from pipeline.input_fingerprint import input_fingerprint, names_fingerprint
-from pipeline.source_digest import SOURCES, digest_of, source_digests
 
 
 def test_every_source_exists() -> None:

@@ -3,10 +3,10 @@ import pathlib
 import pydantic
 import pytest
 
+from cli.describe import describe, resolved_yaml
 from pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
-from pipeline.describe import describe, resolved_yaml
-from pipeline.tuning.settings import ranges_of
-from schemas.section import Section
+from pipeline.tuning_config import ranges_of
+from schemas.config_model import Section
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
 

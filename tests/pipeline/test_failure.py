@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from pipeline.failure import StepFailedError, message_of
+from pipeline.console import StepFailedError, message_of
 
 BEAM = """Traceback (most recent call last):
   File "common.py", line 1498, in process

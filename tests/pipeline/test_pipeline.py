@@ -98,7 +98,7 @@ def test_report_is_told_all(nodes) -> None:
 
 
 def test_code_digest_is_part_of_the_cache_key_of_each_of_our_steps() -> None:
-    from pipeline.source_digest import SOURCES
+    from pipeline.cache_keys import SOURCES
 
     definition, nodes = compiled(source_digests={name: f"digest of {name}" for name in SOURCES})
     specs = {component.id: component.executor_spec for component in definition.components if component.id in SOURCES}

@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
-from pipeline import memory
-from pipeline.progress import Progress, format_bytes, format_seconds
-from pipeline.screen import Screen
+from pipeline import console
+from pipeline.console import Progress, format_bytes, format_seconds
+from reporting.console import Screen
 
 
 class Terminal(io.StringIO):
@@ -71,12 +71,12 @@ def test_save(tmp_path: pathlib.Path) -> None:
 
 
 def test_peak_memory_sees_an_allocation() -> None:
-    memory.reset_peak()
-    before = memory.peak_bytes()
+    console.reset_peak()
+    before = console.peak_bytes()
     if before is None:
         return  # no /proc here
     block = bytearray(b"x") * 60_000_000
-    peak = memory.peak_bytes()
+    peak = console.peak_bytes()
     assert peak is not None and peak - before > 0.8 * len(block)
 
 

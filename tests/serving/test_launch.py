@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from pipeline import cli
+from cli import main
 from serving import model_server
 from serving.launch import Endpoint, ServeError, addresses, choose
 from serving.model_server import DEVELOPMENT, DOCKER, IMAGE, TENSORFLOW, MissingServerError
@@ -22,7 +22,7 @@ import signal, sys
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from pipeline.cli import main
+from cli.main import main
 
 sys.exit(main())
 """
@@ -49,7 +49,7 @@ def _program(folder: pathlib.Path, name: str, script: str) -> str:
 
 def _serve(*arguments: str, **changes: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "serve", *arguments],
+        [sys.executable, "-m", "cli.main", "serve", *arguments],
         env=environment(**changes),
         capture_output=True,
         text=True,
@@ -151,7 +151,7 @@ def test_what_cannot_be_served(model: pathlib.Path, capsys: pytest.CaptureFixtur
             (["--model", str(model), "--rest-port", "99999"], "--rest-port: expected 0 to 65535. Received: 99999"),
             (["--model", str(model), "--rest-port", "0", "--grpc-port", "0"], "version 7: "),  # an empty file
         ):
-            assert cli.main(["serve", "--server", "development", *arguments]) == 2
+            assert main.main(["serve", "--server", "development", *arguments]) == 2
             assert message in capsys.readouterr().err
 
 

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from components.report.numbers import FORMATS
 from components.report.page import render_report
+from reporting.numbers import FORMATS
 from tests.components.report.page_reader import Element, follow, read_page
 
 SECTIONS = ["verdict", "data", "training", "results", "slices", "users", "examples", "origin"]

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components import artifacts
 from components.report import executor
 from components.report.component import Report
-from components.report.settings import ReportConfig
+from components.report.config import ReportConfig
 from schemas.catalogue import ID_MAP_COLUMNS
 from schemas.identity import fingerprints
 from tests import served_model

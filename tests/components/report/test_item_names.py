@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.report.config import ItemNamesConfig
 from components.report.item_names import ItemNamesError, check_table, read_names
-from components.report.settings import ItemNamesConfig
 
 WANTED = {"007", "7", "8", "9"}
 ROWS = {

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from components.report.numbers import pointer
 from components.report.page import render_report
+from reporting.numbers import pointer
 from tests.components.report.page_checks import SECTIONS, check
 from tests.components.report.page_reader import Element, read_page
 from tests.components.report.report_facts import report_facts

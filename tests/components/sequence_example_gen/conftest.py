@@ -11,8 +11,8 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components import artifacts
+from components.sequence_example_gen.config import IngestSettings
 from components.sequence_example_gen.executor import Executor
-from components.sequence_example_gen.settings import IngestSettings
 from schemas import identity, sequences
 
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_num_workers=1"]

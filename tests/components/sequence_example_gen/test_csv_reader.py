@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from components.sequence_example_gen import csv_reader, line_readers, parsing, readers, sequence_files
-from components.sequence_example_gen.settings import SourceConfig
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import Unit
 from schemas import sequences
 

@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from model.data.batches import evaluation_batches
 from model.evaluation.evaluate import evaluate
-from model.input import evaluation_batches
 from schemas.identity import fingerprints
 from tests.sequence_data import Sequence, catalogues
 

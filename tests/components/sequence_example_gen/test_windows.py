@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.sequence_example_gen import balance, splits, windows
-from components.sequence_example_gen.settings import SplitConfig, WindowsConfig
+from components.sequence_example_gen.config import SplitConfig, WindowsConfig
 from schemas import sequences
 
 DAY = 86_400 * 1_000_000

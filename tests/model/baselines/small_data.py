@@ -5,9 +5,9 @@ from collections.abc import Sequence as Rows
 import numpy as np
 import tensorflow as tf
 
-from model.baselines.counted_network import CountedNetwork
-from model.baselines.train_sequences import TrainSequences
+from model.baselines.statistical_network import CountedNetwork
 from model.config import TrainingConfig
+from model.data.sequences import TrainSequences
 from schemas.catalogue import Catalogue
 from tests.sequence_data import Sequence, catalogues, write_examples
 
@@ -101,7 +101,7 @@ def part(sequences: Rows[Sequence], kind: int) -> list[tuple[list[str], list[str
 
 
 def pairs(sequence: Sequence, target: str) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-    """What follows what in a sequence, written down from the table of `model.baselines.what_follows`."""
+    """What follows what in a sequence, written down from the table of `model.data.sequences`."""
     history, future = sequence.history, sequence.future
     if target == "next":
         return [(history[-1], future[0])] if history and future else []

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import recommender
 from model.baselines import bert4rec
-from model.padding import right_align
+from model.data.padding import right_align
+from model.training import recommender
 from tests.recommenders import ITEMS, MODEL, batch, build
 
 MASK = ITEMS + 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import recommender
+from model.training import recommender
 from tests.recommenders import ITEMS, MODEL, SCENES, batch, build
 
 UNKNOWN = ITEMS + 1
@@ -20,7 +20,7 @@ def _batch():
 def _all_scores(network):
     """Scores of all items from the parts of the network, candidates by hand: a normalised event of an unknown scene.
 
-    What is copied from the history, if anything, is mixed in as `model.repeat` says.
+    What is copied from the history, if anything, is mixed in as `model.networks.copy_head` says.
     """
     items, scenes = network.item_embedding.table.numpy(), network.scene_embedding.table.numpy()
     pairs = np.concatenate([items[1 : ITEMS + 1], np.repeat(scenes[SCENES + 1 :], ITEMS, axis=0)], axis=1)

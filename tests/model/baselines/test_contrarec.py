@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import recommender
-from model.augmentation import augment
 from model.baselines import contrarec
+from model.data.augmentation import augment
+from model.training import recommender
 from tests.recommenders import ITEMS, SCENES, batch, build
 
 UNKNOWN = ITEMS + 1

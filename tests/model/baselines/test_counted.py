@@ -10,9 +10,9 @@ import tensorflow as tf
 from model import trainer
 from model.baselines.counted import COUNTED, count
 from model.config import ModelConfig, TrainingConfig
-from model.export import load
+from model.export.saved_model import load
+from model.export.serving_module import ServingModule
 from model.methods import METHODS
-from model.serving import ServingModule
 from tests.model.baselines.small_data import (
     DAY,
     MAX_LENGTH,

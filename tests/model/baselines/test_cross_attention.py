@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.baselines import cross_attention
-from model.baselines.cross_attention import CrossAttention, CrossAttentionScorer
+from model.baselines import carca
+from model.baselines.carca import CrossAttention, CrossAttentionScorer
 
 DIM, HEADS, TIME, ITEMS = 6, 2, 4, 9
 VALID = np.array([[False, True, True, True], [True, False, True, False], [False] * 4])
@@ -65,7 +65,7 @@ def test_the_scores_are_those_of_the_paper(random, expected):
 @pytest.mark.parametrize("bias", [None, np.linspace(-1, 1, ITEMS).astype(np.float32)])
 @pytest.mark.parametrize("block", [1, 50, 1 << 22])
 def test_pieces_are_parts_of_the_whole(monkeypatch, random, expected, bias, block):
-    monkeypatch.setattr(cross_attention, "BLOCK_CELLS", block)
+    monkeypatch.setattr(carca, "BLOCK_CELLS", block)
     attention, states, table = random
     variable = None if bias is None else tf.Variable(bias)
     scorer = CrossAttentionScorer(attention, lambda items: tf.gather(table, items), variable, ITEMS)
@@ -95,7 +95,7 @@ def test_no_cell_has_no_score(random):
 @pytest.mark.parametrize("block", [1, 50, 1 << 22])
 def test_gradients_of_single_cells_are_those_of_whole_columns(monkeypatch, random, block):
     """In a graph, as training is, and through every block."""
-    monkeypatch.setattr(cross_attention, "BLOCK_CELLS", block)
+    monkeypatch.setattr(carca, "BLOCK_CELLS", block)
     attention, states, table = random
     embeddings, inputs = tf.Variable(table), tf.Variable(states)
     scorer = CrossAttentionScorer(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import dspnet
-from model.augmentation import augment
-from model.dspnet import DSPnet
+from model.data.augmentation import augment
+from model.networks import dspnet
+from model.networks.dspnet import DSPnet
 from tests.recommenders import ITEMS, MODEL, SCENES, batch, build
 
 HISTORY_ITEMS, HISTORY_SCENES = [[0, 3, 4, 11], [5, 0, 0, 6]], [[0, 1, 2, 4], [4, 0, 0, 3]]

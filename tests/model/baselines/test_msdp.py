@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import recommender
 from model.baselines import msdp
 from model.baselines.msdp import WHOLE, MSDPNetwork, scales_of, siamese_loss
 from model.config import TrainingConfig
+from model.training import recommender
 from tests.recommenders import ITEMS, batch, build
 
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 0, 13], [1, 2, 3, 4]]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.baselines.pair_counts import PairCounts
+from model.baselines.counts import PairCounts
 
 
 @pytest.mark.parametrize("waiting", [1, 10, 10_000])

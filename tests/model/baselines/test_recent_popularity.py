@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.baselines import recent_popularity
-from model.baselines.train_sequences import TrainSequences
+from model.data.sequences import TrainSequences
 from tests.model.baselines.small_data import (
     DAY,
     TARGETS,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model import recommender
+from model.training import recommender
 from tests.recommenders import ITEMS, batch, build
 
 UNKNOWN = ITEMS + 1

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from model.baselines.train_sequences import TrainSequences
+from model.data.sequences import TrainSequences
 from tests.model.baselines.small_data import indices, known_catalogues, random_sequences
 from tests.sequence_data import write_examples
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from model.baselines.train_sequences import Events, SequenceBatch
-from model.baselines.what_follows import first_events, what_follows
+from model.data.sequences import Events, SequenceBatch, first_events, what_follows
 from tests.model.baselines.small_data import TARGETS, pairs, random_sequences
 from tests.sequence_data import Sequence
 

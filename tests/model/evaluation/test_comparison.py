@@ -6,8 +6,7 @@ from scipy import stats
 
 from model.evaluation import comparison
 from model.evaluation.bootstrap import poisson_weights
-from model.evaluation.comparison import Comparison, compare, compare_runs
-from model.evaluation.holm import holm
+from model.evaluation.comparison import Comparison, compare, compare_runs, holm
 from model.evaluation.paired_difference import PairedDifference
 from model.evaluation.pairing import MeasuredSequences, Overlap, UnequalTestSetsError, pair
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.evaluation.counting import count_at_least
+from model.evaluation.ranks import count_at_least
 
 
 @pytest.mark.parametrize("width", [0, 1, 1023, 1024, 5000])

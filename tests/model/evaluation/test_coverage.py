@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from model.evaluation.accumulator import Coverage
 from model.evaluation.bootstrap import poisson_weights
-from model.evaluation.coverage import Coverage
 
 
 def _covered(lists, size, users):

@@ -1,7 +1,7 @@
 import numpy as np
 
-from model.evaluation.digest import Digest, sequence_digests
-from model.input import FUTURE_ITEMS, FUTURE_SCENES, NEXT_ITEM, NEXT_SCENE
+from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, NEXT_ITEM, NEXT_SCENE
+from model.evaluation.evaluate import Digest, sequence_digests
 
 
 def _batch(items=((5, 7), (7, -1)), scenes=((1,), (2,)), following=((5,), (7,))):

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from model.data.batches import evaluation_batches
+from model.data.vocabulary import FingerprintTable
 from model.evaluation.evaluate import evaluate
 from model.evaluation.slices import OTHER_SCENE
 from model.evaluation.tasks import TASKS
-from model.input import evaluation_batches
-from model.vocabulary import FingerprintTable
 from tests.model.evaluation.slow_ranking import metrics as slow_metrics
 from tests.model.evaluation.slow_ranking import ranking
 from tests.sequence_data import Sequence, catalogues, write_examples

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.evaluation.ranks import NONE, Questions, Scorer, Special, dense_scorer, rank
-from model.item_scorer import InnerProducts
+from model.networks.item_scorer import InnerProducts
 from tests.model.evaluation.slow_ranking import ranking
 
 K = 3

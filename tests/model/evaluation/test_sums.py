@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model.evaluation.bootstrap import REPLICATES, interval, poisson_weights
-from model.evaluation.sums import PairedSums, Sums, estimate
+from model.evaluation.bootstrap import REPLICATES, PairedSums, Sums, estimate, interval, poisson_weights
 
 
 def _data():

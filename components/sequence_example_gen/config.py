@@ -1,0 +1,126 @@
+"""What SequenceExampleGen is told: where the log lies, how to cut it, how to split it."""
+
+import datetime
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from schemas.config_model import Section
+
+
+class ColumnsConfig(Section):
+    """Which column of the log holds what."""
+
+    user_id: str = "user_id"
+    """Column of the user."""
+    item_id: str = "item_id"
+    """Column of the item."""
+    scene_id: str = "scene_id"
+    """Column of the scene: the sub-interface where the event happened."""
+    timestamp: str = "timestamp"
+    """Column of the time of the event."""
+
+    @pydantic.model_validator(mode="after")
+    def _distinct(self) -> "ColumnsConfig":
+        names = list(self.model_dump().values())
+        if len(set(names)) != len(names):
+            raise ValueError(f"each field needs a column of its own. Received: {names}")
+        return self
+
+
+class SourceConfig(Section):
+    """Where the log lies and how it is written."""
+
+    path: str = ""
+    """A file, a folder or a glob on any Beam filesystem; with `format: tfds`, the data set's name."""
+    format: Literal["csv", "parquet", "jsonl", "fields", "tfds"] = "csv"
+    """How files are written; csv and jsonl may be gzipped. `fields` is appendix B of the paper as printed."""
+    layout: Literal["events", "sequences"] = "events"
+    """`events`: a row an event. `sequences`: a row a user, already cut into the paper's seven fields."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """Names of the columns when `layout` is `events`."""
+    delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
+    """Separator of CSV columns."""
+    timestamp_format: Literal["unix_s", "unix_ms", "unix_us", "iso8601", "yyyymmdd"] = "unix_s"
+    """How times are written; times without a zone are UTC."""
+    tfds_split: str = "train"
+    """Split of the TensorFlow data set when `format` is `tfds`."""
+    public_dataset: Literal["complete_journey"] | None = None
+    """Public data set to prepare into `path` when nothing is there yet (local runs only)."""
+    max_bad_share: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.01
+    """The run stops when a larger share of rows is bad."""
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "SourceConfig":
+        if not self.path:
+            raise ValueError("path is missing: name the log, in the file or with --set source.path=PATH")
+        if self.format == "fields" and self.layout != "sequences":
+            raise ValueError("format 'fields' holds sequences: set layout to 'sequences'")
+        if self.format == "tfds" and self.layout != "events":
+            raise ValueError("format 'tfds' is read as events: set layout to 'events'")
+        return self
+
+
+class WindowsConfig(Section):
+    """How a user's events are cut into a history and a future."""
+
+    cutoffs: tuple[datetime.datetime, ...] = ()
+    """Times (UTC) at which history ends and future begins, rising; several make rolling windows."""
+    history_days: pydantic.PositiveInt | None = None
+    """Length of the history window; everything before the cutoff when null."""
+    future_days: pydantic.PositiveInt | None = None
+    """Length of the future window; everything from the cutoff on when null."""
+    min_history: pydantic.PositiveInt = 1
+    """Fewest history events of a sequence."""
+    min_future: pydantic.PositiveInt = 1
+    """Fewest future events of a sequence."""
+    max_history: pydantic.PositiveInt = 100
+    """The last this many history events are kept."""
+
+    @pydantic.field_validator("cutoffs", mode="before")
+    @classmethod
+    def _dates_are_times(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return [
+            datetime.datetime.combine(v, datetime.time())
+            if isinstance(v, datetime.date) and not isinstance(v, datetime.datetime)
+            else v
+            for v in value
+        ]
+
+    @pydantic.field_validator("cutoffs", mode="after")
+    @classmethod
+    def _rising_utc(cls, value: tuple[datetime.datetime, ...]) -> tuple[datetime.datetime, ...]:
+        value = tuple(
+            (v if v.tzinfo else v.replace(tzinfo=datetime.timezone.utc)).astimezone(datetime.timezone.utc)
+            for v in value
+        )
+        if list(value) != sorted(set(value)):
+            raise ValueError("must rise, each cutoff once")
+        return value
+
+
+class SplitConfig(Section):
+    """Which sequences train, validate and test."""
+
+    by: Literal["user", "time"] = "user"
+    """`user`: by the user's hash, as `weights` says. `time`: the last cutoff tests, the one before validates."""
+    weights: dict[Literal["train", "val", "test"], pydantic.NonNegativeInt] = {"train": 8, "val": 1, "test": 1}
+    """Relative sizes of a split by user; 0 leaves a split empty."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_weights(self) -> "SplitConfig":
+        if set(self.weights) != {"train", "val", "test"} or not self.weights["train"]:
+            raise ValueError(f"weights needs train (above 0), val and test. Received: {self.weights}")
+        return self
+
+
+class IngestSettings(Section):
+    """All that SequenceExampleGen needs, as one JSON document."""
+
+    source: SourceConfig
+    windows: WindowsConfig
+    split: SplitConfig
+    partitions: pydantic.PositiveInt
+    demo: bool

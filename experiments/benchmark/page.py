@@ -1,0 +1,118 @@
+"""A benchmark as one HTML page that needs nothing beside it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from experiments.benchmark import captions
+from experiments.benchmark.summary import STATE_WORDS
+from experiments.comparison.metric_words import measure_title, metric_title, task_title
+from experiments.runs.run import MONITOR
+from model.evaluation.tasks import GROUPS
+from reporting.charts.curves import curve_chart
+from reporting.charts.intervals import Mark, Row, interval_chart
+from reporting.html import make_environment
+from reporting.numbers import Numbers, format_gib
+from reporting.titles import ASKED, STYLES, term_title
+
+TEMPLATE = "benchmark.html.j2"
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("methods", "Methods"),
+    ("significance", "Significance"),
+    ("parts", "Parts of DSPnet"),
+    ("groups", "Groups"),
+    ("curves", "Learning curves"),
+    ("cost", "Cost"),
+    ("search", "Search"),
+    ("origin", "Origin"),
+)
+
+Facts = Mapping[str, Any]
+
+
+class Chart(NamedTuple):
+    """A chart with its heading; `place` is that of its row or of its table in the facts."""
+
+    place: int
+    title: str
+    svg: Markup
+
+
+def render_benchmark(facts: Facts) -> str:
+    """Returns the page for the facts of `experiments.benchmark.facts`, the content of `benchmark.json`.
+
+    Every number of its tables is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into
+    the facts.
+    """
+    found = make_environment("experiments.benchmark")
+    return found.get_template(TEMPLATE).render(
+        facts=facts,
+        n=Numbers(facts),
+        sections=[section for section in SECTIONS if _has(facts, section[0])],
+        how_to_read=captions.how_to_read(facts),
+        of_table=captions.of_table,
+        of_search=captions.of_search,
+        memory_limit=facts["memory_limit"] and format_gib(facts["memory_limit"]),
+        asked=ASKED,
+        difference=captions.DIFFERENCE,
+        told_apart=[(setting, title) for setting, title in captions.SETTINGS.items() if setting in facts["told_apart"]],
+        state_words=STATE_WORDS,
+        metric_title_of=metric_title,
+        several_dspnets=len({column["dspnet"] for column in facts["comparisons"]["columns"]}) > 1,
+        group_charts=[chart for place in range(len(facts["groups"])) for chart in _group_charts(facts, place)],
+        group_styles=list(zip(GROUPS, STYLES, strict=False)),
+        curve_title=term_title(MONITOR),
+        curve_charts=_curve_charts(facts),
+        seed_styles=[(f"seed {seed}", style) for seed, style in _seed_styles(facts).items()],
+    )
+
+
+def _has(facts: Facts, section: str) -> bool:
+    """Tells whether there is something to show in a section."""
+    needed = {"significance": facts["comparisons"]["columns"], "parts": facts["fusion"]}
+    return bool({**needed, "groups": facts["groups"], "curves": facts["curves"]}.get(section, True))
+
+
+def _group_charts(facts: Facts, place: int) -> list[Chart]:
+    """Draws Figure 3: a chart a metric, a row a method, a mark a group."""
+    table = facts["groups"][place]
+    metrics = list(dict.fromkeys(column["metric"].rpartition("/")[0] for column in table["columns"]))
+    charts = []
+    for metric in metrics:
+        rows = [_group_row(facts, table, of_row, metric) for of_row in table["rows"]]
+        rows = [row for row in rows if row.marks]
+        title = f"{task_title(metric).capitalize()}, {measure_title(metric)}"
+        if rows:
+            charts.append(Chart(place, title, interval_chart(f"{title} by length of the history", rows)))
+    return charts
+
+
+def _group_row(facts: Facts, table: Facts, of_row: Facts, metric: str) -> Row:
+    cells = {column["metric"]: cell for column, cell in zip(table["columns"], of_row["cells"], strict=True)}
+    name, marks = facts["rows"][of_row["row"]]["name"], []
+    for group, style in zip(GROUPS, STYLES, strict=False):
+        cell = cells[f"{metric}/group={group}"]
+        if cell["mean"] is not None:
+            mean, spread = cell["mean"], cell["spread"] or 0.0
+            told = f"{name}, {group}: {mean:.4f}" + (f" ± {spread:.4f}" if cell["spread"] is not None else "")
+            marks.append(Mark(style, mean, mean - spread, mean + spread, told))
+    return Row(name, marks)
+
+
+def _curve_charts(facts: Facts) -> list[Chart]:
+    together = [seed for curve in facts["curves"] for seed in curve["seeds"]]
+    styles = _seed_styles(facts)
+    charts = []
+    for place, curve in enumerate(facts["curves"]):
+        name = facts["rows"][curve["row"]]["name"]
+        svg = curve_chart(f"{name}: {term_title(MONITOR)}", curve["seeds"], together, styles)
+        charts.append(Chart(place, name, svg))
+    return charts
+
+
+def _seed_styles(facts: Facts) -> dict[int, str]:
+    """Returns the style of each seed, the same in all charts; of many seeds, some share one."""
+    seeds = sorted({seed["seed"] for curve in facts["curves"] for seed in curve["seeds"]})
+    return {seed: STYLES[place % len(STYLES)] for place, seed in enumerate(seeds)}

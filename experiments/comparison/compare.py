@@ -1,0 +1,81 @@
+"""`dspnet compare`: finished runs against the first of them, as text and as a page."""
+
+import collections
+import os
+from collections.abc import Sequence
+
+from experiments.comparison.compared import compare_measured
+from experiments.comparison.measured_run import MeasuredRun, read_run
+from experiments.comparison.page import comparison_page
+from experiments.comparison.table import format_comparison
+from pipeline.config import ConfigError
+from reporting.console import short_path
+from schemas.atomic_file import write_whole
+
+FEWEST_RUNS = 2
+
+_TO_THE_SECOND = len("2024-08-01T12:00:00")
+"""Ids of local runs are times; their beginnings name them, too (`pipeline.run_metadata.find_run`)."""
+
+
+def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) -> str:
+    """Compares runs and writes the page.
+
+    Args:
+        arguments: the runs, as `experiments.comparison.measured_run.read_run` takes them; the first is the reference.
+        names: what to call them; None for the names of their configurations.
+        html: file to write.
+
+    Returns:
+        Text for a terminal.
+
+    Raises:
+        ConfigError: if a run cannot be read, the runs cannot be compared, or the page cannot be written.
+    """
+    if len(arguments) < FEWEST_RUNS:
+        raise ConfigError(f"RUN: a comparison needs at least two runs. Received: {len(arguments)}")
+    if names is not None:
+        _check_names(names, len(arguments))
+    folder = os.path.dirname(html) or "."
+    if not os.path.isdir(folder) or os.path.isdir(html):
+        raise ConfigError(f"--html: expected a file in a folder that exists. Received: {html!r}")
+    # Read first: a refused comparison leaves an earlier page alone.
+    runs = [read_run(argument) for argument in arguments]
+    compared = compare_measured(names or default_names(runs), runs)
+    text = format_comparison(compared)
+    page = comparison_page(compared)
+    try:
+        write_whole(html, page.encode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--html: cannot write {html}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise ConfigError(f"--names: a name is no UTF-8 text: {error}") from error
+    return f"{text}\n\nComparison: {short_path(html)}"
+
+
+def default_names(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Names runs after their configurations; those alike, in addition, after the id of the run or the folder."""
+    names = [run.name for run in runs]
+    alike = {name for name, count in collections.Counter(names).items() if count > 1}
+    names = [f"{name}@{where}" if name in alike else name for name, where in zip(names, _where(runs), strict=True)]
+    seen: collections.Counter[str] = collections.Counter()
+    unique = []
+    for name in names:  # the same run twice
+        seen[name] += 1
+        unique.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
+    return unique
+
+
+def _where(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Returns the id of each run, or its folder: as much of either as still tells them apart."""
+    ids, folders = {run.run_id for run in runs if run.run_id}, {run.folder for run in runs if not run.run_id}
+    end = _TO_THE_SECOND if len({run_id[:_TO_THE_SECOND] for run_id in ids}) == len(ids) else None
+    shown = os.path.basename if len(set(map(os.path.basename, folders))) == len(folders) else short_path
+    return [run.run_id[:end] if run.run_id else shown(run.folder) for run in runs]
+
+
+def _check_names(names: Sequence[str], count: int) -> None:
+    if len(names) != count or len(set(names)) != count or not all(names):
+        raise ConfigError(
+            f"--names: expected {count} different names, one a run, with commas between. Received: {','.join(names)!r}"
+        )

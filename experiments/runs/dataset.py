@@ -1,0 +1,123 @@
+"""What all cells of an experiment are trained and measured on: the sequences and catalogues of the pipeline itself."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+
+from experiments.runs.process import OwnProcess
+from pipeline.config import ConfigError, PipelineConfig
+from pipeline.console import StepFailedError, message_of, quiet
+from pipeline.workspace import make_workspace
+from reporting.console import short_path
+from schemas.sequences import SPLITS
+
+LOG_FILE = "prepare.log"
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Sequences, split, and the catalogues of the train split.
+
+    Attributes:
+        examples_uri: folder of the sequence examples.
+        catalogue_uri: folder of the catalogues.
+        sequences: how many each split has.
+        digest: of the contents of all files; the same data have the same one wherever they lie.
+    """
+
+    examples_uri: str
+    catalogue_uri: str
+    sequences: dict[str, int]
+    digest: str
+
+    def files(self, split: str) -> list[str]:
+        """Returns a glob of the example files of a split."""
+        return [os.path.join(split_folder(self.examples_uri, split), "*.gz")]
+
+
+def split_folder(examples_uri: str, split: str) -> str:
+    """Returns the folder of a split's example files, as TFX names it."""
+    return os.path.join(examples_uri, f"Split-{split}")
+
+
+def prepare_data(config: PipelineConfig) -> Data:
+    """Runs the pipeline's steps up to the catalogue, or answers them from its cache, reporting on standard output.
+
+    They run in the pipeline's own folder, so `dspnet run` finds them in the cache, and the other way round. The
+    process of its own gives back what TFX and Beam take of memory.
+
+    Raises:
+        ConfigError: if the log or the place for the results cannot be used.
+        StepFailedError: if a step failed.
+    """
+    folder = make_workspace(config)
+    log_file = os.path.join(folder, LOG_FILE)
+    with OwnProcess(_prepare, config, folder, log_file) as process:
+        try:
+            for answer in process.messages(every=60):
+                if answer is not None:
+                    process.end()
+                if isinstance(answer, BaseException):
+                    raise answer
+                if answer is not None:
+                    return answer
+        except KeyboardInterrupt:
+            process.interrupt()  # TFX then notes in its metadata that the step has failed
+            raise
+    raise _failed(f"its process ended unexpectedly, with {how_it_ended(process.exit_code)}.", log_file)
+
+
+def how_it_ended(exit_code: int | None) -> str:
+    """Writes the exit code of a process for people.
+
+    >>> how_it_ended(-9), how_it_ended(1)
+    ('SIGKILL', 'exit code 1')
+    """
+    return f"exit code {exit_code}" if exit_code is None or exit_code >= 0 else signal.Signals(-exit_code).name
+
+
+def data_digest(examples_uri: str, catalogue_uri: str) -> str:
+    """Returns a digest of the names and contents of all example files and catalogues; equal runs write equal files."""
+    digest = hashlib.sha256()
+    folders = {split: split_folder(examples_uri, split) for split in SPLITS} | {"catalogue": catalogue_uri}
+    for name, folder in folders.items():
+        for path in sorted(path for path in pathlib.Path(folder).iterdir() if path.is_file()):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{name}/{path.name} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: str) -> None:
+    del sys.argv[1:]  # TFX's executors read them as flags of their own
+    try:
+        with quiet(log_file) as screen:
+            # Imported here, because TensorFlow and Beam speak when they are imported.
+            from components import artifacts
+            from pipeline import local_steps, run_metadata
+
+            done = local_steps.run_steps(config, folder, screen, log_file, steps=local_steps.PREPARATION)
+            assert done is not None, "only the tfx command runs without a result"
+            outputs = run_metadata.outputs_of(done.store, done.run_id)
+            examples = run_metadata.only_output(outputs, "Examples", done.run_id)
+            catalogue = run_metadata.only_output(outputs, artifacts.Catalogue.TYPE_NAME, done.run_id)
+            sequences = {split: examples.custom_properties[f"sequences_{split}"].int_value for split in SPLITS}
+            digest = data_digest(examples.uri, catalogue.uri)
+        link.send(Data(examples.uri, catalogue.uri, sequences, digest))
+    except (ConfigError, StepFailedError, KeyboardInterrupt) as error:
+        link.send(error)
+    except Exception as error:
+        with open(log_file, "a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
+        link.send(_failed(message_of(error), log_file))
+
+
+def _failed(message: str, log_file: str) -> StepFailedError:
+    error = StepFailedError("Preparation", message)
+    error.add_note(f"The full log: {short_path(log_file)}")
+    return error

@@ -1,0 +1,1 @@
+"""`dspnet tune`: a search for better values of a configuration."""

@@ -1,0 +1,45 @@
+"""`dspnet tune`: searches for better values of a configuration, and says how to use them."""
+
+import os
+import sys
+
+from experiments.runs.dataset import prepare_data
+from experiments.runs.memory import read_limit
+from experiments.tuning.lines import first_lines
+from experiments.tuning.result import BEST_FILE, TRIALS_FILE
+from experiments.tuning.summary import summary
+from experiments.tuning.tune import search, search_space
+from model.methods import METHODS
+from pipeline.config import ConfigError, PipelineConfig
+from pipeline.workspace import find_workspace
+from reporting.console import Screen, short_path
+
+FOLDER = "tuning"
+"""Of all searches, below `workdir/name`."""
+
+
+def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | None = None) -> None:
+    """Searches for the method of a configuration, reporting on standard output.
+
+    Args:
+        config: what to search, and from where.
+        trials: the budget; None for that of the configuration.
+        memory_gib: most memory of a training, in GiB; None for a share of what is free.
+
+    Raises:
+        ConfigError: if there is nothing to search, or an option or the log cannot be used.
+        StepFailedError: if the data could not be prepared, or no trial could be trained.
+    """
+    trials = config.tuning.trials if trials is None else trials
+    if trials < 1:
+        raise ConfigError(f"--trials: must be at least 1. Received: {trials}")
+    limit = read_limit(memory_gib)
+    space = search_space(config)
+    folder = os.path.join(find_workspace(config), FOLDER)
+    screen = Screen(sys.stdout)
+    screen.line(first_lines(METHODS[config.model.name].title, trials, limit, space))
+
+    data = prepare_data(config)
+    result = search(config, config.model.name, trials, data, folder, limit, screen)
+    files = [short_path(os.path.join(result.folder, name)) for name in (BEST_FILE, TRIALS_FILE)]
+    screen.line(f"{summary(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")

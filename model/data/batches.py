@@ -1,0 +1,199 @@
+"""From example files to batches of padded tensors."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from model.data.padding import distinct
+from model.data.prefixes import random_prefixes
+from model.data.vocabulary import FingerprintTable
+from schemas import sequences
+from schemas.identity import PAD_FINGERPRINT
+
+USER = "user"
+HISTORY_ITEMS = "history_items"
+HISTORY_SCENES = "history_scenes"
+NEXT_ITEM = "next_item"
+NEXT_SCENE = "next_scene"
+FUTURE_ITEMS = "future_items"
+FUTURE_SCENES = "future_scenes"
+FUTURE_ITEM_SEQUENCE = "future_item_sequence"
+FUTURE_SCENE_SEQUENCE = "future_scene_sequence"
+
+_READ = {
+    HISTORY_ITEMS: sequences.HISTORY_ITEM_IDS,
+    HISTORY_SCENES: sequences.HISTORY_SCENE_IDS,
+    FUTURE_ITEMS: sequences.FUTURE_ITEM_IDS,
+    FUTURE_SCENES: sequences.FUTURE_SCENE_IDS,
+}
+
+
+def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
+    """Reads gzipped TFRecords of sequence examples, once and in order.
+
+    Args:
+        files: file names or globs.
+        batch_size: sequences a batch; the last batch may be smaller.
+
+    Returns:
+        Batches of int64 fingerprints, padded with `PAD_FINGERPRINT` to the longest row of the batch:
+        ``history_items``, ``history_scenes`` [batch, time], ``next_item``, ``next_scene`` [batch, 1],
+        ``future_items``, ``future_scenes`` [batch, targets], each distinct id of the future once, and
+        ``future_item_sequence``, ``future_scene_sequence`` [batch, events], the future as it happened.
+
+    Raises:
+        FileNotFoundError: if no file matches.
+    """
+    return _batches(tf.constant(_expand(files)), batch_size)
+
+
+def evaluation_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
+    """Reads as `fingerprint_batches` does, but for the futures as they happened, and also ``user``, the user's hash.
+
+    Returns:
+        Batches with ``user``, string [batch].
+
+    Raises:
+        FileNotFoundError: if no file matches.
+    """
+    return _batches(tf.constant(_expand(files)), batch_size, parse=_parse_with_user)
+
+
+def training_batches(
+    files: Sequence[str], batch_size: int, *, seed: int, first_epoch: int, epochs: int
+) -> tf.data.Dataset:
+    """Reads sequence examples epoch after epoch, shuffled by seed and epoch alone, so that any epoch can be first.
+
+    Args:
+        files: file names or globs.
+        batch_size: sequences a batch; an epoch's last batch is left out when it is not full.
+        seed: of the shuffles.
+        first_epoch: number of the first epoch, from 0.
+        epochs: number of the epoch at which to end.
+
+    Returns:
+        Batches as those of `fingerprint_batches`.
+
+    Raises:
+        FileNotFoundError: if no file matches.
+    """
+    names = tf.constant(_expand(files))
+
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        shuffled = tf.random.experimental.stateless_shuffle(names, [seed, epoch])
+        order = tf.random.stateless_uniform([], [seed, epoch], maxval=tf.int64.max, dtype=tf.int64)
+        return _batches(shuffled, batch_size, shuffle_seed=order, drop_remainder=True)
+
+    return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
+
+
+SHUFFLE_BUFFER = 20_000
+
+
+def _expand(files: Sequence[str]) -> list[str]:
+    names = sorted(name for pattern in files for name in tf.io.gfile.glob(pattern))
+    if not names:
+        raise FileNotFoundError(f"No example files match {list(files)}: has SequenceExampleGen written this split?")
+    return names
+
+
+def _batches(
+    names: tf.Tensor,
+    batch_size: int,
+    shuffle_seed: tf.Tensor | None = None,
+    drop_remainder: bool = False,
+    parse: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None,
+) -> tf.data.Dataset:
+    records = tf.data.Dataset.from_tensor_slices(names).interleave(
+        lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP"),
+        cycle_length=8,
+    )
+    if shuffle_seed is not None:
+        records = records.shuffle(SHUFFLE_BUFFER, seed=shuffle_seed, reshuffle_each_iteration=False)
+    batches = records.batch(batch_size, drop_remainder=drop_remainder)
+    return batches.map(parse or _parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def index_batches(
+    batches: tf.data.Dataset,
+    items: FingerprintTable,
+    scenes: FingerprintTable,
+    target: str = "period",
+    ordered: bool = False,
+) -> tf.data.Dataset:
+    """Turns fingerprints into catalogue indices, for training and validation.
+
+    Args:
+        batches: from `fingerprint_batches`.
+        items: index of each item.
+        scenes: index of each scene.
+        target: ``period`` predicts all of the future; ``next`` only its first event.
+        ordered: whether the future as it happened is wanted, too; to look it up for nobody would cost each step.
+
+    Returns:
+        Batches of int32 indices: ``history_items``, ``history_scenes``, ``next_item``, ``next_scene``,
+        ``future_items``, ``future_scenes`` and, with `ordered`, ``future_item_sequence``, ``future_scene_sequence``.
+    """
+
+    def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = batch if ordered else _without_order(batch)
+        batch = _next_alone(batch) if target == "next" else batch
+        return {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
+
+    return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+
+def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> tf.data.Dataset:
+    """Cuts each sequence anew, at a random place of its history; what follows the cut is to be predicted.
+
+    Args:
+        batches: from `index_batches`, ordered.
+        seed: of the cuts, with the number of the step.
+        first_step: number of the first batch.
+
+    Returns:
+        Batches of the same features, with the targets of ``next``.
+    """
+
+    def cut(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        cut_seed = tf.random.experimental.stateless_fold_in([seed, 1], step)
+        parts = random_prefixes(
+            batch[HISTORY_ITEMS],
+            batch[HISTORY_SCENES],
+            batch[FUTURE_ITEM_SEQUENCE],
+            batch[FUTURE_SCENE_SEQUENCE],
+            cut_seed,
+        )
+        names = HISTORY_ITEMS, HISTORY_SCENES, FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE
+        cut_batch = dict(zip(names, parts, strict=True))
+        cut_batch[NEXT_ITEM] = cut_batch[FUTURE_ITEM_SEQUENCE][:, :1]
+        cut_batch[NEXT_SCENE] = cut_batch[FUTURE_SCENE_SEQUENCE][:, :1]
+        return _next_alone(cut_batch)
+
+    return batches.enumerate(first_step).map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+
+def _next_alone(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {**batch, FUTURE_ITEMS: batch[NEXT_ITEM], FUTURE_SCENES: batch[NEXT_SCENE]}
+
+
+def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
+    features = {feature: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for feature in _READ.values()}
+    ragged = tf.io.parse_example(records, features)
+    batch = {name: ragged[feature].to_tensor(PAD_FINGERPRINT) for name, feature in _READ.items()}
+    batch[NEXT_ITEM] = batch[FUTURE_ITEMS][:, :1]
+    batch[NEXT_SCENE] = batch[FUTURE_SCENES][:, :1]
+    batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_SCENE_SEQUENCE] = batch[FUTURE_ITEMS], batch[FUTURE_SCENES]
+    for name in (FUTURE_ITEMS, FUTURE_SCENES):
+        batch[name] = distinct(batch[name], PAD_FINGERPRINT)
+    return batch
+
+
+def _parse_with_user(records: tf.Tensor) -> dict[str, tf.Tensor]:
+    user = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string)})
+    # No measure asks for the order of the future.
+    return {**_without_order(_parse(records)), USER: user[sequences.USER_ID]}
+
+
+def _without_order(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: values for name, values in batch.items() if name not in (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE)}

@@ -1,0 +1,144 @@
+"""The train split as arrays, a batch at a time: what counting reads.
+
+Unlike the batches of `model.data.batches`, events keep their times and futures their order and their repeats; rows are
+ragged (values and where each row begins), so that one long history does not pad the rest.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from model.data.vocabulary import FingerprintTable
+from schemas import sequences
+from schemas.catalogue import Catalogue
+from schemas.identity import FINGERPRINT_BUCKETS
+
+BATCH_SIZE = 1024
+
+
+class Events(NamedTuple):
+    """The events of a batch of sequences, sequence after sequence, each oldest first.
+
+    Attributes:
+        items: int32 [E], indices of the catalogue, 1..N; N + 1 is not in it.
+        scenes: int32 [E], likewise.
+        timestamps: int64 [E], unix seconds.
+        starts: int64 [S + 1]; sequence s has the events starts[s]..starts[s + 1] - 1.
+    """
+
+    items: npt.NDArray[np.int32]
+    scenes: npt.NDArray[np.int32]
+    timestamps: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+
+class SequenceBatch(NamedTuple):
+    """Some sequences.
+
+    Attributes:
+        users: int64 [S], which user each is of.
+        history: their histories.
+        future: their futures.
+    """
+
+    users: npt.NDArray[np.int64]
+    history: Events
+    future: Events
+
+
+class TrainSequences:
+    """The sequences of the train split; they are read anew, in order, each time they are iterated over.
+
+    Args:
+        files: names or globs of gzipped TFRecords, as SequenceExampleGen writes them.
+        items: the item catalogue.
+        scenes: the scene catalogue.
+        batch_size: sequences held at a time.
+
+    Raises:
+        FileNotFoundError: if no file matches.
+    """
+
+    def __init__(self, files: Sequence[str], items: Catalogue, scenes: Catalogue, batch_size: int = BATCH_SIZE):
+        self._names = sorted(name for pattern in files for name in tf.io.gfile.glob(pattern))
+        if not self._names:
+            raise FileNotFoundError(f"No example files match {list(files)}: has SequenceExampleGen written this split?")
+        self._items = FingerprintTable(items.fingerprints)
+        self._scenes = FingerprintTable(scenes.fingerprints)
+        self._batch_size = batch_size
+
+    def __iter__(self) -> Iterator[SequenceBatch]:
+        records = tf.data.TFRecordDataset(self._names, compression_type="GZIP").batch(self._batch_size)
+        parsed = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(1)
+        for users, history, future in parsed.as_numpy_iterator():
+            yield SequenceBatch(users, Events(*history), Events(*future))
+
+    def _parse(self, records: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
+        names = (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES)
+        features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
+        parsed = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string), **features})
+        users = tf.strings.to_hash_bucket_fast(parsed[sequences.USER_ID], FINGERPRINT_BUCKETS)
+        return users, self._events(parsed, sequences.HISTORY_FEATURES), self._events(parsed, sequences.FUTURE_FEATURES)
+
+    def _events(self, parsed: dict[str, tf.RaggedTensor], names: Sequence[str]) -> tuple[tf.Tensor, ...]:
+        items, scenes, timestamps = (parsed[name] for name in names)
+        return self._items(items.values), self._scenes(scenes.values), timestamps.values, items.row_splits
+
+
+NEXT, PERIOD, PREFIX = "next", "period", "prefix"
+
+
+class Followed(NamedTuple):
+    """Pairs of an event and one that follows it.
+
+    Attributes:
+        from_items: int32 [P], the item of each first event, an index of the catalogue.
+        from_scenes: int32 [P], its scene.
+        items: int32 [P], the item of the event that follows.
+        scenes: int32 [P], its scene.
+    """
+
+    from_items: npt.NDArray[np.int32]
+    from_scenes: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    scenes: npt.NDArray[np.int32]
+
+
+def what_follows(batch: SequenceBatch, target: str) -> Followed:
+    """Returns the pairs of a batch; a sequence without a history or without a future has none but within itself.
+
+    Args:
+        batch: sequences.
+        target: ``next``, ``period`` or ``prefix``.
+
+    Raises:
+        ValueError: if the target is none of these.
+    """
+    if target not in (NEXT, PERIOD, PREFIX):
+        raise ValueError(f"A target is next, period or prefix. Received: {target!r}")
+    history = batch.history
+    future = batch.future if target == PERIOD else first_events(batch.future)
+    number = np.where(np.diff(history.starts) > 0, np.diff(future.starts), 0)
+    following = np.flatnonzero(np.repeat(number > 0, np.diff(future.starts)))
+    across = _pairs(history, np.repeat(history.starts[1:] - 1, number), future, following)
+    if target != PREFIX:
+        return across
+    places = np.arange(len(history.items) - 1)
+    places = np.setdiff1d(places, history.starts[1:] - 1, assume_unique=True)
+    within = _pairs(history, places, history, places + 1)
+    return Followed(*(np.concatenate(columns) for columns in zip(within, across, strict=True)))
+
+
+def first_events(events: Events) -> Events:
+    """Returns the first event of each sequence that has any."""
+    filled = np.diff(events.starts) > 0
+    first = events.starts[:-1][filled]
+    starts = np.concatenate([[0], np.cumsum(filled)])
+    return Events(events.items[first], events.scenes[first], events.timestamps[first], starts)
+
+
+def _pairs(before: Events, places: npt.NDArray[np.int64], after: Events, following: npt.NDArray[np.int64]) -> Followed:
+    return Followed(before.items[places], before.scenes[places], after.items[following], after.scenes[following])

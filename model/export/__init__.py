@@ -1,0 +1,1 @@
+"""The SavedModel: raw ids in, raw ids out."""

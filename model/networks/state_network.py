@@ -1,0 +1,99 @@
+"""What the methods of one sequence share: one encoder, whose last state is all that is known of a user."""
+
+from typing import Any, ClassVar
+
+import tensorflow as tf
+import tf_keras
+
+from model.config import ModelConfig
+from model.networks.base import Network, Outputs, Representations
+from model.networks.encoder import SequenceEncoder
+from schemas.catalogue import PAD_INDEX
+
+
+class StateNetwork(Network):
+    """Reads one sequence of events and scores items by h . e_k, h being the state of the last event.
+
+    With `sees_scenes` an event is a linear map of the concatenated embeddings of item and scene (the scene as an
+    attribute, as in CARCA), else of the item alone. No paper says how such a method predicts scenes: here a linear map
+    of h is compared with the embeddings of scenes. Of a method of items alone it is trained without changing h, because
+    its paper knows nothing of scenes, and to learn of them what it cannot see can make its items worse.
+
+    Args: as for `Network`.
+    """
+
+    sees_scenes: ClassVar[bool] = False
+    """Whether the scenes of a history are read."""
+    causal: ClassVar[bool] = False
+    """Whether an event attends to itself and earlier ones alone."""
+    prompted: ClassVar[bool] = False
+    """Whether a prompt follows the last event, whose state is then the last one (`prompt`)."""
+
+    def __init__(self, config: ModelConfig, items: int, scenes: int, *priors: Any, **kwargs: Any):
+        super().__init__(config, items, scenes, *priors, **kwargs)
+        length = config.max_length + self.prompted
+        self.encoder = SequenceEncoder(
+            config.item_dim, length, config.layers, config.heads, config.dropout, self.causal, name="f"
+        )
+        self.event = None
+        if self.sees_scenes:
+            self.event = tf_keras.layers.Dense(config.item_dim, name="event")
+        self.scene_head = tf_keras.layers.Dense(config.scene_dim, name="scene_head")
+
+    def events(
+        self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns what the encoder reads of histories.
+
+        Args:
+            items: int [batch, time], item indices, oldest first, 0 where padded.
+            scenes: int [batch, time'], scene indices likewise.
+            training: whether dropout is on.
+
+        Returns:
+            the latest events, float [batch, time, item_dim]; which are no padding, bool [batch, time]; and their
+            items, int [batch, time].
+        """
+        if self.event is None:
+            items = self.latest(items)
+            return self.item_embedding(items, training=training), items != PAD_INDEX, items
+        items, scenes = self.aligned(items, scenes)
+        embedded = self.item_embedding(items, training=training), self.scene_embedding(scenes, training=training)
+        valid = tf.logical_or(items != PAD_INDEX, scenes != PAD_INDEX)
+        return self.event(tf.concat(embedded, axis=2)), valid, items
+
+    def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Returns the prompt that follows each history when a user is asked about, float [batch, item_dim]."""
+        raise NotImplementedError
+
+    def encode(
+        self, items: tf.Tensor, scenes: tf.Tensor, prompt: tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
+        """Returns the last state h, float [batch, item_dim]; arguments as for `events`, and a prompt of one's own."""
+        embedded, valid, _ = self.events(items, scenes, training)
+        if self.prompted:
+            prompt = self.prompt(tf.shape(valid)[0], training) if prompt is None else prompt
+            embedded, valid = append(embedded, valid, prompt)
+        return self.encoder(embedded, valid, training=training)
+
+    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Any:
+        """Encodes histories; arguments as for `events`. Returns `Representations`, or what has their attributes."""
+        return one_state(self.encode(items, scenes, training=training))
+
+    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
+        """See `Network.outputs`."""
+        return Outputs(self.scene_queries(known.h_item), known.h_item, self.copies(items, known.h_item))
+
+    def scene_queries(self, h: tf.Tensor) -> tf.Tensor:
+        """Maps states, float [..., item_dim], to what scenes are compared with, float [..., scene_dim]."""
+        return self.scene_head(h if self.sees_scenes else tf.stop_gradient(h))
+
+
+def one_state(h: tf.Tensor) -> Representations:
+    """Returns the representations of a method that has one state, float [batch, width]."""
+    return Representations(h, h, h, h)
+
+
+def append(embedded: tf.Tensor, valid: tf.Tensor, prompt: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Adds a prompt, float [batch, d], behind the events, float [batch, time, d] and bool [batch, time]."""
+    return tf.concat([embedded, prompt[:, tf.newaxis]], axis=1), tf.pad(valid, [[0, 0], [0, 1]], constant_values=True)

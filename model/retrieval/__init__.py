@@ -1,0 +1,1 @@
+"""Finding the best items of a catalogue, exactly or by an approximate index."""

@@ -1,0 +1,92 @@
+"""Digests of the project's own source, so that changed code is never answered from the cache."""
+
+import hashlib
+import pathlib
+from collections.abc import Sequence
+
+from apache_beam.io.filesystems import FileSystems
+
+from components.report.config import ItemNamesConfig
+from components.report.item_names import ItemNamesError, check_table
+from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.sources import list_units
+from pipeline.config import ConfigError
+
+_SHARED = ("schemas", "components/artifacts.py")
+
+SOURCES = {
+    "SequenceExampleGen": (*_SHARED, "components/sequence_example_gen"),
+    "StrictExampleValidator": (*_SHARED, "components/strict_example_validator"),
+    "Catalogue": (*_SHARED, "components/catalogue"),
+    "Trainer": (*_SHARED, "model", "components/trainer"),
+    "RankingEvaluator": (*_SHARED, "model", "components/ranking_evaluator"),
+    "InfraValidator": (*_SHARED, "model", "components/infra_validator"),
+    "Report": (*_SHARED, "model", "reporting", "components/report", "components/sequence_example_gen/files.py"),
+}
+"""Which files and folders each of our components runs, by component id."""
+
+_SUFFIXES = (".py", ".pbtxt", ".j2", ".css")
+
+
+def source_digests(root: str | None = None) -> dict[str, str]:
+    """Returns a digest of the source of each of our components, by component id.
+
+    Args:
+        root: the folder that holds the packages; by default where this one is installed.
+    """
+    folder = pathlib.Path(root) if root else pathlib.Path(__file__).parents[1]
+    return {name: digest_of(folder, sources) for name, sources in SOURCES.items()}
+
+
+def digest_of(root: pathlib.Path, sources: tuple[str, ...]) -> str:
+    """Returns the SHA-256 of the names and contents of the source files below some folders of `root`."""
+    digest = hashlib.sha256()
+    for path in sorted({path for source in sources for path in _files(root / source)}):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _files(source: pathlib.Path) -> list[pathlib.Path]:
+    if source.is_file():
+        return [source]
+    return [path for path in source.rglob("*") if path.suffix in _SUFFIXES]
+
+
+def input_fingerprint(source: SourceConfig) -> str:
+    """Returns a digest of path, size and time of last change of each file that the ingest will read.
+
+    Contents are not read: at the size of real logs that would take as long as the ingest.
+
+    Raises:
+        ConfigError: if nothing is there.
+    """
+    if source.format == "tfds":  # the data set's name and split are among the settings already
+        return ""
+    try:
+        paths = [unit.path for unit in list_units(source)]
+    except SourceError as error:
+        raise ConfigError(str(error)) from error
+    return _digest(paths)
+
+
+def names_fingerprint(items: ItemNamesConfig) -> str:
+    """Returns a like digest of the table of item names, or "" when none is named.
+
+    Raises:
+        ConfigError: if it is not there or lacks a column; better now than when the model is trained.
+    """
+    if items.path is None:
+        return ""
+    try:
+        check_table(items)
+    except ItemNamesError as error:
+        raise ConfigError(str(error)) from error
+    return _digest([items.path])
+
+
+def _digest(paths: Sequence[str]) -> str:
+    files = [file for result in FileSystems.match(list(paths)) for file in result.metadata_list]
+    lines = sorted(f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}" for file in files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

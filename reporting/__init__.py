@@ -1,0 +1,1 @@
+"""What every output shares: tables, charts, numbers, titles, pages and the console."""

@@ -1,0 +1,149 @@
+import pathlib
+import re
+from typing import Any
+
+import pytest
+
+from experiments.benchmark.facts import benchmark_facts
+from experiments.benchmark.page import SECTIONS, render_benchmark
+from tests.components.report.page_checks import check_numbers
+from tests.components.report.page_reader import Element, read_page
+from tests.experiments.benchmark.made_up import INFO, benchmark, result, unfinished
+
+EVIL = "</script><b>x & 'y'"
+
+
+def check(facts: dict[str, Any]) -> Element:
+    """Renders a page and holds it to what is true of every one."""
+    page = read_page(render_benchmark(facts).replace("<wbr>", ""))
+    check_numbers(page, facts)
+    for element in page.all():
+        for name in ("src", "href"):
+            assert (element.attributes.get(name) or "#").startswith("#"), "nothing is fetched"
+        assert element.tag != "script"
+    assert not re.search(r"\b(None|nan|inf|Undefined)\b", page.text(lambda element: element.tag in ("style", "bdi")))
+    links = [link.attributes["href"] for link in page.all("a")]
+    assert links == [f"#{section.attributes['id']}" for section in page.all("section")]
+    return page
+
+
+def shown_numbers(page: Element) -> dict[str, str]:
+    return {element.attributes["data-path"]: element.text() for element in page.all("data")}
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return benchmark_facts(benchmark(tmp_path_factory.mktemp("cells")), INFO)
+
+
+@pytest.fixture(scope="module")
+def page(facts: dict[str, Any]) -> Element:
+    return check(facts)
+
+
+def test_every_number_of_the_tables_is_shown(facts: dict[str, Any], page: Element) -> None:
+    numbers = shown_numbers(page)
+    for name in ("tables", "fusion", "groups"):
+        for place, table in enumerate(facts[name]):
+            for row, of_row in enumerate(table["rows"]):
+                for column, cell in enumerate(of_row["cells"]):
+                    path = f"/{name}/{place}/rows/{row}/cells/{column}"
+                    for key in ("mean", "spread"):
+                        wanted = None if cell[key] is None else f"{cell[key]:.4f}"
+                        assert numbers.get(f"{path}/{key}") == wanted
+    for place, column in enumerate(facts["comparisons"]["columns"]):
+        path = f"/comparisons/columns/{place}"
+        assert numbers[f"{path}/difference/value"] == f"{column['difference']['value']:+.4f}"
+        assert numbers[f"{path}/relative"] == f"{column['relative']:.1%}"
+        assert {f"{path}/p_value", f"{path}/adjusted", f"{path}/difference/low"} <= set(numbers)
+
+
+def test_marks(facts: dict[str, Any], page: Element) -> None:
+    for tag, mark in (("strong", "best"), ("u", "second")):
+        paths = {
+            data.attributes["data-path"]
+            for element in page.all(tag)
+            for data in element.all("data")
+            if not data.attributes["data-path"].startswith("/comparisons")
+        }
+        assert paths == {
+            f"/{name}/{place}/rows/{row}/cells/{column}/mean"
+            for name in ("tables", "fusion", "groups")
+            for place, table in enumerate(facts[name])
+            for row, of_row in enumerate(table["rows"])
+            for column, cell in enumerate(of_row["cells"])
+            if cell["mark"] == mark
+        }
+
+
+def test_sections_and_charts(facts: dict[str, Any], page: Element) -> None:
+    assert [section.attributes["id"] for section in page.all("section")] == [name for name, _ in SECTIONS]
+    assert len(page.by_id("groups").all("svg")) == 4
+    assert len(page.by_id("curves").all("svg")) == len(facts["curves"]) == 13, "one a learned row that was finished"
+    curve = page.by_id("curves").all("svg")[0].text()
+    assert "seed 8" in curve and f"{facts['curves'][0]['seeds'][1]['best_value']:.4f} at epoch 4" in curve
+    low = facts["groups"][0]["rows"][1]["cells"][0]
+    assert f"MSDP, low: {low['mean']:.4f} ± {low['spread']:.4f}" in page.by_id("groups").all("svg")[0].text()
+
+
+def test_verdict_comes_first(facts: dict[str, Any], page: Element) -> None:
+    text = page.text()
+    places = [text.index(sentence) for sentence in (*facts["verdict"], *facts["cautions"])]
+    assert places == sorted(places) and places[-1] < text.index("Table 1")
+
+
+def test_hostile_names(tmp_path: pathlib.Path) -> None:
+    config = {**result()["config"], "training": {"epochs": 3, EVIL: EVIL}}
+    results = [result("SASRec", folder=tmp_path), result(EVIL, folder=tmp_path, config=config)]
+    results += [result("DSPnet", folder=tmp_path, tuned={EVIL: EVIL}), unfinished("CARCA", reason=EVIL)]
+    results[0]["slices"]["group=low"]["title"] = EVIL
+    info = {"name": EVIL, "command": EVIL, "machine": {EVIL: EVIL}, "search_space": {"dspnet": {EVIL: [EVIL]}}}
+    page = check(benchmark_facts(results, info))
+    assert not page.all("b") and page.text().count(EVIL) > 10
+
+
+def test_partial_benchmarks(tmp_path: pathlib.Path) -> None:
+    def sections(results: list[dict[str, Any]], **info: Any) -> list[str | None]:
+        page = check(benchmark_facts(results, {"name": "shop", **info}))
+        return [section.attributes["id"] for section in page.all("section")]
+
+    always = ["verdict", "methods", "cost", "search", "origin"]
+    assert sections([]) == always
+    assert sections([], planned=INFO["planned"]) == [*always[:2], "parts", *always[2:]]
+    assert sections([unfinished("DSPnet"), unfinished("SASRec", status="failed", reason="no")]) == always
+    assert sections([result("popularity", folder=tmp_path)]) == [*always[:2], "groups", *always[2:]]
+    learned = [*always[:2], "groups", "curves", *always[2:]]
+    assert sections([result("DSPnet", folder=tmp_path)]) == learned
+    assert sections([result("SASRec", folder=tmp_path), result("MSDP", folder=tmp_path)]) == learned
+    both = [result("SASRec", folder=tmp_path), result("DSPnet", folder=tmp_path)]
+    assert sections(both) == [*learned[:2], "significance", *learned[2:]]
+    bare = [{**one, "metrics": {"next_item/recall@10": 0.5}, "slices": {}, "training": {}, "cost": {}} for one in both]
+    assert sections(bare) == [*always[:2], "significance", *always[2:]]
+
+
+def test_two_targets(tmp_path: pathlib.Path) -> None:
+    results = [
+        result(label, seed, folder=tmp_path, target=target)
+        for label in ("SASRec", "DSPnet")
+        for seed in (7, 8, 9, 10, 11)
+        for target in ("next", "period")
+    ]
+    facts = benchmark_facts(results, {"name": "shop"})
+    page = check(facts)
+    assert facts["told_apart"] == ["target"]
+    assert [row["name"] for row in facts["rows"]] == [
+        f"{label} ({target})" for label in ("SASRec", "DSPnet") for target in ("next", "period")
+    ]
+    assert "trained on" in page.by_id("methods").text()
+    assert len(facts["comparisons"]["columns"]) == 24 and len(facts["tables"][0]["differences"]) == 2
+    assert not page.by_id("curves").of_class("key"), "five seeds have not five colours"
+
+
+def test_numbers_that_are_none_are_never_written(tmp_path: pathlib.Path) -> None:
+    one = result("DSPnet", folder=tmp_path)
+    one["metrics"]["next_item/recall@5"] = float("nan")
+    one["cost"]["sequences_per_second"] = float("inf")
+    one["training"]["epochs"][2]["val_next_item_ndcg@10"] = float("nan")
+    facts = benchmark_facts([one, result("SASRec", folder=tmp_path)], {"name": "shop"})
+    check(facts)
+    assert facts["curves"][1]["seeds"][0]["epochs"] == [1, 2, 4, 5, 6]

@@ -1,0 +1,53 @@
+"""Cells on a small planted pattern, for tests of whatever trains and measures them."""
+
+import dataclasses
+import pathlib
+
+from experiments.runs.dataset import Data, data_digest, split_folder
+from experiments.runs.run import Cell
+from pipeline.config import PipelineConfig, parse_config
+
+TRAIN, VALIDATION, TEST = 300, 40, 60
+
+
+def make_config(method: str = "sasrec", workdir: str = "runs", **training) -> PipelineConfig:
+    values = {
+        "name": "planted",
+        "workdir": workdir,
+        "source": {"path": "log.csv"},
+        "windows": {"cutoffs": ["2024-08-01"], "max_history": 6},
+        "model": {"name": method, "item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0},
+        "training": {
+            "objective": "softmax",
+            "target": "next",
+            "batch_size": 20,
+            "epochs": 3,
+            "learning_rate": 0.01,
+            **training,
+        },
+    }
+    return parse_config(values, "test")
+
+
+def make_cell(method: str = "sasrec", **training) -> Cell:
+    return Cell(method, method.upper(), "baseline", make_config(method, **training), {"training.learning_rate": 0.01})
+
+
+def make_data(folder: pathlib.Path) -> Data:
+    """Names data that are not there, for what does not read them."""
+    sequences = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+    return Data(str(folder / "examples"), str(folder / "catalogue"), sequences, "d" * 64)
+
+
+def planted_data(folder: pathlib.Path) -> Data:
+    """Writes sequences in which item i + 1 follows item i, as the pipeline leaves them, unless they are there."""
+    examples, catalogue = folder / "examples", folder / "catalogue"
+    if not catalogue.exists():
+        # Imported here, because most tests of cells need no TensorFlow.
+        from tests.sequence_data import planted, write_catalogues, write_examples
+
+        for number, (split, size) in enumerate((("train", TRAIN), ("val", VALIDATION), ("test", TEST))):
+            write_examples(pathlib.Path(split_folder(str(examples), split)) / "data.gz", planted(size, seed=number))
+        write_catalogues(catalogue, planted(TRAIN, seed=0))
+    there = make_data(folder)
+    return dataclasses.replace(there, digest=data_digest(there.examples_uri, there.catalogue_uri))

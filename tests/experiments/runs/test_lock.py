@@ -1,0 +1,41 @@
+import subprocess
+import sys
+
+import pytest
+
+from experiments.runs.lock import LOCK_FILE, alone
+from pipeline.config import ConfigError
+
+HOLD = """
+import sys, time
+from experiments.runs.lock import alone
+with alone(sys.argv[1], "a benchmark"):
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that runs a benchmark in a folder."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_two_at_once_are_refused_until_one_is_killed(holder, tmp_path):
+    said = rf"a benchmark is running there already, process {holder.pid}\. Wait for it, or play"
+    with pytest.raises(ConfigError, match=said), alone(str(tmp_path), "a benchmark", ", or play"):
+        raise AssertionError("two at once")
+    holder.kill()
+    holder.wait()
+    with alone(str(tmp_path), "a benchmark"):
+        pass
+
+
+def test_one_after_the_other(tmp_path):
+    for _ in range(2):
+        with alone(str(tmp_path), "a benchmark"):
+            assert (tmp_path / LOCK_FILE).read_text().strip().isdigit()

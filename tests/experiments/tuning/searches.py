@@ -1,0 +1,137 @@
+"""Searches whose trials train nothing: their validation is a function of the learning rate.
+
+As a program (`python -m tests.experiments.tuning.searches FOLDER TRIALS [NUMBER EPOCH]`) it runs a search, and kills
+itself in an epoch of a trial if told one.
+"""
+
+import io
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from experiments.runs.dataset import Data
+from experiments.runs.run import MONITOR, Cell, Outcome
+from experiments.tuning.result import SearchResult
+from experiments.tuning.tune import search
+from pipeline.config import PipelineConfig, parse_config
+from reporting.console import Screen
+
+DATA = Data("examples", "catalogue", {"train": 100, "val": 10, "test": 10}, "digest")
+BEST_RATE = 2e-3
+EPOCHS = 5
+
+
+def config(**sections: Any) -> PipelineConfig:
+    values = {"name": "log", "source": {"path": "log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}
+    return parse_config({**values, "training": {"epochs": EPOCHS}, **sections}, "test")
+
+
+def quality(rate: float) -> float:
+    """Largest at BEST_RATE."""
+    return 0.3 - 0.1 * abs(math.log10(rate / BEST_RATE))
+
+
+class FakeCells:
+    """Runs cells as `run_cell` does, and goes on after the last whole epoch of one that was killed.
+
+    Args:
+        curve: gives the validation of an epoch, of a configuration.
+        outcomes: of some trials, by number, instead of training.
+        stop: is called before each epoch with the number of the trial and of the epoch.
+    """
+
+    def __init__(
+        self,
+        curve: Callable[[PipelineConfig, int], float] | None = None,
+        outcomes: Mapping[int, Outcome] | None = None,
+        stop: Callable[[int, int], None] = lambda number, epoch: None,
+    ):
+        self.curve = curve or (lambda config, epoch: quality(config.training.learning_rate) * (1 - 0.5**epoch))
+        self.outcomes = outcomes or {}
+        self.stop = stop
+        self.cells: list[Cell] = []
+        self.epochs: list[tuple[int, int]] = []
+
+    def __call__(
+        self,
+        cell: Cell,
+        data: Data,
+        folder: str,
+        *,
+        memory_limit: int | None,
+        on_epoch: Callable[[dict[str, float]], bool],
+        on_stage: Callable[[str], None],
+        evaluate: bool,
+    ) -> Outcome:
+        assert data == DATA and not evaluate  # the test split is not touched
+        self.cells.append(cell)
+        number = int(cell.name.rpartition("trial")[2])
+        if number in self.outcomes:
+            return self.outcomes[number]
+        os.makedirs(folder, exist_ok=True)
+        entries = []
+        for epoch in range(1, cell.config.training.epochs + 1):
+            entries.append({"epoch": epoch, MONITOR: self.curve(cell.config, epoch)})
+            if os.path.exists(os.path.join(folder, f"epoch{epoch}")):
+                continue
+            on_stage(f"in training epoch {epoch}")
+            self.stop(number, epoch)
+            self.epochs.append((number, epoch))
+            open(os.path.join(folder, f"epoch{epoch}"), "w").close()
+            if not on_epoch(entries[-1]):
+                return Outcome("stopped", "", None)
+        return Outcome("finished", "", {"training": {"epochs": entries}})
+
+
+class Listener(Screen):
+    """Hands on what a screen is told.
+
+    Args:
+        say: is given whole lines.
+        show: is given what is shown in the place of the text before, unless that is only taken away.
+    """
+
+    def __init__(self, say: Callable[[str], None], show: Callable[[str], None]):
+        super().__init__(io.StringIO())
+        self.say, self.show = say, show
+
+    def line(self, text: str) -> None:
+        self.say(text)
+
+    def redraw(self, text: str) -> None:
+        if text:
+            self.show(text)
+
+
+def run(
+    folder: object,
+    trials: int,
+    cells: FakeCells | None = None,
+    method: str = "dspnet",
+    memory_limit: int | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    show: Callable[[str], None] = lambda text: None,
+    **sections: Any,
+) -> SearchResult:
+    cells = cells or FakeCells()
+    return search(config(**sections), method, trials, DATA, str(folder), memory_limit, Listener(say, show), cells)
+
+
+def story(result: SearchResult) -> list[tuple[Any, ...]]:
+    """All of a search that does not depend on the clock."""
+    return [(trial.number, trial.values, trial.status, trial.epochs) for trial in result.trials]
+
+
+def main(folder: str, trials: str, *kill: str) -> None:
+    def stop(number: int, epoch: int) -> None:
+        if [number, epoch] == list(map(int, kill)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run(folder, int(trials), FakeCells(stop=stop), say=lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

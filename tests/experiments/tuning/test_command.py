@@ -1,0 +1,95 @@
+"""`dspnet tune` as it is typed; its trials train nothing."""
+
+import functools
+import json
+import pathlib
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from cli import main
+from experiments.runs.run import Outcome
+from experiments.tuning import command
+from experiments.tuning.tune import search
+from tests.experiments.tuning.searches import DATA, FakeCells, config
+
+Tune = Callable[..., int]
+
+
+@pytest.fixture
+def tune(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
+    """Runs the command with some trials that end otherwise, and counts how often data were prepared."""
+
+    def run(*arguments: str, cells: FakeCells | None = None) -> int:
+        monkeypatch.setattr(command, "search", functools.partial(search, run_cell=cells or FakeCells()))
+        return main.main(["tune", "--config", str(tmp_path / "config.yaml"), *arguments])
+
+    def prepare(config: object) -> object:
+        run.prepared += 1
+        return DATA
+
+    run.prepared = 0
+    monkeypatch.setattr(command, "prepare_data", prepare)
+    written = config(workdir=str(tmp_path / "runs"), training={"objective": "softmax", "epochs": 3})
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(written.model_dump(mode="json", exclude_defaults=True)))
+    return run
+
+
+def test_a_person_sees_the_space_each_trial_and_what_to_do(
+    tune: Tune, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert tune("--trials", "4", "--memory-gib", "1.5") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Searching DSPnet: 4 trials by NDCG@10 on the val split, 1.50 GiB for each"
+    assert lines[1] == "  training.learning_rate from 0.0003 to 0.003 (log); 0.001 as configured"
+    assert [line.partition(":")[0] for line in lines[4:8]] == [f"Trial {number}/4" for number in range(1, 5)]
+    assert not [line for line in lines if "\r" in line or "\x1b" in line], "the live line is for terminals"
+    (folder,) = (tmp_path / "runs" / "log" / "tuning").iterdir()
+    assert lines[-1] == f"Best values: {folder}/best.yaml, all trials: {folder}/trials.json"
+    best = yaml.safe_load((folder / "best.yaml").read_text())
+    flags = next(line for line in lines if line.startswith("Or for a run: "))
+    assert f"--set training.learning_rate={best['training']['learning_rate']}" in flags
+    assert json.loads((folder / "trials.json").read_text())["budget"] == 4
+
+
+def test_the_budget_is_that_of_the_configuration(tune: Tune, capsys: pytest.CaptureFixture) -> None:
+    assert tune("--set", "tuning.trials=2", "--set", "model.name=msdp") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Searching MSDP: 2 trials") and "Best of 2 trials" in out
+
+
+def test_a_live_line_shows_where_a_trial_is_on_a_terminal(
+    tune: Tune, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command.Screen, "is_terminal", lambda self: True)
+    assert tune("--trials", "1") == 0
+    out = capsys.readouterr().out
+    assert "\rTrial 1: in training epoch 1 … \x1b[K\rTrial 1: NDCG@10 0." in out
+    assert "\r\x1b[KTrial 1/1: " in out, "the live line is gone before another is written"
+
+
+def test_nothing_trained_is_a_failure(tune: Tune, capsys: pytest.CaptureFixture) -> None:
+    short = {number: Outcome("out_of_memory", "It took 9 GiB.", {}) for number in (1, 2)}
+    assert tune("--trials", "2", cells=FakeCells(outcomes=short)) == 1
+    said = capsys.readouterr()
+    assert said.out.count("out of memory after") == 2
+    assert "tune failed: none of 2 trials could be trained:\n  It took 9 GiB." in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--trials", "0"], "--trials: must be at least 1. Received: 0"),
+        (["--memory-gib", "0"], "--memory-gib: must be greater than 0. Received: 0.0"),
+        (["--set", "model.name=recent_popularity"], "model.name: recent_popularity counts and learns nothing"),
+        (["--set", "model.name=sasrec", "--set", "tuning.space={}"], "there is nothing to search for sasrec"),
+        (["--set", "tuning.space.training.rate={low: 1, high: 2}"], "tuning.space.training.rate: unknown key"),
+        (["--set", "workdir=gs://bucket/runs"], "needs a folder"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_data_are_prepared(
+    tune: Tune, arguments: list[str], shown: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert tune(*arguments) == 2
+    assert shown in capsys.readouterr().err and not tune.prepared

@@ -1,0 +1,78 @@
+"""What is searched of each method by default touches what the method does: trials never differ in name alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from experiments.runs.run import MONITOR, with_values
+from experiments.tuning.tune import search_space
+from model.learned import CLASSES, build_network, build_recommender
+from model.methods import METHODS
+from model.training.recommender import VALIDATION_METRIC
+from pipeline.config import PipelineConfig
+from pipeline.tuning_config import Dimension
+from tests.experiments.tuning.searches import config
+from tests.sequence_data import catalogues, planted
+
+ITEMS, SCENES = 12, 3
+LEARNED = [name for name, method in METHODS.items() if method.learned]
+
+
+def configured(method: str) -> PipelineConfig:
+    model = {"name": method, "item_dim": 8, "scene_dim": 4, "max_length": 6, "layers": 1, "dropout": 0.0}
+    # So that negatives are drawn, which is what the memory of CARCA asks for.
+    training = {"objective": "softmax", "batch_size": 4, "candidates": {"sampling": "uniform"}}
+    return config(model=model, training=training)
+
+
+def ends(dimension: Dimension) -> list[Any]:
+    return [dimension.choices[0], dimension.choices[-1]] if dimension.choices else [dimension.low, dimension.high]
+
+
+def losses(config: PipelineConfig) -> list[float]:
+    """The loss of two training steps: what changes how a step learns shows in the next one."""
+    rng = np.random.RandomState(3)
+    items, scenes = (tf.constant(rng.randint(1, n + 1, [4, 9]), tf.int32) for n in (ITEMS, SCENES))
+    batch = {
+        "history_items": items[:, :6],
+        "history_scenes": scenes[:, :6],
+        "next_item": items[:, 6:7],
+        "next_scene": scenes[:, 6:7],
+        "future_items": items[:, 6:],
+        "future_scenes": scenes[:, 6:],
+        "future_item_sequence": items[:, 6:],
+        "future_scene_sequence": scenes[:, 6:],
+    }
+    tf_keras.utils.set_random_seed(1)
+    of_items, of_scenes = catalogues(planted(50, seed=0, items=ITEMS, scenes=SCENES))
+    network = build_network(config.model, of_items, of_scenes, config.training)
+    model = build_recommender(network, config.training, 4, of_items)
+    return [float(model.train_step(batch)["loss"]) for _ in range(2)]
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_all_that_is_searched_changes_the_training(method: str) -> None:
+    as_is = configured(method)
+    before = losses(as_is)
+    assert losses(as_is) == before, "what changes it is the value"
+    for dimension in search_space(as_is):
+        other = next(value for value in ends(dimension) if value != dimension.configured)
+        assert losses(with_values(as_is, {dimension.key: other})) != before, dimension.key
+
+
+@pytest.mark.parametrize("method", LEARNED)
+def test_each_weight_of_an_own_term_is_searched(method: str) -> None:
+    as_is = configured(method)
+    terms = CLASSES[method][1].own_terms
+    fixed = dict(terms(as_is.training))
+    for dimension in search_space(as_is):
+        changed = terms(with_values(as_is, {dimension.key: ends(dimension)[0]}).training)
+        fixed = {name: weight for name, weight in fixed.items() if changed[name] == weight}
+    assert not fixed
+
+
+def test_trials_are_judged_by_what_training_monitors() -> None:
+    assert f"val_{VALIDATION_METRIC}" == MONITOR

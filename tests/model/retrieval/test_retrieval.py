@@ -1,0 +1,113 @@
+"""How a model finds items is written beside it; ScaNN as a choice, measured against the exact ranking."""
+
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model.config import ServingConfig
+from model.data.batches import fingerprint_batches
+from model.export.retrieval import describe
+from model.export.saved_model import export, load, read_retrieval
+from model.retrieval import scann as scann_top_k
+from tests import served_model
+from tests.sequence_data import Sequence, planted, write_examples
+
+ITEMS = 2000
+pytestmark = pytest.mark.slow
+
+
+def many_items():
+    """Sequences over enough items for an index to be trained on."""
+    events = [(f"item{i}", f"scene{i % 3}") for i in range(ITEMS)]
+    # Of different lengths, as real histories are.
+    return [
+        Sequence(events[start + start // 10 % 7 : start + 10], events[start : start + 10])
+        for start in range(0, ITEMS, 10)
+    ]
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory):
+    return fingerprint_batches([write_examples(tmp_path_factory.mktemp("val") / "data.gz", many_items()[:50])], 3)
+
+
+def scann(share=1.0, **options):
+    config = ServingConfig(retrieval="scann", scann_search_share=share)
+    return served_model.build(many_items(), serve=config, **options), config
+
+
+def test_the_exact_index_is_called_exact(tmp_path, batches):
+    served = served_model.build(planted(20, seed=0))
+    how = describe(served.module, ServingConfig(), batches)
+    assert how == {"method": "exact"} == read_retrieval(str(tmp_path))
+    assert read_retrieval(served_model.export(served, tmp_path / "1")) == how
+
+
+@pytest.mark.parametrize("prior", [True, False])
+def test_scann_is_measured_against_the_exact_ranking(batches, prior):
+    served, config = scann(popularity_prior=prior)
+    how = describe(served.module, config, batches)
+    assert (how["method"], how["queries"]) == ("scann", 50)
+    hits = []
+    for batch in batches:
+        queries = served.module.queries(batch["history_items"], batch["history_scenes"])
+        exact, found = (
+            find(queries, 100).columns.numpy() for find in (served.module.exact_items, served.module.find_items)
+        )
+        hits += [len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(exact, found, strict=True)]
+    assert how["recall@10"] == pytest.approx(np.mean(hits)) and how["recall@10"] > 0.9
+    # The index alone: where it cannot fill all places, the exact search would answer for it.
+    less, _ = scann(share=0.05, popularity_prior=prior)
+    index, queries = less.module.find_items, less.module.queries(batch["history_items"], batch["history_scenes"])
+    scores, columns = (x.numpy() for x in index._layer(index._with_bias(queries), k=100))
+    exact = less.module.exact_items(queries, 100).columns.numpy()
+    found = [len(set(a) & set(b[s > -np.inf])) / 100 for a, b, s in zip(exact, columns, scores, strict=True)]
+    assert np.mean(found) < how["recall@100"]
+
+
+def test_a_scann_model_is_loaded_with_its_operations(tmp_path, batches):
+    served, config = scann()
+    folder, how = str(tmp_path / "1"), describe(served.module, config, batches)
+    export(served.module, folder, "planted", how)
+    assert read_retrieval(folder) == how
+    loaded = load(folder)
+    history = tf.constant([["item3", "item4"]]), tf.constant([["scene0", "scene1"]])
+    in_memory = served.module.recommend(*history)
+    for name, value in loaded.signatures["serving_default"](
+        history_item_ids=history[0], history_scene_ids=history[1]
+    ).items():
+        np.testing.assert_array_equal(value, in_memory[name])
+    answer = loaded.signatures["recommend_unseen"](
+        history_item_ids=history[0], history_scene_ids=history[1], exclude_item_ids=tf.constant([["item5"] * 500])
+    )
+    ids = set(answer["item_ids"].numpy()[0]) - {b""}
+    assert len(ids) > 50 and not ids & {b"item3", b"item4", b"item5"}
+    assert np.isfinite(answer["item_scores"]).all()
+
+
+@pytest.mark.parametrize(("k", "share"), [(100, 1.0), (401, 1.0), (ITEMS, 0.001)])
+def test_what_an_index_cannot_fill_is_searched_exactly(k, share):
+    """Beyond 400 candidates it never gives more, and one leaf holds too few."""
+    served, _ = scann(share=share)
+    query = served.module.embed_users(tf.constant([["?"]]), tf.constant([["?"]]))["o_item"]
+    found, exact = (find(query, k) for find in (served.module.find_items, served.module.exact_items))
+    assert len(set(found.columns.numpy()[0])) == k
+    if k > 400:
+        np.testing.assert_array_equal(found.columns, exact.columns)
+
+
+def test_items_never_run_out_while_pages_are_turned():
+    served, _ = scann()
+    unknown, seen = tf.constant([["?"]]), []
+    for _ in range(6):
+        page = served.module.recommend_unseen(unknown, unknown, tf.constant([seen or [""]]))["item_ids"].numpy()[0]
+        assert b"" not in page and not set(page) & set(seen)
+        seen += page.tolist()
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scann", None)
+    with pytest.raises(ImportError, match=r'pip install "dspnet\[scann\]".*retrieval=exact'):
+        scann_top_k.load_operations()
