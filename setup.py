@@ -5,6 +5,7 @@ import setuptools
 PACKAGES = ["schemas", "reporting", "model", "serving", "public_data", "components", "pipeline", "experiments", "cli"]
 
 REQUIREMENTS = [
+    "aiohttp>=3.9,<4",
     "apache-beam[gcp,dill]>=2.59,<3",  # TFX imports dill without declaring it
     "google-crc32c>=1.5",  # without it Beam checks TFRecords in pure Python, slowly
     "importlib-resources>=6",  # TensorFlow Datasets imports it without declaring it
@@ -18,6 +19,7 @@ REQUIREMENTS = [
     "pydantic>=2.7,<3",
     "pyfarmhash>=0.3.2,<0.5",
     "pyyaml>=6",
+    "rich>=13.7",
     "scikit-learn>=1.3",
     "scipy>=1.11",
     "tensorflow>=2.16,<2.17",

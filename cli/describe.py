@@ -11,20 +11,20 @@ import pydantic
 import yaml
 from pydantic_core import PydanticUndefined
 
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
 
 
-def resolved_yaml(config: Section) -> str:
+def resolved_yaml(config: ConfigModel) -> str:
     """Returns a configuration with all its defaults, as YAML that `load_config` reads."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def describe(section: type[Section], prefix: str = "") -> Iterator[str]:
+def describe(section: type[ConfigModel], prefix: str = "") -> Iterator[str]:
     """Yields a paragraph for each key below a section: its name, type, default and documentation."""
     for name, field in section.model_fields.items():
         key = f"{prefix}{name}"
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        if isinstance(kind, type) and issubclass(kind, ConfigModel):
             yield from describe(kind, f"{key}.")
         else:
             yield f"{key}: {type_name(kind)}{_limits(field)}, {_default(field)}\n{_documentation(field)}"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cli.arguments import make_parser
 from cli.describe import describe, resolved_yaml
-from pipeline.config import ConfigError, PipelineConfig, load_config
+from pipeline.config import PipelineConfig, load_config
 from pipeline.console import FAILED, StepFailedError, report_failure
+from schemas.errors import UserError
 from serving.history import parse_history, parse_items
 
 INTERRUPTED = 130
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.typed = shlex.join(["dspnet", *(sys.argv[1:] if argv is None else argv)])
     try:
         _COMMANDS[arguments.command](arguments)
-    except (ConfigError, StepFailedError) as error:
+    except (UserError, StepFailedError) as error:
         return report_failure(error)
     except OSError as error:
         if error.errno not in _FULL:
@@ -96,7 +97,7 @@ def _recommend(arguments: argparse.Namespace) -> None:
         exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
         folder = None if arguments.model is None else find_version(arguments.model)
     except (ValueError, OSError) as error:
-        raise ConfigError(str(error)) from error
+        raise UserError(str(error)) from error
     question = Question(items, scenes, arguments.unseen or bool(exclude), exclude)
     try:
         if folder is None:
@@ -104,13 +105,13 @@ def _recommend(arguments: argparse.Namespace) -> None:
         else:
             answer = recommend(folder, question, arguments.top)
     except (client.EndpointError, UnusableModelError) as error:
-        raise ConfigError(str(error)) from error
+        raise UserError(str(error)) from error
     print(format_table(answer))
 
 
 def _check_top(top: int) -> None:
     if top < 1:
-        raise ConfigError(f"--top: must be at least 1. Received: {top}")
+        raise UserError(f"--top: must be at least 1. Received: {top}")
 
 
 def _batch_recommend(arguments: argparse.Namespace) -> None:
@@ -127,7 +128,7 @@ def _time(option: str, text: str) -> datetime.datetime:
         time = datetime.datetime.fromisoformat(text)
         return time.astimezone(datetime.timezone.utc) if time.tzinfo else time
     except (ValueError, OverflowError) as error:
-        raise ConfigError(
+        raise UserError(
             f"{option}: expected a date or a time (UTC unless it names a zone), as in 2024-08-01 or "
             f"2024-08-01T12:00. Received: {text!r}"
         ) from error
@@ -139,7 +140,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     try:
         serve(Endpoint(arguments.model, arguments.name, arguments.server, arguments.rest_port, arguments.grpc_port))
     except ServeError as error:
-        raise ConfigError(str(error)) from error
+        raise UserError(str(error)) from error
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {

@@ -6,10 +6,10 @@ import pydantic
 
 from model.evaluation.tasks import problem_with
 from model.methods import METHODS, Method, MethodName, Objective
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
 
 
-class ModelConfig(Section):
+class ModelConfig(ConfigModel):
     """The method and its network; what only some methods have says so."""
 
     name: MethodName = "dspnet"
@@ -50,7 +50,7 @@ class ModelConfig(Section):
         return self
 
 
-class AdversarialConfig(Section):
+class AdversarialConfig(ConfigModel):
     """Adversarial prior regularisation L_APR (Eq. 4)."""
 
     weight: pydantic.NonNegativeFloat = 2e-7
@@ -61,7 +61,7 @@ class AdversarialConfig(Section):
     """What the network minimises against its discriminators: log(1 - D(z)), as in Eq. 4, or -log D(z)."""
 
 
-class ContrastiveConfig(Section):
+class ContrastiveConfig(ConfigModel):
     """Conditional contrastive regularisation L_CCR (Eq. 8)."""
 
     weight: pydantic.NonNegativeFloat = 5e-6
@@ -76,7 +76,7 @@ class ContrastiveConfig(Section):
     """Temperature tau- of the similarity to the other sequences of the batch."""
 
 
-class ContextContrastConfig(Section):
+class ContextContrastConfig(ConfigModel):
     """Contrasts of ContraRec and its variants with scenes."""
 
     weight: pydantic.NonNegativeFloat = 0.2
@@ -89,7 +89,7 @@ class ContextContrastConfig(Section):
     """Temperature of the context-target contrast, by which inner products are divided."""
 
 
-class ClozeConfig(Section):
+class ClozeConfig(ConfigModel):
     """The Cloze task of BERT4Rec."""
 
     mask_share: Annotated[float, pydantic.Field(gt=0.0, le=1.0)] = 0.2
@@ -98,7 +98,7 @@ class ClozeConfig(Section):
     """Weight of the masked events beside the [MASK] at the end, which stands for the future."""
 
 
-class DistributionConfig(Section):
+class DistributionConfig(ConfigModel):
     """Multi-scale stochastic distribution prediction, MSDP."""
 
     scales: Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)] = (1, 4, 16)
@@ -114,7 +114,7 @@ class DistributionConfig(Section):
         return tuple(sorted(set(scales)))
 
 
-class CandidatesConfig(Section):
+class CandidatesConfig(ConfigModel):
     """Which items a training step compares."""
 
     sampling: Literal["none", "uniform", "log_uniform", "in_batch"] = "none"
@@ -123,7 +123,7 @@ class CandidatesConfig(Section):
     """Negatives drawn a step by `uniform` and `log_uniform`."""
 
 
-class TrainingConfig(Section):
+class TrainingConfig(ConfigModel):
     """How the network is trained."""
 
     objective: Objective = "bce"
@@ -176,7 +176,7 @@ class TrainingConfig(Section):
         return self
 
 
-class ServingConfig(Section):
+class ServingConfig(ConfigModel):
     """How the served model finds the best items."""
 
     retrieval: Literal["exact", "scann"] = "exact"
@@ -185,7 +185,7 @@ class ServingConfig(Section):
     """Share of a ScaNN index that a request searches: more finds more of the best items and takes longer."""
 
 
-class EvaluationConfig(Section):
+class EvaluationConfig(ConfigModel):
     """What is measured on the test split, and what a model must reach to be pushed."""
 
     k: Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)] = (5, 10)

@@ -4,9 +4,10 @@ import datetime
 import os
 import traceback
 
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError, message_of, quiet
 from reporting.console import short_path
+from schemas.errors import UserError
 from serving.recommend import find_version
 
 
@@ -23,19 +24,19 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
         unseen: whether items of a user's own events are left out.
 
     Raises:
-        ConfigError: if the log, the model or the place for the results cannot be used.
+        UserError: if the log, the model or the place for the results cannot be used.
         StepFailedError: if the job failed.
     """
     # Sequence files are already cut.
     history_days = config.windows.history_days if config.source.layout == "events" else None
     if history_days and as_of is None:
-        raise ConfigError("--as-of: windows.history_days counts back from it, so give one, as in 2024-08-01")
+        raise UserError("--as-of: windows.history_days counts back from it, so give one, as in 2024-08-01")
     out = _absolute(out)
     log_file = os.path.abspath(os.path.basename(out) if "://" in out else out) + ".batch-recommend.log"
     try:
         version = model if "://" in model else os.path.abspath(find_version(model))
     except OSError as error:
-        raise ConfigError(str(error)) from error
+        raise UserError(str(error)) from error
     print(f"{config.name}: recommendations go to {_shown(out)}, full log in {short_path(log_file)}")
     with quiet(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
@@ -60,8 +61,8 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
             prepare_if_missing(config.source)
             screen.line(str(job.run(settings)))
         except job.RequestError as error:
-            raise ConfigError(str(error)) from error
-        except ConfigError:
+            raise UserError(str(error)) from error
+        except UserError:
             raise
         except Exception as error:
             traceback.print_exc()  # into the log file

@@ -11,7 +11,7 @@ from components.report.item_names import ItemNamesError, check_table
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import list_units
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 _SHARED = ("schemas", "components/artifacts.py")
 
@@ -60,14 +60,14 @@ def input_fingerprint(source: SourceConfig) -> str:
     Contents are not read: at the size of real logs that would take as long as the ingest.
 
     Raises:
-        ConfigError: if nothing is there.
+        UserError: if nothing is there.
     """
     if source.format == "tfds":  # the data set's name and split are among the settings already
         return ""
     try:
         paths = [unit.path for unit in list_units(source)]
     except SourceError as error:
-        raise ConfigError(str(error)) from error
+        raise UserError(str(error)) from error
     return _digest(paths)
 
 
@@ -75,14 +75,14 @@ def names_fingerprint(items: ItemNamesConfig) -> str:
     """Returns a like digest of the table of item names, or "" when none is named.
 
     Raises:
-        ConfigError: if it is not there or lacks a column; better now than when the model is trained.
+        UserError: if it is not there or lacks a column; better now than when the model is trained.
     """
     if items.path is None:
         return ""
     try:
         check_table(items)
     except ItemNamesError as error:
-        raise ConfigError(str(error)) from error
+        raise UserError(str(error)) from error
     return _digest([items.path])
 
 

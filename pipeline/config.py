@@ -14,13 +14,14 @@ from components.sequence_example_gen.config import SourceConfig, SplitConfig, Wi
 from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.methods import METHODS
 from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
+from schemas.errors import UserError
 
 CONFIG_VARIABLE = "DSPNET_CONFIG"
 DEFAULT_CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "complete_journey.yaml"
 
 
-class BeamConfig(Section):
+class BeamConfig(ConfigModel):
     """How Beam runs."""
 
     args: tuple[str, ...] = ("--runner=FnApiRunner", "--direct_num_workers=1")
@@ -29,7 +30,7 @@ class BeamConfig(Section):
     """Into how many parts users are hashed; each must fit one worker's memory."""
 
 
-class PipelineConfig(Section):
+class PipelineConfig(ConfigModel):
     """One pipeline, from the log to the pushed model."""
 
     name: Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -115,10 +116,6 @@ class PipelineConfig(Section):
         return self
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be run; the message names each key, its value and what is allowed."""
-
-
 def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
     """Loads a configuration from YAML.
 
@@ -127,18 +124,18 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
         overrides: assignments such as ``training.epochs=3``; the value is read as YAML.
 
     Raises:
-        ConfigError: if the file is missing or no YAML, an override is no assignment, a key is unknown or a
+        UserError: if the file is missing or no YAML, an override is no assignment, a key is unknown or a
             value is not allowed.
     """
     try:
         with open(path, encoding="utf-8") as file:
             values = yaml.safe_load(file) or {}
     except OSError as error:
-        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}") from error
+        raise UserError(f"Cannot read the configuration {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        raise UserError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold keys and values, as in `name: my_log`. Received: {values!r}")
+        raise UserError(f"{path} must hold keys and values, as in `name: my_log`. Received: {values!r}")
     for override in overrides:
         _assign(values, override)
     return parse_config(values, path)
@@ -148,13 +145,13 @@ def parse_config(values: dict[str, Any], origin: str) -> PipelineConfig:
     """Checks a configuration given as nested dictionaries; `origin` is named in errors.
 
     Raises:
-        ConfigError: if a key is unknown or a value is not allowed.
+        UserError: if a key is unknown or a value is not allowed.
     """
     try:
         return PipelineConfig.model_validate(values)
     except pydantic.ValidationError as error:
         lines = [_describe(detail) for detail in error.errors()]
-        raise ConfigError("\n  ".join([f"{origin} cannot be run:", *lines])) from error
+        raise UserError("\n  ".join([f"{origin} cannot be run:", *lines])) from error
 
 
 def _describe(detail: Any) -> str:
@@ -178,17 +175,17 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
 def _assign(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ConfigError(f"An override is written key=value, as in training.epochs=3. Received: {override!r}")
+        raise UserError(f"An override is written key=value, as in training.epochs=3. Received: {override!r}")
     *sections, last = key.split(".")
     for section in sections:
         child = values.setdefault(section, {})
         if not isinstance(child, dict):
-            raise ConfigError(f"{key}: {section} holds a value, not a section. Received: {child!r}")
+            raise UserError(f"{key}: {section} holds a value, not a section. Received: {child!r}")
         values = child
     try:
         values[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{key}: not valid YAML: {text!r}") from error
+        raise UserError(f"{key}: not valid YAML: {text!r}") from error
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:

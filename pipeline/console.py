@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from reporting.console import Screen
+from reporting.numbers import format_bytes, format_seconds
 
 FAILED, WRONG_USAGE = 1, 2
 """Exit codes: a step failed; what was asked cannot be done."""
@@ -156,27 +157,6 @@ def _summary(report: StepReport) -> str:
     outcome = "" if report.outcome == "done" else f"{report.outcome} after "
     peak = f", peak {format_bytes(report.peak_bytes)}" if report.peak_bytes else ""
     return f"{outcome}{format_seconds(report.seconds)}{peak}"
-
-
-def format_seconds(seconds: float) -> str:
-    """Writes a duration for people.
-
-    >>> format_seconds(4.23), format_seconds(75), format_seconds(3725)
-    ('4.2 s', '1 min 15 s', '1 h 02 min')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def format_bytes(size: int) -> str:
-    """Writes an amount of memory for people.
-
-    >>> format_bytes(1_100_000_000), format_bytes(250_000_000)
-    ('1.1 GB', '250 MB')
-    """
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 OWN_LOGGER = "dspnet"

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.config import ConfigError, PipelineConfig, load_config
+from pipeline.config import PipelineConfig, load_config
+from schemas.errors import UserError
 
 IMAGE_SCHEMA_FILE = "/dspnet/schemas/sequence_examples.pbtxt"
 """Where the schema lies in the image."""
@@ -41,12 +42,12 @@ def compile_pipeline(
         schema_file: the TFMD schema in the image.
 
     Raises:
-        ConfigError: if the configuration only makes sense on this machine.
+        UserError: if the configuration only makes sense on this machine.
     """
     log = None if config.source.format == "tfds" else config.source.path
     for key, path in (("source.path", log), ("report.items.path", config.report.items.path)):
         if path is not None and not re.match(r"\w+://|/", path):
-            raise ConfigError(
+            raise UserError(
                 f"{key}: a cluster needs a path that all its workers see, as in gs://bucket/log/*.parquet or an "
                 f"absolute path in the image. Received: {path!r}"
             )
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(parser.parse_args(argv))
     try:
         compile_pipeline(load_config(arguments.pop("config"), arguments.pop("set")), **arguments)
-    except ConfigError as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 2
     print(f"Wrote {arguments['output']}")

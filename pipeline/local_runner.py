@@ -14,10 +14,11 @@ if not __package__:
     # Started as a file, by the `tfx` command: this folder comes first on the path, so `pipeline` means pipeline.py.
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from pipeline.config import ConfigError, PipelineConfig, add_config_arguments, load_config
+from pipeline.config import PipelineConfig, add_config_arguments, load_config
 from pipeline.console import StepFailedError, quiet, report_failure
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
+from schemas.errors import UserError
 
 if TYPE_CHECKING:
     from pipeline.run_metadata import RunResult
@@ -30,7 +31,7 @@ def run(config: PipelineConfig) -> "RunResult | None":
         What came out; None when the `tfx` command only registers the pipeline.
 
     Raises:
-        ConfigError: if the log or the place for the results cannot be used.
+        UserError: if the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
     folder = make_workspace(config)
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         run(load_config(arguments.config, arguments.set))
-    except (ConfigError, StepFailedError) as error:
+    except (UserError, StepFailedError) as error:
         return report_failure(error)
     return 0
 

@@ -55,7 +55,7 @@ def run_steps(
         Where the outputs are found; None when the `tfx` command only registers the pipeline.
 
     Raises:
-        ConfigError: if the log cannot be used.
+        UserError: if the log cannot be used.
         StepFailedError: if a step failed.
     """
     prepare.prepare_if_missing(config.source)

@@ -6,7 +6,7 @@ import os
 
 from components.report.config import ItemNamesConfig
 from components.sequence_example_gen.config import SourceConfig
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 _log = logging.getLogger("dspnet")
 
@@ -15,7 +15,7 @@ def prepare_if_missing(source: SourceConfig) -> None:
     """Prepares `source.public_dataset` into `source.path` when nothing is there yet.
 
     Raises:
-        ConfigError: if the data set cannot be had.
+        UserError: if the data set cannot be had.
     """
     if source.public_dataset and not os.path.exists(source.path):
         _log.info("Preparing the public data set %s into %s (once).", source.public_dataset, source.path)
@@ -28,7 +28,7 @@ def prepare_names_if_missing(source: SourceConfig, items: ItemNamesConfig) -> No
     A log that was prepared before names were is kept. A table that is no Parquet file is the user's own affair.
 
     Raises:
-        ConfigError: if the data set cannot be had.
+        UserError: if the data set cannot be had.
     """
     wanted = items.path is not None and items.path.endswith(".parquet") and not os.path.exists(items.path)
     if source.public_dataset and wanted:
@@ -45,7 +45,7 @@ def prepare(name: str, out_path: str, **arguments: str) -> None:
         **arguments: what the data set's `prepare` takes besides.
 
     Raises:
-        ConfigError: if its files, or the package that holds them, are not there.
+        UserError: if its files, or the package that holds them, are not there.
     """
     _call(name, "prepare", **arguments, out_path=out_path)
 
@@ -55,4 +55,4 @@ def _call(name: str, function: str, **arguments: str) -> None:
     try:
         getattr(importlib.import_module(f"public_data.{name}"), function)(**arguments)
     except (ModuleNotFoundError, OSError) as error:
-        raise ConfigError(f"The public data set {name} cannot be prepared: {error}") from error
+        raise UserError(f"The public data set {name} cannot be prepared: {error}") from error

@@ -11,9 +11,9 @@ import ml_metadata as mlmd
 import pyarrow.parquet as pq
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.config import ConfigError
 from reporting.console import short_path
 from schemas import catalogue
+from schemas.errors import UserError
 from schemas.evaluation import EVALUATION_FILE, TABLE_FILE
 from serving.history import EVENT_SEPARATOR, SCENE_SEPARATOR
 
@@ -211,21 +211,21 @@ def find_run(folder: str, run_id: str | None = None) -> Run:
         run_id: which run, or how its id begins if only one begins so; None for the latest that has finished.
 
     Raises:
-        ConfigError: if there is no such run, or it has no evaluation.
+        UserError: if there is no such run, or it has no evaluation.
     """
     runs = read_runs(folder)
     if run_id is None:
         finished = [run for run in runs if run.finished]
         if not finished:
-            raise ConfigError(f"{short_path(folder)}: no run has finished yet. {_listed(runs)}")
+            raise UserError(f"{short_path(folder)}: no run has finished yet. {_listed(runs)}")
         return finished[-1]
     # Not only those that begin so: an id may be the beginning of another.
     chosen = [run for run in runs if run.run_id == run_id] or [run for run in runs if run.run_id.startswith(run_id)]
     if len(chosen) != 1:
         trouble = f"{len(chosen)} runs begin with" if chosen else "there is no run"
-        raise ConfigError(f"{short_path(folder)}: {trouble} {run_id!r}. {_listed(runs)}")
+        raise UserError(f"{short_path(folder)}: {trouble} {run_id!r}. {_listed(runs)}")
     if chosen[0].evaluation is None:
-        raise ConfigError(f"{short_path(folder)}: run {chosen[0].run_id} has no evaluation. {_listed(runs)}")
+        raise UserError(f"{short_path(folder)}: run {chosen[0].run_id} has no evaluation. {_listed(runs)}")
     return chosen[0]
 
 
@@ -233,7 +233,7 @@ def read_runs(folder: str) -> list[Run]:
     """Reads all runs of a pipeline's folder, earliest first.
 
     Raises:
-        ConfigError: if its metadata cannot be read.
+        UserError: if its metadata cannot be read.
     """
     path = os.path.join(folder, METADATA_FILE)
     config = metadata_store_pb2.ConnectionConfig()
@@ -245,7 +245,7 @@ def read_runs(folder: str) -> list[Run]:
         contexts.sort(key=lambda context: (context.create_time_since_epoch, context.id))
         return [_run(store, context, folder) for context in contexts]
     except (RuntimeError, mlmd.errors.StatusError) as error:
-        raise ConfigError(
+        raise UserError(
             f"{short_path(path)}: expected the metadata that `dspnet run` keeps, but it cannot be read: {error}"
         ) from error
 

@@ -9,7 +9,7 @@ import pydantic
 
 from model.config import TrainingConfig
 from model.methods import METHODS
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
 from schemas.dotted_keys import as_text
 
 
@@ -41,7 +41,7 @@ _OWN = {
 }
 
 
-class SearchRange(Section):
+class SearchRange(ConfigModel):
     """The values of one key that a search may try: from `low` to `high`, or one of `choices`."""
 
     low: float | None = None
@@ -77,7 +77,7 @@ class SearchRange(Section):
 Ranges: TypeAlias = dict[str, SearchRange]
 
 
-class TuningConfig(Section):
+class TuningConfig(ConfigModel):
     """The search of `dspnet tune`."""
 
     trials: pydantic.PositiveInt = 10
@@ -208,7 +208,7 @@ class Dimension:
         return f"{self.key} from {as_text(self.low)} to {as_text(self.high)}{' (log)' if self.log else ''}"
 
 
-def dimensions(parts: Mapping[str, Section], ranges: Ranges) -> list[Dimension]:
+def dimensions(parts: Mapping[str, ConfigModel], ranges: Ranges) -> list[Dimension]:
     """Reads ranges by the types of the keys they are for; a key that has no effect is left out.
 
     Args:
@@ -221,7 +221,7 @@ def dimensions(parts: Mapping[str, Section], ranges: Ranges) -> list[Dimension]:
     return [_dimension(parts, key, values) for key, values in ranges.items() if key not in idle]
 
 
-def problems(parts: Mapping[str, Section], tuning: TuningConfig) -> Iterator[str]:
+def problems(parts: Mapping[str, ConfigModel], tuning: TuningConfig) -> Iterator[str]:
     """Yields what is wrong with the keys and values of all ranges, each a sentence that names the key."""
     for where, ranges in {"space": tuning.space, **{f"own.{name}": own for name, own in tuning.own.items()}}.items():
         for key, values in ranges.items():
@@ -231,7 +231,7 @@ def problems(parts: Mapping[str, Section], tuning: TuningConfig) -> Iterator[str
                 yield f"tuning.{where}.{key}: {error}"
 
 
-def _dimension(parts: Mapping[str, Section], key: str, values: SearchRange) -> Dimension:
+def _dimension(parts: Mapping[str, ConfigModel], key: str, values: SearchRange) -> Dimension:
     if key in _NOT_SEARCHED:
         raise ValueError(f"cannot be searched: {_NOT_SEARCHED[key]}")
     part, _, inner = key.partition(".")
@@ -250,20 +250,20 @@ def _dimension(parts: Mapping[str, Section], key: str, values: SearchRange) -> D
     return Dimension(key, low, high, values.log, all(isinstance(value, int) for value in read), (), configured)
 
 
-def _get(section: Section, key: str) -> Any:
+def _get(section: ConfigModel, key: str) -> Any:
     """Returns the value at a key, as JSON has it."""
     value: Any = section
     for name in key.split("."):
-        if not isinstance(value, Section) or name not in type(value).model_fields:
-            known = ", ".join(type(value).model_fields) if isinstance(value, Section) else "none"
+        if not isinstance(value, ConfigModel) or name not in type(value).model_fields:
+            known = ", ".join(type(value).model_fields) if isinstance(value, ConfigModel) else "none"
             raise ValueError(f"unknown key; the known ones: {known}")
         holder, value = value, getattr(value, name)
-    if isinstance(value, Section):
+    if isinstance(value, ConfigModel):
         raise ValueError(f"is a section; name one of its keys: {', '.join(type(value).model_fields)}")
     return holder.model_dump(mode="json")[name]
 
 
-def _as_read(section: Section, key: str, value: Any) -> Any:
+def _as_read(section: ConfigModel, key: str, value: Any) -> Any:
     """Returns a value as the configuration reads it at a key; raises ValueError if it refuses it."""
     try:
         return _get(_replaced(section, key, value), key)
@@ -272,7 +272,7 @@ def _as_read(section: Section, key: str, value: Any) -> Any:
         raise ValueError(f"cannot be {value!r}: {message}") from error
 
 
-def _replaced(section: Section, key: str, value: Any) -> Section:
+def _replaced(section: ConfigModel, key: str, value: Any) -> ConfigModel:
     values = section.model_dump(mode="json")
     *above, last = key.split(".")
     holder = values

@@ -3,17 +3,18 @@
 import os
 import tempfile
 
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
+from schemas.errors import UserError
 
 
 def find_workspace(config: PipelineConfig) -> str:
     """Returns the folder of all that local runs of a pipeline write.
 
     Raises:
-        ConfigError: if it is not on this machine.
+        UserError: if it is not on this machine.
     """
     if "://" in config.workdir:
-        raise ConfigError(
+        raise UserError(
             f"workdir: a local run keeps its metadata in SQLite and needs a folder. Received: {config.workdir!r}"
         )
     return os.path.abspath(os.path.join(config.workdir, config.name))
@@ -23,7 +24,7 @@ def make_workspace(config: PipelineConfig) -> str:
     """Makes `find_workspace`, unless it is there, and returns it.
 
     Raises:
-        ConfigError: if nothing can be written there.
+        UserError: if nothing can be written there.
     """
     folder = find_workspace(config)
     try:
@@ -31,7 +32,7 @@ def make_workspace(config: PipelineConfig) -> str:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"1")
     except OSError as error:
-        raise ConfigError(
+        raise UserError(
             f"workdir: cannot write to {folder}: {error.strerror}. Give a folder where there is room and that you may "
             f"write to, as in --set workdir=FOLDER. Received: {config.workdir!r}"
         ) from error

@@ -1,4 +1,4 @@
-"""Numbers of a page: each can be traced to the facts that it was made from."""
+"""Numbers as people read them: one format for each kind, and where on a page each number comes from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -81,3 +81,24 @@ def format_gib(size: int) -> str:
     '1.50 GiB'
     """
     return f"{size / 2**30:.2f} GiB"
+
+
+def format_seconds(seconds: float) -> str:
+    """Writes a duration for people.
+
+    >>> format_seconds(4.23), format_seconds(75), format_seconds(3725)
+    ('4.2 s', '1 min 15 s', '1 h 02 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_bytes(size: int) -> str:
+    """Writes an amount of memory for people.
+
+    >>> format_bytes(1_100_000_000), format_bytes(250_000_000)
+    ('1.1 GB', '250 MB')
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

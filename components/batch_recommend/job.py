@@ -79,7 +79,7 @@ def run(settings: BatchSettings) -> Report:
 
 
 def _recommend(
-    settings: BatchSettings, salt: bytes, units: list[sources.Unit], model: ModelHandle, output: Output
+    settings: BatchSettings, salt: bytes, units: list[sources.InputShard], model: ModelHandle, output: Output
 ) -> Balance:
     source, staging = settings.source, output.staging
     summary = f"{staging}/summary.json"

@@ -2,12 +2,12 @@
 
 import pydantic
 
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
-class ItemNamesConfig(Section):
+class ItemNamesConfig(ConfigModel):
     """A table with a name for each item, for people to read."""
 
     path: str | None = None
@@ -25,7 +25,7 @@ class ItemNamesConfig(Section):
         return value
 
 
-class ReportConfig(Section):
+class ReportConfig(ConfigModel):
     """The report at the end of a run."""
 
     items: ItemNamesConfig = ItemNamesConfig()

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
 
 
-class ColumnsConfig(Section):
+class ColumnsConfig(ConfigModel):
     """Which column of the log holds what."""
 
     user_id: str = "user_id"
@@ -28,7 +28,7 @@ class ColumnsConfig(Section):
         return self
 
 
-class SourceConfig(Section):
+class SourceConfig(ConfigModel):
     """Where the log lies and how it is written."""
 
     path: str = ""
@@ -61,7 +61,7 @@ class SourceConfig(Section):
         return self
 
 
-class WindowsConfig(Section):
+class WindowsConfig(ConfigModel):
     """How a user's events are cut into a history and a future."""
 
     cutoffs: tuple[datetime.datetime, ...] = ()
@@ -101,7 +101,7 @@ class WindowsConfig(Section):
         return value
 
 
-class SplitConfig(Section):
+class SplitConfig(ConfigModel):
     """Which sequences train, validate and test."""
 
     by: Literal["user", "time"] = "user"
@@ -116,7 +116,7 @@ class SplitConfig(Section):
         return self
 
 
-class IngestSettings(Section):
+class IngestSettings(ConfigModel):
     """All that SequenceExampleGen needs, as one JSON document."""
 
     source: SourceConfig

@@ -13,7 +13,7 @@ import pyarrow.csv
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import RawBatch, Unit, check_columns, check_rows, wanted_columns
+from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, check_rows, wanted_columns
 
 CSV_BLOCK_BYTES = 16 << 20
 """Large enough that the users of a block repeat, small enough to stay quick in memory."""
@@ -22,7 +22,7 @@ _FIRST_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)?+")
 _LF, _CR = b"\n\r"
 
 
-def read_csv(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+def read_csv(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     r"""Reads CSV whose first line is its header.
 
     A line ends with ``\n``, ``\r\n`` or ``\r``, also inside quotes. A quote is special where a field begins and, until

@@ -72,7 +72,7 @@ def build(
     pipeline: beam.Pipeline,
     settings: IngestSettings,
     salt: bytes,
-    units: list[sources.Unit],
+    units: list[sources.InputShard],
     examples_uri: str,
     id_map_uri: str,
     rejects_uri: str,

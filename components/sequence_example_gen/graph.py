@@ -31,7 +31,7 @@ def read_log(
     source: SourceConfig,
     partitions: int,
     salt: bytes,
-    units: list[sources.Unit],
+    units: list[sources.InputShard],
     rejects_uri: str,
     staging: str,
 ) -> Log:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import RawBatch, Unit, check_rows, wanted_columns
+from components.sequence_example_gen.sources import InputShard, RawBatch, check_rows, wanted_columns
 from schemas import events, sequences
 
 READ_BYTES = 16 << 20
@@ -22,7 +22,7 @@ Record = dict[str, Any] | str
 """A record, or the reason why its lines hold none."""
 
 
-def read_jsonl(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+def read_jsonl(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads JSON Lines, an object a line. Rows are lines, counted from 1; blank lines are skipped but counted."""
     lines = _Lines(unit.path)
     rows = 0
@@ -32,7 +32,7 @@ def read_jsonl(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
     check_rows(unit.path, lines=lines.count - lines.blank, rows=rows)
 
 
-def read_fields(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+def read_fields(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads sequences written as ``name: value`` lines; a record starts at each ``user_id`` line, which numbers it."""
     yield from _batches(_field_records(unit.path), wanted_columns(source))
 
@@ -126,7 +126,7 @@ def _batches(records: Iterable[tuple[int, Record]], wanted: dict[str, str]) -> I
 
 def _batch(rows: list[int], records: list[Record], wanted: dict[str, str]) -> RawBatch:
     """Turns records into columns of text (or lists of text); values of a wrong type reject their row."""
-    faults = rejects.Faults(len(records))
+    faults = rejects.RowErrors(len(records))
     for reason in (rejects.MALFORMED_RECORD, rejects.INVALID_UTF8):
         faults.add(np.array([record == reason for record in records]), reason, "the record cannot be parsed")
     objects = [{} if isinstance(record, str) else record for record in records]

@@ -116,7 +116,7 @@ def fingerprint_ids(ids: Ids) -> tuple[npt.NDArray[np.int64], pa.RecordBatch]:
     return prints[ids.codes], id_map
 
 
-def add_id_faults(faults: rejects.Faults, ids: Ids, name: str) -> None:
+def add_id_faults(faults: rejects.RowErrors, ids: Ids, name: str) -> None:
     """Marks rows whose id is missing, not UTF-8, or holds a line break."""
     faults.add(ids.missing, rejects.MISSING_FIELD, f"column {name}: empty")
     faults.add(ids.invalid, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
@@ -146,7 +146,7 @@ def parse_events(raw: RawBatch, timestamp_format: str, hash_user: HashUser) -> P
     Raises:
         SourceError: if a column has a type that cannot hold what it should.
     """
-    faults = rejects.Faults(len(raw.rows))
+    faults = rejects.RowErrors(len(raw.rows))
     ids = {}
     for name in (events.USER_ID, events.ITEM_ID, events.SCENE_ID):
         ids[name] = parse_ids(raw.columns[name], name)

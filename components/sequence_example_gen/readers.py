@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 
 from components.sequence_example_gen import csv_reader, files, line_readers, rejects, tfds_source
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import RawBatch, Unit, check_columns, unreadable, wanted_columns
+from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, unreadable, wanted_columns
 
 PARQUET_BATCH_ROWS = 1 << 20
 
 
-def read_unit(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+def read_unit(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads a unit of a log.
 
     Args:
@@ -26,7 +26,7 @@ def read_unit(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
     Raises:
         SourceError: if the file cannot be read, lacks a column, or gives more or fewer rows than it holds.
     """
-    readers: dict[str, Callable[[Unit, SourceConfig], Iterator[RawBatch]]] = {
+    readers: dict[str, Callable[[InputShard, SourceConfig], Iterator[RawBatch]]] = {
         "csv": csv_reader.read_csv,
         "parquet": _read_parquet,
         "jsonl": line_readers.read_jsonl,
@@ -39,7 +39,7 @@ def read_unit(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
         raise unreadable(unit.path, source.format, error) from error
 
 
-def _read_parquet(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+def _read_parquet(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads one row group; rows are counted from 1 over the whole file."""
     wanted = wanted_columns(source)
     with files.opened(unit.path) as stream:

@@ -41,7 +41,7 @@ def no_rejects() -> pa.Table:
     return REJECTS.empty_table()
 
 
-class Faults:
+class RowErrors:
     """Collects what is wrong with the rows of a batch; the first fault found names the reason.
 
     Args:

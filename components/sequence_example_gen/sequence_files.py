@@ -43,7 +43,7 @@ def parse_sequences(raw: RawBatch, timestamp_format: str, hash_user: HashUser, f
         SourceError: if a column has a type that cannot hold what it should.
     """
     size = len(raw.rows)
-    faults = rejects.Faults(size)
+    faults = rejects.RowErrors(size)
     users = parse_ids(raw.columns[sequences.USER_ID], sequences.USER_ID)
     add_id_faults(faults, users, sequences.USER_ID)
     lists = {}
@@ -115,7 +115,7 @@ class _Part:
             times = pc.utf8_trim_whitespace(cast_or_null(times.cast(pa.binary()), pa.string()))
         self._times = parse_timestamps(times, timestamp_format, names[2])
 
-    def add_faults(self, faults: rejects.Faults) -> None:
+    def add_faults(self, faults: rejects.RowErrors) -> None:
         """Marks the rows with lists of different lengths or with a bad element."""
         size = len(self.lengths)
 

@@ -20,7 +20,7 @@ ROW_BITS = 40
 
 
 @dataclasses.dataclass(frozen=True)
-class Unit:
+class InputShard:
     """A piece of a log that one worker reads: a file, or one row group of a Parquet file.
 
     Attributes:
@@ -92,7 +92,7 @@ def check_rows(where: str, lines: int, rows: int) -> None:
         )
 
 
-def list_units(source: SourceConfig) -> list[Unit]:
+def list_units(source: SourceConfig) -> list[InputShard]:
     """Lists the files of a log, sorted by path.
 
     `source.path` is a file, a folder (read with its subfolders) or a glob. Names that begin with ``.`` or ``_`` are
@@ -102,7 +102,7 @@ def list_units(source: SourceConfig) -> list[Unit]:
         SourceError: if there is no file.
     """
     if source.format == "tfds":
-        return [Unit(0, source.path)]
+        return [InputShard(0, source.path)]
     is_glob = any(character in source.path for character in "*?[")
     folder = [] if is_glob else _match(source.path.rstrip("/") + "/**")
     # A folder may match itself as well: its content wins.
@@ -114,10 +114,10 @@ def list_units(source: SourceConfig) -> list[Unit]:
             f"source.path {source.path!r} is {what}; expected a {source.format} file, a folder of them, or a glob. "
             "Check the path, and that this machine may read it."
         )
-    return [Unit(index, path) for index, path in enumerate(paths)]
+    return [InputShard(index, path) for index, path in enumerate(paths)]
 
 
-def split_unit(unit: Unit, source: SourceConfig) -> Iterator[Unit]:
+def split_unit(unit: InputShard, source: SourceConfig) -> Iterator[InputShard]:
     """Cuts a Parquet file into its row groups; other files stay whole (gzip and quotes allow no jumping in).
 
     Raises:

@@ -8,12 +8,12 @@ import pyarrow as pa
 from components.sequence_example_gen import rejects
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import RawBatch, Unit, check_columns, wanted_columns
+from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, wanted_columns
 
 BATCH_ROWS = 1 << 16
 
 
-def read_tfds(unit: Unit, source: SourceConfig) -> Iterator[RawBatch]:
+def read_tfds(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads one split of a data set in its own order; it is downloaded and prepared first when it is not there.
 
     Args:

@@ -43,7 +43,7 @@ class SplitUnits(beam.DoFn):
     def __init__(self, source: SourceConfig):
         self._source = source
 
-    def process(self, unit: sources.Unit) -> Iterator[Any]:
+    def process(self, unit: sources.InputShard) -> Iterator[Any]:
         """Reads one unit of the source; see the class."""
         try:
             yield from sources.split_unit(unit, self._source)
@@ -69,7 +69,7 @@ class ReadLog(beam.DoFn):
         hash_user = identity.user_hasher(self._salt)
         self._hash_user = functools.lru_cache(maxsize=REMEMBERED_USERS)(hash_user)
 
-    def process(self, unit: sources.Unit) -> Iterator[Any]:
+    def process(self, unit: sources.InputShard) -> Iterator[Any]:
         """Reads one unit of the source; see the class."""
         path = f"{self._rejects_uri}/rejects-{unit.file:05d}-{unit.row_group:05d}.csv"
         try:
@@ -81,13 +81,13 @@ class ReadLog(beam.DoFn):
         except SourceError as error:
             yield self._fact(PROBLEM, str(error), 1)
 
-    def _parse(self, raw: sources.RawBatch, unit: sources.Unit) -> parsing.Parsed:
+    def _parse(self, raw: sources.RawBatch, unit: sources.InputShard) -> parsing.Parsed:
         times = self._source.timestamp_format
         if self._source.layout == "sequences":
             return sequence_files.parse_sequences(raw, times, self._hash_user, unit.file)
         return parsing.parse_events(raw, times, self._hash_user)
 
-    def _outputs(self, parsed: parsing.Parsed, unit: sources.Unit, raw: sources.RawBatch) -> Iterator[Any]:
+    def _outputs(self, parsed: parsing.Parsed, unit: sources.InputShard, raw: sources.RawBatch) -> Iterator[Any]:
         place = (unit.file << sources.ROW_BITS) | (int(raw.rows[0]) if len(raw.rows) else 0)
         for number, part in blocks.partition(parsed.events, self._partitions):
             yield number, (place, blocks.to_bytes(part))

@@ -16,11 +16,12 @@ from experiments.runs.execute import run_cell
 from experiments.runs.lock import alone
 from experiments.runs.run import FAILED, Cell
 from pipeline.cache_keys import source_digests
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
 from reporting.console import Screen, short_path
 from reporting.environment import describe_machine
 from reporting.numbers import format_gib
+from schemas.errors import UserError
 from schemas.sequences import TEST
 
 
@@ -52,7 +53,7 @@ def benchmark(
         command: as it was typed, for the tables.
 
     Raises:
-        ConfigError: if the configuration, the log or the folder cannot be used.
+        UserError: if the configuration, the log or the folder cannot be used.
         StepFailedError: if the data could not be prepared; at the end, if cells failed.
     """
     # What cannot be configured is refused before anything is run.
@@ -66,7 +67,7 @@ def benchmark(
     with alone(folder, "a benchmark", ", or let this one have another folder: --set name=NAME or --set workdir=FOLDER"):
         data = prepare_data(config)
         if data.sequences[TEST] < 2:
-            raise ConfigError(
+            raise UserError(
                 f"The test split has {data.sequences[TEST]} sequences, too few to measure on: give split.weights a "
                 "larger test share, or give more data."
             )

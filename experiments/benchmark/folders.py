@@ -19,7 +19,7 @@ def benchmark_folder(config: PipelineConfig) -> str:
     """Makes the folder of a pipeline's benchmark, unless it is there, and returns it.
 
     Raises:
-        ConfigError: if it is not on this machine, or nothing can be written there.
+        UserError: if it is not on this machine, or nothing can be written there.
     """
     folder = os.path.join(make_workspace(config), FOLDER)
     os.makedirs(folder, exist_ok=True)

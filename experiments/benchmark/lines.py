@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.runs.run import FINISHED, MONITOR, OUT_OF_MEMORY, Cell
-from pipeline.console import format_seconds
 from reporting.console import Screen
+from reporting.numbers import format_seconds
 
 Result = Mapping[str, Any]
 

@@ -9,10 +9,10 @@ from experiments.benchmark.facts import benchmark_facts
 from experiments.benchmark.markdown import benchmark_markdown
 from experiments.benchmark.page import render_benchmark
 from experiments.benchmark.terminal import terminal_text
-from pipeline.config import ConfigError
 from reporting.console import short_path
 from reporting.environment import DISTRIBUTIONS, versions
 from schemas.atomic_file import write_whole
+from schemas.errors import UserError
 
 FACTS_FILE = "benchmark.json"
 TABLES_FILE = "benchmark.md"
@@ -35,7 +35,7 @@ def write_outputs(folder: str, results: Sequence[Mapping[str, Any]], info: Mappi
         Text for a terminal.
 
     Raises:
-        ConfigError: if a file cannot be written.
+        UserError: if a file cannot be written.
         ValueError: if two results are of the same row and seed.
     """
     facts = benchmark_facts(results, {**info, "versions": versions(DISTRIBUTIONS)})
@@ -55,4 +55,4 @@ def _write(path: str, text: str) -> None:
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise ConfigError(f"{short_path(path)}: cannot be written: {error.strerror}") from error
+        raise UserError(f"{short_path(path)}: cannot be written: {error.strerror}") from error

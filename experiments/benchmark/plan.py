@@ -7,7 +7,8 @@ from typing import Any
 from experiments.benchmark.ablations import ABLATIONS
 from experiments.runs.run import Cell, Role, with_values
 from model.methods import METHODS
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
+from schemas.errors import UserError
 
 ALL = "all"
 TARGETS = ("next", "period", "prefix")
@@ -54,10 +55,10 @@ def read_choice(
         ablations: whether DSPnet is also measured without its parts.
 
     Raises:
-        ConfigError: names the option, what it was given and what is allowed.
+        UserError: names the option, what it was given and what is allowed.
     """
     if seeds < 1:
-        raise ConfigError(f"--seeds: must be at least 1. Received: {seeds}")
+        raise UserError(f"--seeds: must be at least 1. Received: {seeds}")
     chosen = tuple(METHODS) if methods.strip() == ALL else _names("--methods", methods, [*METHODS], f" or {ALL}")
     return Choice(
         methods=chosen,
@@ -76,7 +77,7 @@ def plan(config: PipelineConfig, choice: Choice, tuned: Tuned = _NOT_TUNED) -> l
         tuned: what searches chose; ablations are of the tuned DSPnet.
 
     Raises:
-        ConfigError: if a value does not fit the configuration.
+        UserError: if a value does not fit the configuration.
     """
     first = choice.seeds[0]
     return [
@@ -99,7 +100,7 @@ def method_config(
         values: what else is changed, by key.
 
     Raises:
-        ConfigError: if a value does not fit the configuration.
+        UserError: if a value does not fit the configuration.
     """
     chosen: dict[str, Any] = {"model.name": method, "training.target": target, "training.seed": seed}
     chosen["serving.retrieval"] = "exact"  # an index would be measured along with the method, and not all can have one
@@ -144,5 +145,5 @@ def _names(option: str, text: str, known: Sequence[str], besides: str = "") -> t
     names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise ConfigError(f"{option}: expected some of {', '.join(known)}{besides}. Received: {text!r}")
+        raise UserError(f"{option}: expected some of {', '.join(known)}{besides}. Received: {text!r}")
     return names

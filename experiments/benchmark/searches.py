@@ -7,20 +7,21 @@ from typing import Any
 from experiments.benchmark.plan import Choice, method_config
 from experiments.runs.dataset import Data
 from model.methods import METHODS
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
 from pipeline.tuning_config import ranges_of
 from pipeline.workspace import find_workspace
 from reporting.console import Screen
+from schemas.errors import UserError
 
 
 def check_searches(config: PipelineConfig, choice: Choice, trials: int) -> None:
     """Refuses searches that could not be run, before the first is.
 
     Raises:
-        ConfigError: if the number of trials is none, or there is nothing to search for a method that learns.
+        UserError: if the number of trials is none, or there is nothing to search for a method that learns.
     """
     if trials < 0:
-        raise ConfigError(f"--trials: must not be negative. Received: {trials}")
+        raise UserError(f"--trials: must not be negative. Received: {trials}")
     if trials:
         from experiments.tuning import tune
 

@@ -22,7 +22,7 @@ def read_cell(result: Result, metrics: Collection[str]) -> MeasuredSequences:
         metrics: those to read, as far as they are there.
 
     Raises:
-        ConfigError: if its file is missing, damaged, or of another test set than the result.
+        UserError: if its file is missing, damaged, or of another test set than the result.
     """
     path = os.path.join(result["folder"], SEQUENCES_FILE)
     return read_sequences(path, int(result["sequences"]), RESULT_FILE, _AGAIN, metrics)

@@ -16,7 +16,7 @@ from model.evaluation.bootstrap import REPLICATES
 from model.evaluation.comparison import compare, holm
 from model.evaluation.paired_difference import SIGNIFICANCE, PairedDifference
 from model.evaluation.pairing import UnequalTestSetsError
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _tested(rows: Sequence[Row], found: Sequence[Rivals]) -> dict[Rivals, dict[s
             common = [metric for metric in metrics if all(metric in mean.metrics for mean in means)]
             parts = compare(means[1], means[0], common).metrics if common else {}
             reason = "no test sequence was measured by both" if len(parts) < len(metrics) else None
-        except (ConfigError, UnequalTestSetsError) as error:
+        except (UserError, UnequalTestSetsError) as error:
             reason = str(error)
     seeds = [result["seed"] for result in used[0]]
     return {

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from experiments.comparison.config_difference import config_difference
 from experiments.comparison.measured_run import MeasuredRun
 from model.evaluation.pairing import Overlap, UnequalTestSetsError, overlap, pair
-from pipeline.config import ConfigError
 from reporting.console import short_path
+from schemas.errors import UserError
 
 FEWEST_METRICS = 2
 
@@ -21,7 +21,7 @@ def check_same_test(names: Sequence[str], runs: Sequence[MeasuredRun]) -> None:
     """Checks that all runs were measured on the users and futures of the first.
 
     Raises:
-        ConfigError: says what differs, as far as that can be seen, and what to do.
+        UserError: says what differs, as far as that can be seen, and what to do.
     """
     reference = runs[0]
     for name, run in zip(names[1:], runs[1:], strict=True):
@@ -37,14 +37,14 @@ def check_same_test(names: Sequence[str], runs: Sequence[MeasuredRun]) -> None:
             "Measure both on the same log, with the same windows, split and salt (DSPNET_SALT). Histories may differ "
             "(windows.max_history)."
         ]
-        raise ConfigError("\n".join(lines))
+        raise UserError("\n".join(lines))
 
 
 def common_metrics(names: Sequence[str], runs: Sequence[MeasuredRun]) -> list[str]:
     """Returns the metrics that all runs have, in the order of the first.
 
     Raises:
-        ConfigError: if there are too few to compare.
+        UserError: if there are too few to compare.
     """
     common = [metric for metric in runs[0].measured.metrics if all(metric in run.measured.metrics for run in runs)]
     if len(common) < FEWEST_METRICS:
@@ -52,7 +52,7 @@ def common_metrics(names: Sequence[str], runs: Sequence[MeasuredRun]) -> list[st
         for name, run in zip(names, runs, strict=True):
             metrics = ", ".join(run.measured.metrics) or "nothing"
             lines.append(f"  {name} (evaluation.k {run.evaluation['k']}): {metrics}")
-        raise ConfigError("\n".join([*lines, "Measure them with a common evaluation.k."]))
+        raise UserError("\n".join([*lines, "Measure them with a common evaluation.k."]))
     return common
 
 
@@ -60,13 +60,13 @@ def check_same_sequences(names: Sequence[str], runs: Sequence[MeasuredRun]) -> N
     """Checks that runs which claim to be measured on the same test have the same sequences.
 
     Raises:
-        ConfigError: if the files of one of them do not belong together.
+        UserError: if the files of one of them do not belong together.
     """
     for name, run in zip(names[1:], runs[1:], strict=True):
         try:
             pair(runs[0].measured, run.measured)
         except UnequalTestSetsError as error:
-            raise ConfigError(
+            raise UserError(
                 f"The evaluations of {names[0]} and {name} have the same digest, but their sequences differ, so one of "
                 f"them holds files that do not belong together:\n  {short_path(runs[0].folder)}\n"
                 f"  {short_path(run.folder)}\nRun its pipeline again."

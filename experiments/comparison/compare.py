@@ -8,9 +8,9 @@ from experiments.comparison.compared import compare_measured
 from experiments.comparison.measured_run import MeasuredRun, read_run
 from experiments.comparison.page import comparison_page
 from experiments.comparison.table import format_comparison
-from pipeline.config import ConfigError
 from reporting.console import short_path
 from schemas.atomic_file import write_whole
+from schemas.errors import UserError
 
 FEWEST_RUNS = 2
 
@@ -30,15 +30,15 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
         Text for a terminal.
 
     Raises:
-        ConfigError: if a run cannot be read, the runs cannot be compared, or the page cannot be written.
+        UserError: if a run cannot be read, the runs cannot be compared, or the page cannot be written.
     """
     if len(arguments) < FEWEST_RUNS:
-        raise ConfigError(f"RUN: a comparison needs at least two runs. Received: {len(arguments)}")
+        raise UserError(f"RUN: a comparison needs at least two runs. Received: {len(arguments)}")
     if names is not None:
         _check_names(names, len(arguments))
     folder = os.path.dirname(html) or "."
     if not os.path.isdir(folder) or os.path.isdir(html):
-        raise ConfigError(f"--html: expected a file in a folder that exists. Received: {html!r}")
+        raise UserError(f"--html: expected a file in a folder that exists. Received: {html!r}")
     # Read first: a refused comparison leaves an earlier page alone.
     runs = [read_run(argument) for argument in arguments]
     compared = compare_measured(names or default_names(runs), runs)
@@ -47,9 +47,9 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
     try:
         write_whole(html, page.encode("utf-8"))
     except OSError as error:
-        raise ConfigError(f"--html: cannot write {html}: {error.strerror}") from error
+        raise UserError(f"--html: cannot write {html}: {error.strerror}") from error
     except UnicodeError as error:
-        raise ConfigError(f"--names: a name is no UTF-8 text: {error}") from error
+        raise UserError(f"--names: a name is no UTF-8 text: {error}") from error
     return f"{text}\n\nComparison: {short_path(html)}"
 
 
@@ -76,6 +76,6 @@ def _where(runs: Sequence[MeasuredRun]) -> list[str]:
 
 def _check_names(names: Sequence[str], count: int) -> None:
     if len(names) != count or len(set(names)) != count or not all(names):
-        raise ConfigError(
+        raise UserError(
             f"--names: expected {count} different names, one a run, with commas between. Received: {','.join(names)!r}"
         )

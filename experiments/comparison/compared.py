@@ -51,7 +51,7 @@ def compare_measured(names: Sequence[str], runs: Sequence[MeasuredRun]) -> Compa
     """Compares runs with the first of them: all common metrics and, by group, Recall and NDCG at the largest k.
 
     Raises:
-        ConfigError: if they were measured on different test sets, or have too few metrics in common.
+        UserError: if they were measured on different test sets, or have too few metrics in common.
     """
     check_same_test(names, runs)
     metrics = common_metrics(names, runs)

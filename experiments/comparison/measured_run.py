@@ -7,9 +7,9 @@ from typing import Any
 
 from experiments.comparison.measured_sequences import read_sequences
 from model.evaluation.pairing import MeasuredSequences
-from pipeline.config import ConfigError
 from pipeline.run_metadata import METADATA_FILE, find_run
 from reporting.console import short_path
+from schemas.errors import UserError
 from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE
 
 REPORT_FILE = "report.json"
@@ -52,7 +52,7 @@ def read_run(run: str) -> MeasuredRun:
             or the folder of an evaluation.
 
     Raises:
-        ConfigError: if it is none of these, or the evaluation is incomplete or damaged.
+        UserError: if it is none of these, or the evaluation is incomplete or damaged.
     """
     folder, run_id = _split(run)
     if os.path.isfile(os.path.join(folder, METADATA_FILE)):
@@ -61,7 +61,7 @@ def read_run(run: str) -> MeasuredRun:
         return _read(found.evaluation, found.run_id, found.report)
     if run_id is None and os.path.isfile(os.path.join(folder, EVALUATION_FILE)):
         return _read(os.path.normpath(folder), None, None)
-    raise ConfigError(
+    raise UserError(
         f"RUN: expected the folder of a pipeline (workdir/name, which holds {METADATA_FILE}), such a folder and "
         f"@RUN_ID, or the folder of an evaluation (which holds {EVALUATION_FILE}). Received: {run!r}{_hint(folder)}"
     )
@@ -84,7 +84,7 @@ def _read(folder: str, run_id: str | None, report: str | None) -> MeasuredRun:
     evaluation = _json(os.path.join(folder, EVALUATION_FILE))
     missing = [key for key in _NEEDED if key not in evaluation]
     if missing:
-        raise ConfigError(
+        raise UserError(
             f"{short_path(os.path.join(folder, EVALUATION_FILE))}: has no {', '.join(missing)}; an older version of "
             f"DSPnet wrote it. {_AGAIN}"
         )
@@ -97,11 +97,11 @@ def _json(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
     except OSError as error:
-        raise ConfigError(f"{short_path(path)}: cannot be read: {error.strerror}. Was it removed since?") from error
+        raise UserError(f"{short_path(path)}: cannot be read: {error.strerror}. Was it removed since?") from error
     except ValueError as error:
-        raise ConfigError(f"{short_path(path)}: is damaged, it holds no JSON: {error}. {_AGAIN}") from error
+        raise UserError(f"{short_path(path)}: is damaged, it holds no JSON: {error}. {_AGAIN}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{short_path(path)}: is damaged: expected a JSON object. {_AGAIN}")
+        raise UserError(f"{short_path(path)}: is damaged: expected a JSON object. {_AGAIN}")
     return content
 
 
@@ -111,5 +111,5 @@ def _config(report: str | None) -> dict[str, Any] | None:
         return None
     try:
         return _json(os.path.join(report, REPORT_FILE))["origin"]["config"]
-    except (ConfigError, KeyError, TypeError):
+    except (UserError, KeyError, TypeError):
         return None

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.evaluation.pairing import MeasuredSequences
-from pipeline.config import ConfigError
 from reporting.console import short_path
+from schemas.errors import UserError
 from schemas.evaluation import GROUP_COLUMN, SEQUENCE_COLUMN, USER_COLUMN
 
 _ABOUT_SEQUENCES = (USER_COLUMN, SEQUENCE_COLUMN, GROUP_COLUMN)
@@ -29,10 +29,10 @@ def read_sequences(
         metrics: those to read, ``task/metric``, as far as they are there; None for all.
 
     Raises:
-        ConfigError: if the file is missing, damaged, or about another number of sequences.
+        UserError: if the file is missing, damaged, or about another number of sequences.
     """
     if not os.path.exists(path):
-        raise ConfigError(
+        raise UserError(
             f"{short_path(path)}: is not there, so runs cannot be compared sequence by sequence; an older version of "
             f"DSPnet wrote this evaluation. {advice}"
         )
@@ -45,9 +45,9 @@ def read_sequences(
                     columns[name] = _ids(column) if name in (USER_COLUMN, GROUP_COLUMN) else _numbers(column, name)
         users, sequences, groups = columns.pop(USER_COLUMN), columns.pop(SEQUENCE_COLUMN), columns.pop(GROUP_COLUMN)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise ConfigError(f"{short_path(path)}: is damaged: {error}. {advice}") from error
+        raise UserError(f"{short_path(path)}: is damaged: {error}. {advice}") from error
     if len(users) != expected:
-        raise ConfigError(
+        raise UserError(
             f"{short_path(path)}: holds {len(users):,} sequences, but {beside} beside it is about "
             f"{expected:,}: the two do not belong together. {advice}"
         )

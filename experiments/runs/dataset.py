@@ -9,11 +9,12 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 
-from experiments.runs.process import OwnProcess
-from pipeline.config import ConfigError, PipelineConfig
+from experiments.runs.process import WorkerProcess
+from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError, message_of, quiet
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
+from schemas.errors import UserError
 from schemas.sequences import SPLITS
 
 LOG_FILE = "prepare.log"
@@ -52,12 +53,12 @@ def prepare_data(config: PipelineConfig) -> Data:
     process of its own gives back what TFX and Beam take of memory.
 
     Raises:
-        ConfigError: if the log or the place for the results cannot be used.
+        UserError: if the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
     folder = make_workspace(config)
     log_file = os.path.join(folder, LOG_FILE)
-    with OwnProcess(_prepare, config, folder, log_file) as process:
+    with WorkerProcess(_prepare, config, folder, log_file) as process:
         try:
             for answer in process.messages(every=60):
                 if answer is not None:
@@ -109,7 +110,7 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
             sequences = {split: examples.custom_properties[f"sequences_{split}"].int_value for split in SPLITS}
             digest = data_digest(examples.uri, catalogue.uri)
         link.send(Data(examples.uri, catalogue.uri, sequences, digest))
-    except (ConfigError, StepFailedError, KeyboardInterrupt) as error:
+    except (UserError, StepFailedError, KeyboardInterrupt) as error:
         link.send(error)
     except Exception as error:
         with open(log_file, "a", encoding="utf-8") as log:

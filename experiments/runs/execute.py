@@ -11,7 +11,7 @@ from typing import Any
 from experiments.runs import failure_text
 from experiments.runs.dataset import Data
 from experiments.runs.memory import killed_for_memory
-from experiments.runs.process import OwnProcess
+from experiments.runs.process import WorkerProcess
 from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
 from experiments.runs.run import (
     CHECKPOINTS_FOLDER,
@@ -127,7 +127,7 @@ def _watch(
 ) -> _End:
     stage, peak, killed = "at its start", 0, killed_for_memory()
     log_file = os.path.join(task.folder, LOG_FILE)
-    with OwnProcess(work, task) as process:
+    with WorkerProcess(work, task) as process:
         for message in process.messages(WATCH_SECONDS):
             kind: str | None
             content: Any

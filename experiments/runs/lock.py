@@ -5,8 +5,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from pipeline.config import ConfigError
 from reporting.console import short_path
+from schemas.errors import UserError
 
 LOCK_FILE = "lock"
 
@@ -21,14 +21,14 @@ def alone(folder: str, what: str, advice: str = "") -> Iterator[None]:
         advice: what else to do than wait, for who is refused, as in ", or give this one another folder".
 
     Raises:
-        ConfigError: if another process holds it.
+        UserError: if another process holds it.
     """
     with open(os.path.join(folder, LOCK_FILE), "a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise ConfigError(
+            raise UserError(
                 f"{short_path(folder)}: {what} is running there already, process {file.read().strip()}. "
                 f"Wait for it{advice}."
             ) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 SHARE = 0.8
 """Of what is available; the rest is for everything else."""
@@ -25,12 +25,12 @@ def read_limit(memory_gib: float | None) -> int:
         memory_gib: in GiB; None for `default_limit`.
 
     Raises:
-        ConfigError: if it is no amount of memory.
+        UserError: if it is no amount of memory.
     """
     if memory_gib is None:
         return default_limit()
     if not 0 < memory_gib < float("inf"):
-        raise ConfigError(f"--memory-gib: must be greater than 0. Received: {memory_gib}")
+        raise UserError(f"--memory-gib: must be greater than 0. Received: {memory_gib}")
     return int(memory_gib * _GIB)
 
 

@@ -18,7 +18,7 @@ _TO_END = 10.0
 """Seconds that a process gets to end by itself."""
 
 
-class OwnProcess:
+class WorkerProcess:
     """Runs a function in a process, and process group, of its own; a context manager that leaves none behind.
 
     Ctrl-C in a terminal reaches this process alone, which decides what becomes of the other.
@@ -101,7 +101,7 @@ class OwnProcess:
             if self._process.is_alive():
                 os.kill(self._process.pid, number)
 
-    def __enter__(self) -> "OwnProcess":
+    def __enter__(self) -> "WorkerProcess":
         return self
 
     def __exit__(

@@ -86,7 +86,7 @@ def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineCo
         values: by key, as in ``{"training.learning_rate": 0.001}``.
 
     Raises:
-        ConfigError: if a key is unknown or a value is not allowed.
+        UserError: if a key is unknown or a value is not allowed.
     """
     changed = config.model_dump(mode="json")
     for key, value in values.items():

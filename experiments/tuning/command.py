@@ -10,9 +10,10 @@ from experiments.tuning.result import BEST_FILE, TRIALS_FILE
 from experiments.tuning.summary import summary
 from experiments.tuning.tune import search, search_space
 from model.methods import METHODS
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
 from pipeline.workspace import find_workspace
 from reporting.console import Screen, short_path
+from schemas.errors import UserError
 
 FOLDER = "tuning"
 """Of all searches, below `workdir/name`."""
@@ -27,12 +28,12 @@ def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | N
         memory_gib: most memory of a training, in GiB; None for a share of what is free.
 
     Raises:
-        ConfigError: if there is nothing to search, or an option or the log cannot be used.
+        UserError: if there is nothing to search, or an option or the log cannot be used.
         StepFailedError: if the data could not be prepared, or no trial could be trained.
     """
     trials = config.tuning.trials if trials is None else trials
     if trials < 1:
-        raise ConfigError(f"--trials: must be at least 1. Received: {trials}")
+        raise UserError(f"--trials: must be at least 1. Received: {trials}")
     limit = read_limit(memory_gib)
     space = search_space(config)
     folder = os.path.join(find_workspace(config), FOLDER)

@@ -5,10 +5,9 @@ from typing import Any
 
 from experiments.tuning.records import TrialRecord
 from experiments.tuning.result import SearchResult
-from pipeline.console import format_seconds
 from pipeline.tuning_config import Dimension
 from reporting.console import short_path
-from reporting.numbers import format_gib
+from reporting.numbers import format_gib, format_seconds
 from schemas.dotted_keys import as_text, short_key
 
 

@@ -2,7 +2,7 @@
 
 from experiments.tuning.records import TrialRecord
 from experiments.tuning.result import SearchResult
-from pipeline.console import format_seconds
+from reporting.numbers import format_seconds
 from schemas.dotted_keys import as_flags, as_text, as_yaml, short_key
 
 _ENDS = {"finished": "", "stopped": "stopped early", "out_of_memory": "out of memory", "failed": "failed"}

@@ -15,8 +15,9 @@ from experiments.tuning.lines import stage_line
 from experiments.tuning.records import TRAINED, TrialRecord
 from experiments.tuning.study import ask, tried
 from model.methods import METHODS
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
 from pipeline.tuning_config import Dimension
+from schemas.errors import UserError
 
 if TYPE_CHECKING:
     import optuna
@@ -93,7 +94,7 @@ def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder:
     try:
         # The first trial is the configuration itself, down to the last digit.
         config = trainings.config if number == 1 else with_values(trainings.config, values)
-    except ConfigError as error:
+    except UserError as error:
         return Outcome(FAILED, str(error), None)
 
     def keeps_up(epoch: float) -> bool:

@@ -12,10 +12,11 @@ from experiments.tuning.result import SearchResult, write_best, write_trials
 from experiments.tuning.study import open_study
 from experiments.tuning.trial import RunCell, Trainings, run_trial
 from model.methods import METHODS
-from pipeline.config import ConfigError, PipelineConfig
+from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
 from pipeline.tuning_config import PARTS, Dimension, dimensions, ranges_of
 from reporting.console import Screen, short_path
+from schemas.errors import UserError
 from schemas.sequences import VALIDATION
 
 
@@ -53,13 +54,13 @@ def search(
         What was found, also in the files of `experiments.tuning.result`.
 
     Raises:
-        ConfigError: if there is nothing to search or to judge by, or the same search runs elsewhere.
+        UserError: if there is nothing to search or to judge by, or the same search runs elsewhere.
         NothingTrainedError: if all trials failed.
     """
     config = of_method(config, method)
     space = search_space(config)
     if not data.sequences[VALIDATION]:
-        raise ConfigError("The val split is empty, so there is nothing to judge trials by: set split to leave some.")
+        raise UserError("The val split is empty, so there is nothing to judge trials by: set split to leave some.")
     folder = search_folder(config, method, data, folder)
     if not os.path.isdir(folder):
         others = other_searches(folder)
@@ -95,14 +96,14 @@ def search_space(config: PipelineConfig) -> list[Dimension]:
     """Returns what is searched for the method of a configuration.
 
     Raises:
-        ConfigError: if there is nothing to search.
+        UserError: if there is nothing to search.
     """
     method = config.model.name
     if not METHODS[method].learned:
-        raise ConfigError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
+        raise UserError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
     space = dimensions({part: getattr(config, part) for part in PARTS}, ranges_of(config.tuning, method))
     if not space:
-        raise ConfigError(f"tuning: there is nothing to search for {method}: name keys in tuning.space or tuning.own.")
+        raise UserError(f"tuning: there is nothing to search for {method}: name keys in tuning.space or tuning.own.")
     return space
 
 

@@ -26,7 +26,7 @@ from model.config import ModelConfig
 from model.losses.full import LOSSES, known_targets
 from model.losses.sampled import Negatives, loss_of_scores
 from model.networks.base import Outputs
-from model.networks.copy_head import Copies, add_copies
+from model.networks.copy_head import CopyScores, add_copies
 from model.networks.item_scorer import for_chunks
 from model.networks.state_network import StateNetwork
 from model.training.recommender import Recommender
@@ -250,7 +250,7 @@ class CARCA(Recommender):
         self.network.attention(tf.zeros([1, 1, 2 * self.network.config.item_dim + 1]), self.network.candidates([1]))
 
     def item_loss(
-        self, queries: tf.Tensor, targets: tf.Tensor, copies: Copies | None, negatives: Negatives | None
+        self, queries: tf.Tensor, targets: tf.Tensor, copies: CopyScores | None, negatives: Negatives | None
     ) -> tf.Tensor:
         """See `Recommender.item_loss`; over the whole catalogue it holds all scores and what leads to them."""
         if negatives is None:

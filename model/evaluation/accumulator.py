@@ -7,14 +7,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES
-from model.evaluation.bootstrap import Sums, interval
+from model.evaluation.bootstrap import BootstrapSums, interval
 from model.evaluation.measure import Batch, Measured, measurer
 from model.evaluation.slices import TrainCounts
 from model.evaluation.tasks import ITEM_TASKS, LISTS, SCENE_TASKS, TASKS, TASKS_OF, metric_names, problem_with
 from model.ranker import Ranker
 
 
-class Layout:
+class MetricIndex:
     """The columns of the values of a batch, and what each is a mean over.
 
     Args:
@@ -133,7 +133,7 @@ _PERIOD = {
 }
 
 
-class Ledger:
+class MetricAccumulator:
     """Measures batches with one ranker and adds up.
 
     Args:
@@ -147,7 +147,7 @@ class Ledger:
         coverage: by list and k.
     """
 
-    def __init__(self, ranker: Ranker, layout: Layout, counts: Mapping[str, TrainCounts], chunk_scores: int):
+    def __init__(self, ranker: Ranker, layout: MetricIndex, counts: Mapping[str, TrainCounts], chunk_scores: int):
         self._layout = layout
         self._measure = measurer(ranker, layout.ks, chunk_scores)
         prints = {"items": ranker.item_fingerprints, "scenes": ranker.scene_fingerprints}
@@ -156,7 +156,7 @@ class Ledger:
         self._information = {kind: counts[kind].self_information(of) for kind, of in self._popularity.items()}
         for known in (self._counts, self._popularity, self._information):
             known["unseen_items"] = known["items"]
-        self.sums = Sums(layout.denominators)
+        self.sums = BootstrapSums(layout.denominators)
         self.coverage = {(kind, k): Coverage(len(self._popularity[kind])) for kind in LISTS for k in layout.ks}
         self._targets = dict.fromkeys(TASKS, 0)
         self._unknown = dict.fromkeys(TASKS, 0)

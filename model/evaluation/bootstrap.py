@@ -90,7 +90,7 @@ def _thresholds() -> npt.NDArray[np.uint64]:
 _THRESHOLDS = _thresholds()
 
 
-class Sums:
+class BootstrapSums:
     """Sums of some quantities over all sequences and over the draws of each replicate.
 
     A metric is the ratio of two sums, of its values and of what they are a mean over. Only sums are kept, so memory
@@ -164,12 +164,12 @@ class PairedSums:
 
 
 def estimates(ratios: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Returns the values of all metrics and the ends of their intervals, float64 [V, 3], from `Sums.ratios`."""
+    """Returns the values of all metrics and the ends of their intervals, float64 [V, 3], from `ratios`."""
     return np.stack([ratios[0], *intervals(ratios[1:])], axis=1)
 
 
 def estimate(ratios: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Returns the value of a metric and its 95% interval, from a column of `Sums.ratios` or a difference of two."""
+    """Returns the value of a metric and its 95% interval, from a column of `ratios` or a difference of two."""
     if math.isnan(ratios[0]):
         return math.nan, math.nan, math.nan
     return float(ratios[0]), *interval(ratios[1:])

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
-from model.evaluation.accumulator import Layout, Ledger
+from model.evaluation.accumulator import MetricAccumulator, MetricIndex
 from model.evaluation.bootstrap import PairedSums, estimates, poisson_weights, splitmix64, user_keys
-from model.evaluation.slices import Survey, TrainCounts, slicer
+from model.evaluation.slices import SliceStatistics, TrainCounts, slicer
 from model.evaluation.tasks import GROUPS
 from model.ranker import Ranker
 from model.retrieval.top_k import CHUNK_SCORES
@@ -179,7 +179,7 @@ def evaluate(
     Raises:
         ValueError: if there are fewer than two sequences to measure on, or not the same at the second reading.
     """
-    survey = Survey()
+    survey = SliceStatistics()
     for batch in batches:
         survey.add(batch[HISTORY_ITEMS].numpy(), batch[HISTORY_SCENES].numpy())
     if survey.sequences < 2:
@@ -188,9 +188,9 @@ def evaluate(
             "needs two. Give split.weights a larger test share."
         )
     parts = slicer(survey, items, scenes)
-    layout = Layout(ks, tuple(parts.of_sequences), tuple(parts.of_targets))
+    layout = MetricIndex(ks, tuple(parts.of_sequences), tuple(parts.of_targets))
     counts = {"items": parts.counts, "scenes": TrainCounts(scenes)}
-    ledgers = {name: Ledger(ranker, layout, counts, chunk_scores) for name, ranker in rankers.items()}
+    ledgers = {name: MetricAccumulator(ranker, layout, counts, chunk_scores) for name, ranker in rankers.items()}
     first, *others = ledgers
     pairs = {name: PairedSums(len(layout.names)) for name in others}
     digest = Digest()
@@ -232,7 +232,7 @@ def evaluate(
     )
 
 
-def _evaluation(ledger: Ledger, layout: Layout, ratios: npt.NDArray[np.float64]) -> RankerEvaluation:
+def _evaluation(ledger: MetricAccumulator, layout: MetricIndex, ratios: npt.NDArray[np.float64]) -> RankerEvaluation:
     numbers = ledger.sums.totals()[layout.numbers].astype(int)
     metrics = {}
     for name, (value, low, high), number in zip(layout.names, estimates(ratios).tolist(), numbers, strict=True):
@@ -245,7 +245,7 @@ def _evaluation(ledger: Ledger, layout: Layout, ratios: npt.NDArray[np.float64])
 
 
 def _differences(
-    layout: Layout,
+    layout: MetricIndex,
     differences: npt.NDArray[np.float64],
     numbers: npt.NDArray[np.float64],
     p_values: npt.NDArray[np.float64],
@@ -260,7 +260,7 @@ def _differences(
 
 
 def _paired(
-    layout: Layout, own: tuple[npt.NDArray[np.float32], ...], other: tuple[npt.NDArray[np.float32], ...]
+    layout: MetricIndex, own: tuple[npt.NDArray[np.float32], ...], other: tuple[npt.NDArray[np.float32], ...]
 ) -> npt.NDArray[np.float32]:
     """Returns the differences of sequences that both rankers were measured on, 0 for the rest."""
     both = (own[1] > 0) & (other[1] > 0)
@@ -268,7 +268,7 @@ def _paired(
 
 
 def _by_sequence(
-    layout: Layout, values: npt.NDArray[np.float32], denominators: npt.NDArray[np.float32]
+    layout: MetricIndex, values: npt.NDArray[np.float32], denominators: npt.NDArray[np.float32]
 ) -> dict[str, npt.NDArray[np.float32]]:
     places = list(layout.whole.values())
     measured = denominators[:, layout.numbers[places]] > 0

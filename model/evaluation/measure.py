@@ -10,7 +10,7 @@ from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTO
 from model.data.padding import distinct
 from model.data.vocabulary import FingerprintTable
 from model.evaluation import metrics
-from model.evaluation.ranks import NONE, Answers, Questions, Scorer, Special, dense_scorer, rank
+from model.evaluation.ranks import NONE, Candidates, RankingQuery, RankingResult, Scorer, dense_scorer, rank
 from model.ranker import Ranker
 from schemas.identity import PAD_FINGERPRINT
 
@@ -82,7 +82,7 @@ def measurer(ranker: Ranker, ks: Sequence[int], chunk_scores: int) -> Callable[[
     return measure
 
 
-def _item_questions(table: FingerprintTable, batch: Batch) -> tuple[Special, Questions, tf.Tensor]:
+def _item_questions(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
     history, targets = batch[HISTORY_ITEMS], batch[FUTURE_ITEMS]
     every = targets != PAD_FINGERPRINT
     following = tf.logical_and(every, targets == batch[NEXT_ITEM])
@@ -92,26 +92,26 @@ def _item_questions(table: FingerprintTable, batch: Batch) -> tuple[Special, Que
     others = distinct(others, PAD_FINGERPRINT)
     past = tf.concat([seen, others != PAD_FINGERPRINT], axis=1)
     every_new = tf.logical_and(every, new)
-    questions = Questions(
+    questions = RankingQuery(
         # The next item is asked for twice; where it was seen, the second answer is not used.
         relevant=tf.stack([following, every, following, every_new]),
         excluded=tf.stack([tf.zeros_like(past), tf.zeros_like(past), past, past]),
         twins=(0, 1, 0, 3),
     )
     relevant = tf.stack([following, every, tf.logical_and(following, new), every_new])
-    return Special(_columns(table, targets), _columns(table, others)), questions, relevant
+    return Candidates(_columns(table, targets), _columns(table, others)), questions, relevant
 
 
-def _scene_questions(table: FingerprintTable, batch: Batch) -> tuple[Special, Questions, tf.Tensor]:
+def _scene_questions(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
     targets = batch[FUTURE_SCENES]
     every = targets != PAD_FINGERPRINT
     relevant = tf.stack([tf.logical_and(every, targets == batch[NEXT_SCENE]), every])
-    special = Special(_columns(table, targets), tf.zeros([tf.shape(targets)[0], 0], tf.int64))
-    return special, Questions(relevant, tf.zeros_like(relevant), (0, 1)), relevant
+    special = Candidates(_columns(table, targets), tf.zeros([tf.shape(targets)[0], 0], tf.int64))
+    return special, RankingQuery(relevant, tf.zeros_like(relevant), (0, 1)), relevant
 
 
 def _measured(
-    answers: Answers, relevant: tf.Tensor, columns: tf.Tensor, slices: tf.Tensor, ks: Sequence[int]
+    answers: RankingResult, relevant: tf.Tensor, columns: tf.Tensor, slices: tf.Tensor, ks: Sequence[int]
 ) -> Measured:
     whole = tf.ones_like(columns[tf.newaxis], tf.bool)
     masks = tf.logical_and(relevant[:, tf.newaxis], tf.concat([whole, slices], axis=0))

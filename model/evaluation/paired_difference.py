@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from model.evaluation.bootstrap import Sums, estimate
+from model.evaluation.bootstrap import BootstrapSums, estimate
 
 
 class UserSums:
@@ -130,7 +130,7 @@ class Pairs:
     """
 
     def __init__(self, columns: int):
-        self._sums = Sums(np.tile(np.arange(columns), 2))
+        self._sums = BootstrapSums(np.tile(np.arange(columns), 2))
         self._by_user = UserSums(columns)
         self._higher, self._lower, self._by_one = np.zeros((3, columns), np.int64)
         self._columns = columns

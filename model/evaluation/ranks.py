@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from model.data.vocabulary import find
 from model.networks.item_scorer import for_chunks
-from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, Ranked, best, with_chunk, without, without_nan
+from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, TopK, best, with_chunk, without, without_nan
 
 _BYTES, _ADDENDS = 8, 128
 
@@ -58,7 +58,7 @@ class Scorer(NamedTuple):
     own: tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None = None
 
 
-class Special(NamedTuple):
+class Candidates(NamedTuple):
     """The candidates of each row that matter by name.
 
     Attributes:
@@ -70,7 +70,7 @@ class Special(NamedTuple):
     others: tf.Tensor
 
 
-class Questions(NamedTuple):
+class RankingQuery(NamedTuple):
     """What is asked of a ranking, Q questions at once.
 
     Attributes:
@@ -85,7 +85,7 @@ class Questions(NamedTuple):
     twins: Sequence[int]
 
 
-class Answers(NamedTuple):
+class RankingResult(NamedTuple):
     """What comes of the questions.
 
     Attributes:
@@ -101,8 +101,8 @@ class Answers(NamedTuple):
 
 
 def rank(
-    scorer: Scorer, special: Special, questions: Questions, max_rank: int, chunk_scores: int = CHUNK_SCORES
-) -> Answers:
+    scorer: Scorer, special: Candidates, questions: RankingQuery, max_rank: int, chunk_scores: int = CHUNK_SCORES
+) -> RankingResult:
     """Ranks the targets of a batch, reading the catalogue once for all questions.
 
     Args:
@@ -135,21 +135,21 @@ def rank(
 
 
 def _answers(
-    questions: Questions,
+    questions: RankingQuery,
     finals: tf.Tensor,
     columns: tf.Tensor,
-    plain: Ranked,
+    plain: TopK,
     bases: tf.Tensor,
     marks: tf.Tensor,
     counts: tf.Tensor,
     max_rank: int,
-) -> Answers:
+) -> RankingResult:
     number, others = tf.shape(questions.relevant)[2], tf.shape(questions.excluded)[2]
     asked, batch = len(questions.twins), tf.shape(columns)[0]
     relevant = tf.pad(questions.relevant, [[0, 0], [0, 0], [0, others - number]])
     scores = tf.where(questions.excluded, NO_SCORE, finals)
     # Of the plain candidates, no more than `max_rank` can matter.
-    everything = Ranked(
+    everything = TopK(
         _flat(tf.concat([scores, tf.tile(plain.scores[tf.newaxis], [asked, 1, 1])], axis=2)),
         _flat(tf.tile(tf.concat([columns, plain.columns], axis=1)[tf.newaxis], [asked, 1, 1])),
     )
@@ -169,7 +169,7 @@ def _answers(
 
     top = best(everything, tf.minimum(max_rank, tf.shape(everything.scores)[1]))
     top = tf.where(top.scores > NO_SCORE, top.columns, NONE)
-    return Answers(ranks, first, tf.reshape(top, [asked, batch, -1]))
+    return RankingResult(ranks, first, tf.reshape(top, [asked, batch, -1]))
 
 
 def _flat(values: tf.Tensor) -> tf.Tensor:
@@ -229,7 +229,7 @@ def _with_own(scorer: Scorer, columns: tf.Tensor, scores: tf.Tensor) -> tf.Tenso
 
 def _read_catalogue(
     scorer: Scorer, columns: tf.Tensor, marks: tf.Tensor, kept: tf.Tensor, chunk_scores: int
-) -> tuple[Ranked, tf.Tensor, tf.Tensor]:
+) -> tuple[TopK, tf.Tensor, tf.Tensor]:
     """Returns the best candidates, the scores of the special ones, and how many reach each mark, [M, batch]."""
     batch = tf.shape(columns)[0]
     order = tf.argsort(tf.reshape(columns, [-1]))
@@ -249,7 +249,7 @@ def _read_catalogue(
         counts += tf.stack([count_at_least(scores, mark) for mark in tf.unstack(marks)])
         return with_chunk(ranked, scores, start, kept), picked, counts
 
-    nothing = Ranked(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
+    nothing = TopK(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
     state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(marks, tf.int64))
     plain, picked, counts = for_chunks(read, state, size, chunk)
     return plain, tf.reshape(picked, tf.shape(columns)), counts

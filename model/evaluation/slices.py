@@ -45,7 +45,7 @@ MOST_SCENES = 10
 OTHER_SCENE = "scene=(other)"
 
 
-class Survey:
+class SliceStatistics:
     """What has to be known of all test sequences before the first is put into a slice; small whatever their number."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class Slicer:
         return np.concatenate([tenths, cold[np.newaxis]])
 
 
-def slicer(survey: Survey, items: Catalogue, scenes: Catalogue) -> Slicer:
+def slicer(survey: SliceStatistics, items: Catalogue, scenes: Catalogue) -> Slicer:
     """Returns the slices for the surveyed sequences, with the catalogues of the train split."""
     names = dict(zip(scenes.fingerprints.tolist(), scenes.ids.tolist(), strict=True))
     # A scene that is called like the slice of all others is one of them.

@@ -15,7 +15,7 @@ from model.networks.base import Network, Outputs, ServedNetwork
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
-from model.retrieval.top_k import ExactTopK, Ranked, best, with_copies, without
+from model.retrieval.top_k import ExactTopK, TopK, best, with_copies, without
 from schemas import sequences
 from schemas.catalogue import PAD_INDEX, Catalogue
 from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS
@@ -246,12 +246,12 @@ class ServingModule(tf.Module):
         known = self._untracked.network.represent(items, scenes, training=False)
         return known, self._untracked.network.outputs(known, items)
 
-    def _answer(self, items: Ranked, outputs: Outputs) -> dict[str, tf.Tensor]:
+    def _answer(self, items: TopK, outputs: Outputs) -> dict[str, tf.Tensor]:
         top = tf.math.top_k(self._untracked.network.score_scenes(outputs), min(TOP_K, self._scene_table.size))
         answer = {}
         for kind, ids, ranked in (
             ("item", self.item_ids, items),
-            ("scene", self.scene_ids, Ranked(top.values, top.indices)),
+            ("scene", self.scene_ids, TopK(top.values, top.indices)),
         ):
             filled = tf.math.is_finite(ranked.scores)
             columns = tf.where(filled, ranked.columns, 0)

@@ -7,7 +7,7 @@ it changes the terms of its own few cells.
 import tensorflow as tf
 
 from model.losses.full import known_targets
-from model.networks.copy_head import Copies, add_copies, add_copies_at
+from model.networks.copy_head import CopyScores, add_copies, add_copies_at
 from model.networks.item_scorer import REDUCTIONS, ItemScorer, catalogue_size, chunk_length, for_chunks, reduce_and_pick
 
 
@@ -17,7 +17,7 @@ def full_catalogue_loss(
     embeddings: tf.Tensor,
     bias: tf.Tensor | None,
     targets: tf.Tensor,
-    copies: Copies | None = None,
+    copies: CopyScores | None = None,
     chunk_size: int | None = None,
 ) -> tf.Tensor:
     """Eq. 6, or cross-entropy, over the whole catalogue, with scores x_k = o . e_k + b_k.
@@ -65,7 +65,7 @@ def target_ranks(
     queries: tf.Tensor,
     targets: tf.Tensor,
     max_rank: int,
-    copies: Copies | None = None,
+    copies: CopyScores | None = None,
     chunk_size: int | None = None,
 ) -> tf.Tensor:
     """Ranks one candidate a row among all, without a score matrix.
@@ -94,7 +94,7 @@ def target_ranks(
     if copies is not None:
         mine = add_copies_at(mine, known.rows, known.columns, copies)
         order = tf.argsort(copies.columns)
-        copies = Copies(*(tf.gather(part, order) for part in copies))
+        copies = CopyScores(*(tf.gather(part, order) for part in copies))
     lowest = tf.constant(float("-inf"), mine.dtype)
     mine = tf.tensor_scatter_nd_update(tf.fill([batch], lowest), known.rows[:, tf.newaxis], _nan_to(lowest, mine))
 
@@ -103,7 +103,7 @@ def target_ranks(
         if copies is not None:
             bounds = tf.searchsorted(copies.columns, tf.cast([start, stop], tf.int64))
             rows, columns, values = (part[bounds[0] : bounds[1]] for part in copies)
-            scores = add_copies(scores, Copies(rows, columns - tf.cast(start, tf.int64), values))
+            scores = add_copies(scores, CopyScores(rows, columns - tf.cast(start, tf.int64), values))
         others = tf.not_equal(tf.range(start + 1, stop + 1), tf.cast(targets, tf.int32))
         rivals = tf.logical_and(_nan_to(lowest, scores) >= mine[:, tf.newaxis], others)
         return ahead + tf.reduce_sum(tf.cast(rivals, tf.int32), axis=1)
@@ -113,7 +113,7 @@ def target_ranks(
     return ranks[:, tf.newaxis]
 
 
-def _log_add_copies(total: tf.Tensor, copies: Copies) -> tf.Tensor:
+def _log_add_copies(total: tf.Tensor, copies: CopyScores) -> tf.Tensor:
     """Returns log(exp(total) + sum of exp(copied)) per row, float [batch]."""
     batch = tf.shape(total)[0]
     most = tf.maximum(total, tf.math.unsorted_segment_max(copies.values, copies.rows, batch))

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from model.data.vocabulary import find
 from model.losses.full import KnownTargets, known_targets
-from model.networks.copy_head import Copies, add_copies, add_copies_at
+from model.networks.copy_head import CopyScores, add_copies, add_copies_at
 from model.networks.item_scorer import scores_at
 
 
@@ -86,7 +86,7 @@ def sampled_loss(
     bias: tf.Tensor | tf.Variable | None,
     targets: tf.Tensor,
     negatives: Negatives,
-    copies: Copies | None = None,
+    copies: CopyScores | None = None,
     calibration: float = 0.75,
 ) -> tf.Tensor:
     """Eq. 6, or cross-entropy, over the targets of a row and the shared negatives that are not among them.
@@ -139,7 +139,7 @@ def loss_of_scores(
     targets: tf.Tensor,
     negatives: Negatives,
     catalogue_size: int,
-    copies: Copies | None,
+    copies: CopyScores | None,
     calibration: float,
 ) -> tf.Tensor:
     """Returns `sampled_loss` for scores that come from anywhere, before copies.
@@ -161,7 +161,7 @@ def loss_of_scores(
     if copies is not None:
         at_targets = add_copies_at(at_targets, known.rows, known.columns, copies)
         found, place = find(negatives.columns, copies.columns)
-        cells = Copies(tf.gather(copies.rows, found), place, tf.gather(copies.values, found))
+        cells = CopyScores(tf.gather(copies.rows, found), place, tf.gather(copies.values, found))
         at_negatives = add_copies(at_negatives, cells)
     weights = _negative_weights(known, negatives, tf.shape(at_negatives))
     if objective in ("bce", "gbce"):

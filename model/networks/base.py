@@ -9,7 +9,7 @@ import tf_keras
 
 from model.config import ModelConfig
 from model.data.padding import right_align
-from model.networks.copy_head import Copies, RepeatHead, add_copies
+from model.networks.copy_head import CopyScores, RepeatHead, add_copies
 from model.networks.encoder import Embedding
 from model.networks.item_scorer import InnerProducts, ItemScorer
 
@@ -43,7 +43,7 @@ class Outputs(NamedTuple):
 
     o_scene: tf.Tensor
     o_item: tf.Tensor
-    copies: Copies | None
+    copies: CopyScores | None
 
 
 class Scores(NamedTuple):
@@ -136,7 +136,7 @@ class Network(tf_keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def copies(self, items: tf.Tensor, representation: tf.Tensor) -> Copies | None:
+    def copies(self, items: tf.Tensor, representation: tf.Tensor) -> CopyScores | None:
         """Returns what is copied from item histories, given what is known of each user, float [batch, width]."""
         return self.repeat_head(items, representation) if self.repeat_head is not None else None
 

@@ -22,7 +22,7 @@ from schemas.catalogue import PAD_INDEX
 AGE_STEPS = 12
 
 
-class Copies(NamedTuple):
+class CopyScores(NamedTuple):
     """What a batch copies from its histories: the few cells of the score matrix that it raises, each once.
 
     Attributes:
@@ -36,7 +36,7 @@ class Copies(NamedTuple):
     values: tf.Tensor
 
 
-def add_copies(scores: tf.Tensor, copies: Copies) -> tf.Tensor:
+def add_copies(scores: tf.Tensor, copies: CopyScores) -> tf.Tensor:
     """Mixes what is copied into a score matrix.
 
     Args:
@@ -51,7 +51,7 @@ def add_copies(scores: tf.Tensor, copies: Copies) -> tf.Tensor:
     return tf.tensor_scatter_nd_add(scores, cells, gain)
 
 
-def add_copies_at(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, copies: Copies) -> tf.Tensor:
+def add_copies_at(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, copies: CopyScores) -> tf.Tensor:
     """Mixes what is copied into some cells alone, for those who have no score matrix.
 
     Args:
@@ -93,7 +93,7 @@ class RepeatHead(tf_keras.layers.Layer):
         self.item_bias = self.add_weight("item_bias", shape=[self.catalogue_size], initializer="zeros")
         super().build(input_shape)
 
-    def call(self, indices: tf.Tensor, representation: tf.Tensor) -> Copies:
+    def call(self, indices: tf.Tensor, representation: tf.Tensor) -> CopyScores:
         """Returns what each user copies from the history; `add_copies` mixes it into scores.
 
         Args:
@@ -114,4 +114,4 @@ class RepeatHead(tf_keras.layers.Layer):
 
         gate = tf.gather(self.gate(representation), row)
         copied = gate[:, 0] + gate[:, 1] * tf.math.log(share) + tf.gather(self.item_bias, column)
-        return Copies(row, column, copied)
+        return CopyScores(row, column, copied)

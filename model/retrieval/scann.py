@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from model.config import ServingConfig
 from model.networks.item_scorer import InnerProducts
-from model.retrieval.top_k import ExactTopK, Ranked
+from model.retrieval.top_k import ExactTopK, TopK
 
 MISSING_PACKAGE = (
     'This model finds items with ScaNN, which is not installed: pip install "dspnet[scann]". '
@@ -57,7 +57,7 @@ class ScannTopK:
         ).index(candidates)
         self.state = self._layer._serialized_searcher
 
-    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> Ranked:
+    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> TopK:
         """Returns candidates that are likely the best, best first.
 
         Args:
@@ -67,7 +67,7 @@ class ScannTopK:
         scores, columns = self._layer(self._with_bias(queries), k=k)
         # Where the searched leaves hold too few candidates, ScaNN answers with NaN; beyond `REORDERED` with nothing.
         is_full = tf.logical_and(tf.equal(tf.shape(scores)[1], k), tf.reduce_all(tf.math.is_finite(scores)))
-        found = Ranked(scores, tf.cast(columns, tf.int64))
+        found = TopK(scores, tf.cast(columns, tf.int64))
         return tf.cond(is_full, lambda: found, lambda: self._exact(queries, k))
 
     def _with_bias(self, queries: tf.Tensor) -> tf.Tensor:

@@ -5,14 +5,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.data.vocabulary import find
-from model.networks.copy_head import Copies
+from model.networks.copy_head import CopyScores
 from model.networks.item_scorer import ItemScorer, for_chunks
 
 NO_SCORE = float("-inf")
 """The score of a place that no candidate fills."""
 
 
-class Ranked(NamedTuple):
+class TopK(NamedTuple):
     """Candidates and their scores; `best` sorts them.
 
     Attributes:
@@ -24,15 +24,15 @@ class Ranked(NamedTuple):
     columns: tf.Tensor
 
 
-def best(ranked: Ranked, k: int) -> Ranked:
+def best(ranked: TopK, k: int) -> TopK:
     """Returns the k best of each row, best first; of equal scores the lower column first. K must be at least k."""
     order = tf.argsort(ranked.columns, axis=1, stable=True)
     scores, columns = (tf.gather(x, order, batch_dims=1) for x in ranked)
     top = tf.math.top_k(scores, k)
-    return Ranked(top.values, tf.gather(columns, top.indices, batch_dims=1))
+    return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))
 
 
-def with_copies(ranked: Ranked, copies: Copies, scores_at_copies: tf.Tensor, k: int) -> Ranked:
+def with_copies(ranked: TopK, copies: CopyScores, scores_at_copies: tf.Tensor, k: int) -> TopK:
     """Mixes what is copied from histories into the best candidates, exactly as `add_copies` does.
 
     Copying only raises scores, so a candidate that is not copied is among the k best afterwards only if it was so
@@ -52,10 +52,10 @@ def with_copies(ranked: Ranked, copies: Copies, scores_at_copies: tf.Tensor, k: 
     columns = tf.RaggedTensor.from_value_rowids(copies.columns, copies.rows, batch).to_tensor(-1)
     scores = tf.RaggedTensor.from_value_rowids(raised, copies.rows, batch).to_tensor(NO_SCORE)
     others = without(ranked, columns)
-    return best(Ranked(tf.concat([others.scores, scores], axis=1), tf.concat([others.columns, columns], axis=1)), k)
+    return best(TopK(tf.concat([others.scores, scores], axis=1), tf.concat([others.columns, columns], axis=1)), k)
 
 
-def without(ranked: Ranked, columns: tf.Tensor) -> Ranked:
+def without(ranked: TopK, columns: tf.Tensor) -> TopK:
     """Takes candidates away.
 
     Args:
@@ -72,7 +72,7 @@ def without(ranked: Ranked, columns: tf.Tensor) -> Ranked:
     taken, _ = find(tf.sort(gone), keys)
     scores = tf.reshape(ranked.scores, [-1])
     scores = tf.tensor_scatter_nd_update(scores, taken[:, tf.newaxis], tf.fill(tf.shape(taken), NO_SCORE))
-    return Ranked(tf.reshape(scores, tf.shape(ranked.scores)), ranked.columns)
+    return TopK(tf.reshape(scores, tf.shape(ranked.scores)), ranked.columns)
 
 
 GROUP = 32
@@ -150,7 +150,7 @@ class ExactTopK:
         self._scorer = scorer
         self._chunk_scores = chunk_scores
 
-    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> Ranked:
+    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> TopK:
         """Returns the best candidates, best first; of equal scores the lower column first.
 
         Args:
@@ -160,10 +160,10 @@ class ExactTopK:
         size, batch = self._scorer.size, tf.shape(queries)[0]
         chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
 
-        def merge(best: Ranked, start: tf.Tensor, stop: tf.Tensor) -> Ranked:
+        def merge(best: TopK, start: tf.Tensor, stop: tf.Tensor) -> TopK:
             return with_chunk(best, self._scorer.chunk(queries, start, stop), start, k)
 
-        nothing = Ranked(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
+        nothing = TopK(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
         return for_chunks(merge, nothing, size, chunk)
 
     def is_exact(self) -> bool:
@@ -171,7 +171,7 @@ class ExactTopK:
         return True
 
 
-def with_chunk(best: Ranked, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> Ranked:
+def with_chunk(best: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
     """Returns the k best of those of earlier chunks and of the next one.
 
     Args:
@@ -185,4 +185,4 @@ def with_chunk(best: Ranked, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor |
     columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
     # Earlier chunks come first, and so does the lower of two equal scores.
     top = tf.math.top_k(values, k)
-    return Ranked(top.values, tf.gather(columns, top.indices, batch_dims=1))
+    return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))

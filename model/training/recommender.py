@@ -15,7 +15,7 @@ from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
 from model.losses.sampled import SAMPLERS, Negatives, in_batch, sampled_loss
 from model.networks.base import Network, Outputs, Scores
-from model.networks.copy_head import Copies
+from model.networks.copy_head import CopyScores
 from model.training import replicas
 
 Batch = dict[str, tf.Tensor]
@@ -142,7 +142,7 @@ class Recommender(tf_keras.Model):
         return SAMPLERS[config.sampling](len(self.item_log_frequency), config.number, seed)
 
     def item_loss(
-        self, queries: tf.Tensor, targets: tf.Tensor, copies: Copies | None, negatives: Negatives | None
+        self, queries: tf.Tensor, targets: tf.Tensor, copies: CopyScores | None, negatives: Negatives | None
     ) -> tf.Tensor:
         """Returns L_DSL of items (Eq. 6b) over the whole catalogue, or over targets and negatives, float [rows].
 

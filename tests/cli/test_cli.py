@@ -11,8 +11,9 @@ import pytest
 
 from cli import main
 from pipeline import local_runner
-from pipeline.config import CONFIG_VARIABLE, ConfigError, parse_config
+from pipeline.config import CONFIG_VARIABLE, parse_config
 from pipeline.console import StepFailedError
+from schemas.errors import UserError
 from serving import client
 from serving.recommendations import Question, Recommendations
 
@@ -54,7 +55,7 @@ def test_configuration_from_the_environment(config: str, monkeypatch: pytest.Mon
     ("error", "code", "shown"),
     [
         (StepFailedError("Trainer", "no data"), 1, "Trainer failed: no data\n\nThe full log: run.log"),
-        (ConfigError("source.path: nothing there"), 2, "source.path: nothing there"),
+        (UserError("source.path: nothing there"), 2, "source.path: nothing there"),
         (KeyboardInterrupt(), 130, "The same command resumes"),
         (
             OSError(errno.ENOSPC, "No space left on device", "runs/log/result.json.new"),

@@ -6,7 +6,7 @@ import pytest
 from components.report.config import ItemNamesConfig
 from components.sequence_example_gen.config import SourceConfig
 from pipeline.cache_keys import SOURCES, digest_of, input_fingerprint, names_fingerprint, source_digests
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 
 def test_every_source_exists() -> None:
@@ -49,7 +49,7 @@ def test_fingerprint_changes_with_files_not_with_spelling(tmp_path: pathlib.Path
 
 
 def test_missing_log_is_an_error_of_the_configuration(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ConfigError, match="source.path .*nothing"):
+    with pytest.raises(UserError, match="source.path .*nothing"):
         input_fingerprint(SourceConfig(path=str(tmp_path / "nothing.csv")))
 
 
@@ -69,8 +69,8 @@ def test_fingerprint_of_item_names(tmp_path: pathlib.Path) -> None:
 
 
 def test_item_names_that_cannot_be_used_are_an_error_of_the_configuration(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ConfigError, match="report.items.path: .*nothing.csv cannot be read"):
+    with pytest.raises(UserError, match="report.items.path: .*nothing.csv cannot be read"):
         names_fingerprint(ItemNamesConfig(path=str(tmp_path / "nothing.csv")))
     (tmp_path / "items.csv").write_text("sku,name\n1,milk\n")
-    with pytest.raises(ConfigError, match="report.items.id: .* has no column 'item_id'; it has: sku, name"):
+    with pytest.raises(UserError, match="report.items.id: .* has no column 'item_id'; it has: sku, name"):
         names_fingerprint(ItemNamesConfig(path=str(tmp_path / "items.csv")))

@@ -4,23 +4,24 @@ import pydantic
 import pytest
 
 from cli.describe import describe, resolved_yaml
-from pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
+from pipeline.config import PipelineConfig, load_config, parse_config
 from pipeline.tuning_config import ranges_of
-from schemas.config_model import Section
+from schemas.config_model import ConfigModel
+from schemas.errors import UserError
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 MINIMAL = {"name": "log", "source": {"path": "log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}
 
 
-def sections(section: type[Section]) -> list[type[Section]]:
+def sections(section: type[ConfigModel]) -> list[type[ConfigModel]]:
     below = [field.annotation for field in section.model_fields.values()]
-    below = [kind for kind in below if isinstance(kind, type) and issubclass(kind, Section)]
+    below = [kind for kind in below if isinstance(kind, type) and issubclass(kind, ConfigModel)]
     return [section, *(deeper for kind in below for deeper in sections(kind))]
 
 
 def refusal(*overrides: str) -> str:
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(UserError) as error:
         load_config(str(CONFIGS[0]), overrides)
     return str(error.value)
 
@@ -96,13 +97,13 @@ def test_all_errors_are_told_at_once() -> None:
 
 
 def test_missing_file_and_bad_yaml(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ConfigError, match="Cannot read .*nothing.yaml: No such file"):
+    with pytest.raises(UserError, match="Cannot read .*nothing.yaml: No such file"):
         load_config(str(tmp_path / "nothing.yaml"))
     (tmp_path / "bad.yaml").write_text("name: [")
-    with pytest.raises(ConfigError, match="bad.yaml is not valid YAML"):
+    with pytest.raises(UserError, match="bad.yaml is not valid YAML"):
         load_config(str(tmp_path / "bad.yaml"))
     (tmp_path / "list.yaml").write_text("- a")
-    with pytest.raises(ConfigError, match="must hold keys and values"):
+    with pytest.raises(UserError, match="must hold keys and values"):
         load_config(str(tmp_path / "list.yaml"))
 
 

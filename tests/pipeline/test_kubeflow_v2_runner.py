@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from pipeline import kubeflow_v2_runner
-from pipeline.config import ConfigError, parse_config
+from pipeline.config import parse_config
+from schemas.errors import UserError
 
 VALUES = {"name": "my_log", "source": {"path": "gs://bucket/log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}
 TARGET = {"image": "example/dspnet:1", "pipeline_root": "gs://bucket/runs", "serving_dir": "gs://bucket/models"}
@@ -54,8 +55,8 @@ def test_artifact_types_can_be_imported_by_name() -> None:
 
 def test_a_path_of_this_machine_is_refused(tmp_path: pathlib.Path) -> None:
     config = parse_config({**VALUES, "source": {"path": "data/log.csv"}}, "test")
-    with pytest.raises(ConfigError, match="source.path: a cluster .*'data/log.csv'"):
+    with pytest.raises(UserError, match="source.path: a cluster .*'data/log.csv'"):
         kubeflow_v2_runner.compile_pipeline(config, output=str(tmp_path / "p.json"), **TARGET)
     config = parse_config({**VALUES, "report": {"items": {"path": "data/items.csv"}}}, "test")
-    with pytest.raises(ConfigError, match="report.items.path: a cluster .*'data/items.csv'"):
+    with pytest.raises(UserError, match="report.items.path: a cluster .*'data/items.csv'"):
         kubeflow_v2_runner.compile_pipeline(config, output=str(tmp_path / "p.json"), **TARGET)

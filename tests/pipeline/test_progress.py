@@ -5,8 +5,9 @@ import pathlib
 import pytest
 
 from pipeline import console
-from pipeline.console import Progress, format_bytes, format_seconds
+from pipeline.console import Progress
 from reporting.console import Screen
+from reporting.numbers import format_bytes, format_seconds
 
 
 class Terminal(io.StringIO):

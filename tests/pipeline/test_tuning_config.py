@@ -7,8 +7,9 @@ import pytest
 from cli.describe import resolved_yaml
 from experiments.tuning.tune import search_space
 from model.methods import METHODS
-from pipeline.config import ConfigError, parse_config
+from pipeline.config import parse_config
 from pipeline.tuning_config import Dimension, ranges_of
+from schemas.errors import UserError
 from tests.experiments.tuning.searches import config
 
 RATE = "training.learning_rate"
@@ -33,7 +34,7 @@ def test_every_method_that_learns_has_a_search_as_small_as_any(method: str, obje
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.learned])
 def test_what_counts_has_nothing_to_search(method: str) -> None:
     assert ranges_of(config().tuning, method) == {}
-    with pytest.raises(ConfigError, match=f"model.name: {method} counts and learns nothing"):
+    with pytest.raises(UserError, match=f"model.name: {method} counts and learns nothing"):
         space(method)
 
 
@@ -119,11 +120,11 @@ def test_a_resolved_configuration_searches_the_same(objective: str) -> None:
     ],
 )
 def test_refusals_name_the_key_and_what_is_allowed(tuning: Any, shown: list[str]) -> None:
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(UserError) as error:
         config(tuning=tuning)
     assert all(part in str(error.value) for part in shown), str(error.value)
 
 
 def test_all_refusals_of_a_search_are_told_at_once() -> None:
-    with pytest.raises(ConfigError, match="(?s)tuning.space.training.a: .*tuning.own.msdp.model.b: "):
+    with pytest.raises(UserError, match="(?s)tuning.space.training.a: .*tuning.own.msdp.model.b: "):
         config(tuning={"space": {"training.a": {"choices": [1]}}, "own": {"msdp": {"model.b": {"choices": [1]}}}})

@@ -15,8 +15,8 @@ from experiments.benchmark.folders import named_by_key
 from experiments.benchmark.outputs import write_outputs
 from experiments.benchmark.plan import Choice, plan
 from experiments.runs.run import OUT_OF_MEMORY
-from pipeline.config import ConfigError
 from pipeline.console import StepFailedError
+from schemas.errors import UserError
 from tests.experiments.benchmark.fake_cells import FAILURE, FakeCells
 from tests.experiments.runs.cells import make_config, make_data
 
@@ -179,19 +179,19 @@ def test_of_a_search_that_kept_the_configuration_cells_are_kept_and_say_so(run, 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_test_split_too_small_to_measure_on(run, tmp_path, number):
     data = dataclasses.replace(make_data(tmp_path), sequences={"train": 300, "val": 40, "test": number})
-    assert run(data=data, fails=ConfigError) == []
+    assert run(data=data, fails=UserError) == []
     assert f"The test split has {number} sequences" in str(run.error)
 
 
 def test_a_wrong_budget_is_refused_before_anything_is_prepared(run):
-    assert run(trials=-1, fails=ConfigError) == []
+    assert run(trials=-1, fails=UserError) == []
     assert not run.folder.exists()
 
 
 def test_two_at_once_are_refused(run):
     class Impatient(FakeCells):
         def __call__(self, *given, **options):
-            with pytest.raises(ConfigError, match="a benchmark is running there already"):
+            with pytest.raises(UserError, match="a benchmark is running there already"):
                 benchmark(make_config(workdir=str(run.folder.parents[1])), CHOICE, Budget(LIMIT))
             return super().__call__(*given, **options)
 

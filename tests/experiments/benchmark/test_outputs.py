@@ -6,7 +6,7 @@ import pytest
 
 from experiments.benchmark import outputs
 from experiments.benchmark.outputs import write_outputs
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 from tests.experiments.benchmark.made_up import INFO, benchmark, result, unfinished
 
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_written_leaves_the_old_files(here: pathlib.Path, monkeyp
         write_outputs(str(here), [result(seed=8)], {"name": "shop"})
     assert {path.name: path.read_bytes() for path in here.iterdir()} == before
     monkeypatch.undo()
-    with pytest.raises(ConfigError, match=r"benchmark\.json: cannot be written: No such file"):
+    with pytest.raises(UserError, match=r"benchmark\.json: cannot be written: No such file"):
         write_outputs(str(here / "nowhere"), [result()], {"name": "shop"})
 
 

@@ -4,7 +4,7 @@ from experiments.benchmark.ablations import ABLATIONS
 from experiments.benchmark.folders import named_by_key
 from experiments.benchmark.plan import Choice, method_config, plan, read_choice
 from model.methods import METHODS
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 from tests.experiments.runs.cells import make_config, make_data
 
 RATE = "training.learning_rate"
@@ -39,7 +39,7 @@ def test_chosen_methods_and_targets_once_each_in_their_order():
     ],
 )
 def test_a_wrong_choice_is_refused(given, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(UserError, match=message):
         read_choice(make_config(), **given)
 
 
@@ -135,7 +135,7 @@ def test_a_search_may_choose_the_sample_of_carca():
 
 
 def test_a_value_that_does_not_fit_is_refused():
-    with pytest.raises(ConfigError, match="training.learning_rate"):
+    with pytest.raises(UserError, match="training.learning_rate"):
         plan(make_config(), _choice("sasrec"), {("sasrec", "next"): {RATE: -1}})
 
 

@@ -8,8 +8,8 @@ from experiments.benchmark.searches import check_searches, search_space, searche
 from experiments.tuning import tune as module
 from experiments.tuning.tune import NothingTrainedError
 from model.methods import METHODS
-from pipeline.config import ConfigError
 from reporting.console import Screen
+from schemas.errors import UserError
 from tests.experiments.runs.cells import make_config, make_data
 
 RATE = "training.learning_rate"
@@ -72,9 +72,9 @@ def test_the_space_is_told_of_methods_that_learn():
 def test_what_cannot_be_searched_is_refused_before_anything_is_run():
     config = make_config()
     check_searches(config, Choice(tuple(METHODS), (7,), ("next",)), 3)
-    with pytest.raises(ConfigError, match="--trials: must not be negative. Received: -1"):
+    with pytest.raises(UserError, match="--trials: must not be negative. Received: -1"):
         check_searches(config, CHOICE, -1)
     empty = config.model_copy(update={"tuning": config.tuning.model_copy(update={"space": {}})})
     check_searches(empty, CHOICE, 0)
-    with pytest.raises(ConfigError, match="there is nothing to search for sasrec"):
+    with pytest.raises(UserError, match="there is nothing to search for sasrec"):
         check_searches(empty, CHOICE, 1)

@@ -3,7 +3,7 @@ import pytest
 
 from experiments.benchmark.seed_means import mean_over_seeds, read_cell
 from model.evaluation.pairing import MeasuredSequences, UnequalTestSetsError
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 from tests.experiments.benchmark.made_up import METRICS, result, values
 
 R = "next_item/recall@10"
@@ -46,5 +46,5 @@ def test_a_cell_is_read_in_the_metrics_that_are_asked_for(tmp_path):
     assert list(found.metrics) == [R]
     np.testing.assert_array_equal(found.metrics[R], of_sequence[R])
     assert set(read_cell(one, METRICS).metrics) == set(METRICS)
-    with pytest.raises(ConfigError, match=r"result\.json beside it is about 119: .* run the benchmark again"):
+    with pytest.raises(UserError, match=r"result\.json beside it is about 119: .* run the benchmark again"):
         read_cell({**one, "sequences": 119}, METRICS)

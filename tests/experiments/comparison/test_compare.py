@@ -9,8 +9,8 @@ from experiments.comparison.comparable import check_same_test
 from experiments.comparison.compare import compare, default_names
 from experiments.comparison.config_difference import config_difference
 from experiments.comparison.measured_run import read_run
-from pipeline.config import ConfigError
 from pipeline.run_metadata import REPORT_TYPE
+from schemas.errors import UserError
 from tests.experiments.comparison.evaluations import FAILED, METRICS, Pipeline, columns, write_evaluation
 
 FIRST, SECOND, THIRD = (f"2026-11-2{day}T17:13:21.957684+00:00" for day in (5, 6, 7))
@@ -33,7 +33,7 @@ def shop(here: pathlib.Path) -> Pipeline:
 
 
 def refused(*runs: str, html: str = "comparison.html", names: list[str] | None = None) -> str:
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(UserError) as error:
         compare(runs, names, html)
     assert not pathlib.Path(html).is_file(), "a refused comparison writes no page"
     return str(error.value)

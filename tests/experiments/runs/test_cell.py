@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from experiments.runs.run import cell_key, with_values
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 from tests.experiments.runs.cells import make_cell, make_config
 
 
@@ -26,7 +26,7 @@ def test_values_are_changed_by_key():
     ],
 )
 def test_values_that_do_not_fit_are_refused(values, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(UserError, match=message):
         with_values(make_config(), values)
 
 

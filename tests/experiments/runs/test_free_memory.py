@@ -5,7 +5,7 @@ import pytest
 
 from experiments.runs import memory as free_memory
 from experiments.runs.memory import available_bytes, default_limit, killed_for_memory, read_limit
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 MIB, GIB = 2**20, 2**30
 FREE = 50 * GIB
@@ -67,7 +67,7 @@ def test_a_limit_is_given_in_gib():
 
 @pytest.mark.parametrize("given", [0.0, -1.0, math.nan, math.inf])
 def test_a_limit_that_is_none_is_refused(given):
-    with pytest.raises(ConfigError, match="--memory-gib: must be greater than 0. Received: "):
+    with pytest.raises(UserError, match="--memory-gib: must be greater than 0. Received: "):
         read_limit(given)
 
 

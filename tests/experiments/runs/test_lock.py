@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from experiments.runs.lock import LOCK_FILE, alone
-from pipeline.config import ConfigError
+from schemas.errors import UserError
 
 HOLD = """
 import sys, time
@@ -27,7 +27,7 @@ def holder(tmp_path):
 
 def test_two_at_once_are_refused_until_one_is_killed(holder, tmp_path):
     said = rf"a benchmark is running there already, process {holder.pid}\. Wait for it, or play"
-    with pytest.raises(ConfigError, match=said), alone(str(tmp_path), "a benchmark", ", or play"):
+    with pytest.raises(UserError, match=said), alone(str(tmp_path), "a benchmark", ", or play"):
         raise AssertionError("two at once")
     holder.kill()
     holder.wait()

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from experiments.runs.process import OwnProcess
+from experiments.runs.process import WorkerProcess
 
 
 def _echo(link, text):
@@ -43,7 +43,7 @@ def _wait(link):
 
 def _parent(link):
     """Starts another process, as a parent that will be killed."""
-    with OwnProcess(_hold, 1) as process:
+    with WorkerProcess(_hold, 1) as process:
         for message in process.messages(10):
             if message is not None:
                 link.send((process._process.pid, message))
@@ -61,7 +61,7 @@ def _first(process):
 
 
 def test_messages_go_both_ways_with_a_process_of_another_group():
-    with OwnProcess(_echo, "hello") as process:
+    with WorkerProcess(_echo, "hello") as process:
         messages = process.messages(10)
         text, pid, group = next(messages)
         assert text == "hello" and pid == group != os.getpgid(0)
@@ -72,13 +72,13 @@ def test_messages_go_both_ways_with_a_process_of_another_group():
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_last_words_are_heard_and_the_exit_code_is_known(code):
-    with OwnProcess(_end, code) as process:
+    with WorkerProcess(_end, code) as process:
         assert [message for message in process.messages(10) if message] == ["last words"]
         assert process.exit_code == code
 
 
 def test_silence_is_told():
-    with OwnProcess(_wait) as process:
+    with WorkerProcess(_wait) as process:
         seen = set()
         for message in process.messages(0.02):
             seen.add(message)
@@ -89,7 +89,7 @@ def test_silence_is_told():
 
 def test_memory_of_the_whole_family_is_counted_and_all_of_it_is_killed():
     size = 200_000_000
-    with OwnProcess(_hold, size) as process:
+    with WorkerProcess(_hold, size) as process:
         grandchild = _first(process)
         assert process.memory_bytes() > 2 * size
         pid = process._process.pid
@@ -98,13 +98,13 @@ def test_memory_of_the_whole_family_is_counted_and_all_of_it_is_killed():
 
 
 def test_ctrl_c_in_a_terminal_does_not_reach_it_while_it_starts():
-    with OwnProcess(_echo, "hello") as process:
+    with WorkerProcess(_echo, "hello") as process:
         os.kill(process._process.pid, signal.SIGINT)
         assert _first(process)[0] == "hello"
 
 
 def test_an_interrupt_lets_it_tidy_up():
-    with OwnProcess(_wait) as process:
+    with WorkerProcess(_wait) as process:
         messages = process.messages(10)
         assert next(messages) == "waiting"
         process.interrupt()
@@ -112,7 +112,7 @@ def test_an_interrupt_lets_it_tidy_up():
 
 
 def test_it_does_not_outlive_a_parent_that_is_killed():
-    with OwnProcess(_parent) as parent:
+    with WorkerProcess(_parent) as parent:
         pid, grandchild = _first(parent)
         os.kill(parent._process.pid, signal.SIGKILL)
         assert _gone(pid, grandchild)

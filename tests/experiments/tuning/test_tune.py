@@ -11,8 +11,8 @@ import yaml
 from experiments.runs.run import MONITOR, Outcome, with_values
 from experiments.tuning.folder import search_folder
 from experiments.tuning.tune import NothingTrainedError, search
-from pipeline.config import ConfigError
 from reporting.console import Screen, short_path
+from schemas.errors import UserError
 from tests.experiments.tuning.searches import BEST_RATE, DATA, EPOCHS, FakeCells, config, quality, run, story
 
 RATE = "training.learning_rate"
@@ -248,7 +248,7 @@ def test_files_tell_what_was_found(tmp_path: pathlib.Path) -> None:
     ],
 )
 def test_nothing_to_search_or_to_judge_by(method: str, data: object, shown: str, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ConfigError, match=shown):
+    with pytest.raises(UserError, match=shown):
         search(config(tuning={"space": {}}), method, 4, data, str(tmp_path), None, Screen(io.StringIO()), FakeCells())
     assert not os.listdir(tmp_path)
 
@@ -258,7 +258,7 @@ def test_one_search_runs_at_a_time(tmp_path: pathlib.Path) -> None:
     os.makedirs(folder)
     with open(os.path.join(folder, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ConfigError, match="the same search is running"):
+        with pytest.raises(UserError, match="the same search is running"):
             run(tmp_path, 2)
     run(tmp_path, 2)
 

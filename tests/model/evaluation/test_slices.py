@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.evaluation.slices import OTHER_SCENE, Survey, last_of, slicer
+from model.evaluation.slices import OTHER_SCENE, SliceStatistics, last_of, slicer
 from schemas.catalogue import Catalogue
 
 PAD = -1
@@ -22,7 +22,7 @@ def _histories(lengths, fill=0):
 
 
 def _parts(lengths=(1, 2, 3), counts=(50, 30, 10, 5, 5), scenes=(0, 0, 10)):
-    survey = Survey()
+    survey = SliceStatistics()
     survey.add(_histories(lengths), np.array(scenes, np.int64)[:, np.newaxis])
     return slicer(survey, _catalogue(counts), _catalogue([3, 2], ["home", "a/b"]))
 
@@ -57,7 +57,7 @@ def test_scenes_by_the_last_one_seen():
 
 
 def test_a_scene_that_is_called_like_all_others_is_one_of_them():
-    survey = Survey()
+    survey = SliceStatistics()
     survey.add(_histories([1, 2]), np.array([[0], [10]]))
     parts = slicer(survey, _catalogue([5]), _catalogue([3, 2], ["home", "(other)"]))
     assert list(parts.of_sequences)[3:] == ["scene=home", OTHER_SCENE]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model.evaluation.bootstrap import REPLICATES, PairedSums, Sums, estimate, interval, poisson_weights
+from model.evaluation.bootstrap import REPLICATES, BootstrapSums, PairedSums, estimate, interval, poisson_weights
 
 
 def _data():
@@ -15,7 +15,7 @@ def _data():
 @pytest.mark.parametrize("batch", [1, 32, 90])
 def test_ratios_of_sums_whatever_the_batch(batch):
     values, measured, weights = _data()
-    sums = Sums([0, 0, 1])
+    sums = BootstrapSums([0, 0, 1])
     for start in range(0, 90, batch):
         sums.add(*(x[start : start + batch] for x in (values, measured, weights)))
     ratios = sums.ratios()
@@ -28,7 +28,7 @@ def test_ratios_of_sums_whatever_the_batch(batch):
 
 
 def test_what_is_equal_for_all_has_an_interval_of_no_length():
-    sums = Sums([0])
+    sums = BootstrapSums([0])
     users = 77
     weights = poisson_weights(map(str, range(users)))
     sums.add(np.full([users, 1], 0.1, np.float32), np.ones([users, 1], np.float32), weights)
@@ -37,13 +37,13 @@ def test_what_is_equal_for_all_has_an_interval_of_no_length():
 
 
 def test_nothing_measured_is_not_a_number():
-    sums = Sums([0])
+    sums = BootstrapSums([0])
     sums.add(np.zeros([1, 1], np.float32), np.zeros([1, 1], np.float32), poisson_weights(["a"]))
     assert np.isnan(estimate(sums.ratios()[:, 0])).all()
 
 
 def test_a_number_over_nothing_is_not_a_number():
-    sums = Sums([0])
+    sums = BootstrapSums([0])
     sums.add(np.ones([1, 1], np.float32), np.zeros([1, 1], np.float32), poisson_weights(["a"]))
     assert np.isnan(sums.ratios()).all()
 

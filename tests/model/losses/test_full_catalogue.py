@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
-from model.networks.copy_head import Copies, add_copies
+from model.networks.copy_head import CopyScores, add_copies
 from model.networks.item_scorer import InnerProducts
 from tests.gradients import assert_gradients
 
@@ -59,7 +59,7 @@ def transcription(objective, p):
 
 
 def chunked(objective, p, chunk_size=None, bias=True, copies=True):
-    copies = Copies(p["rows"], p["columns"], p["values"]) if copies else None
+    copies = CopyScores(p["rows"], p["columns"], p["values"]) if copies else None
     targets = tf.convert_to_tensor(p["targets"])
     bias = p["bias"] if bias else None
     return full_catalogue_loss(objective, p["outputs"], p["embeddings"], bias, targets, copies, chunk_size)
@@ -69,7 +69,7 @@ def scores(p, bias=True, copies=True):
     result = tf.matmul(p["outputs"], p["embeddings"][1:-1], transpose_b=True)
     if bias:
         result += p["bias"]
-    return add_copies(result, Copies(p["rows"], p["columns"], p["values"])) if copies else result
+    return add_copies(result, CopyScores(p["rows"], p["columns"], p["values"])) if copies else result
 
 
 def tensors(p):
@@ -226,7 +226,7 @@ def test_softmax_of_targets_that_repeat_is_cross_entropy_to_their_distribution(c
 
 
 def ranks(p, max_rank, chunk_size=None, copies=True):
-    copies = Copies(p["rows"], p["columns"], p["values"]) if copies else None
+    copies = CopyScores(p["rows"], p["columns"], p["values"]) if copies else None
     scorer = InnerProducts(p["embeddings"], p["bias"])
     return target_ranks(scorer, p["outputs"], p["targets"], max_rank, copies, chunk_size)
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from model.losses.full import LOSSES
 from model.losses.sampled import Negatives, log_uniform, sampled_loss
-from model.networks.copy_head import Copies
+from model.networks.copy_head import CopyScores
 from tests.gradients import assert_gradients
 
 N, D = 9, 3
@@ -65,7 +65,7 @@ def sampled(objective, p, targets=TARGETS):
     log_expected = tf.convert_to_tensor(p["log_expected"])
     drawn = Negatives(tf.constant(COLUMNS), tf.constant(COUNTS), tf.gather(log_expected, COLUMNS))
     rows, columns = (tf.constant(part, tf.int64) for part in zip(*CELLS, strict=True))
-    copies = Copies(rows, columns, p["values"])
+    copies = CopyScores(rows, columns, p["values"])
     weights = (p["outputs"], p["embeddings"], p["bias"])
     return sampled_loss(objective, *weights, tf.constant(targets), drawn, copies, calibration=CALIBRATION)
 

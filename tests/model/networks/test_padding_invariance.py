@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.config import ModelConfig
 from model.evaluation.metrics import hit_rate_at, map_at, ndcg_at, recall_at
-from model.evaluation.ranks import NONE, Questions, Special, dense_scorer, rank
+from model.evaluation.ranks import NONE, Candidates, RankingQuery, dense_scorer, rank
 from model.learned import CLASSES
 from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
@@ -88,8 +88,8 @@ def test_metrics(rows):
     for targets in rows:
         relevant = targets != 0
         columns = tf.cast(tf.where((targets > 0) & (targets <= ITEMS), targets - 1, int(NONE)), tf.int64)
-        questions = Questions(relevant[tf.newaxis], tf.zeros_like(relevant)[tf.newaxis], (0,))
-        special = Special(columns, tf.zeros([compact.shape[0], 0], tf.int64))
+        questions = RankingQuery(relevant[tf.newaxis], tf.zeros_like(relevant)[tf.newaxis], (0,))
+        special = Candidates(columns, tf.zeros([compact.shape[0], 0], tf.int64))
         answers = rank(dense_scorer(scores), special, questions, 5)
         found = [
             metric(answers.ranks[0], relevant, k)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.networks.copy_head import Copies, RepeatHead, add_copies, add_copies_at
+from model.networks.copy_head import CopyScores, RepeatHead, add_copies, add_copies_at
 
 N = 6
 HISTORIES = np.array([[1, 2, 1, 7, 1], [0, 0, 3, 3, 6], [0, 0, 0, 0, 0], [4, 0, 4, 5, 0]])
@@ -70,7 +70,7 @@ def test_gradient_of_cells_equals_that_of_the_matrix():
     rows, columns = tf.constant([1, 0], tf.int64), tf.constant([2, 1], tf.int64)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([scores, values])
-        copies = Copies(rows, columns, values)
+        copies = CopyScores(rows, columns, values)
         whole = tf.gather_nd(add_copies(scores, copies), [[0, 0], [1, 2]])
         cells = add_copies_at(
             tf.gather_nd(scores, [[0, 0], [1, 2]]), tf.constant([0, 1], tf.int64), tf.constant([0, 2], tf.int64), copies
@@ -84,7 +84,7 @@ def test_gradient_of_cells_equals_that_of_the_matrix():
 @pytest.mark.parametrize("score", [-200.0, 200.0])
 def test_large_scores_stay_finite(score):
     cell = tf.constant([0], tf.int64)
-    copies = Copies(cell, cell, tf.constant([-score]))
+    copies = CopyScores(cell, cell, tf.constant([-score]))
     assert add_copies(tf.constant([[score]]), copies).numpy() == 200.0
     assert add_copies_at(tf.constant([score]), cell, cell, copies).numpy() == 200.0
 
@@ -104,7 +104,7 @@ def test_keys_of_a_large_catalogue_do_not_overflow():
     rows, columns, values = head(tf.constant(histories), tf.zeros([batch, 2]))
     np.testing.assert_array_equal(rows, np.repeat(np.arange(batch), 2))
     np.testing.assert_array_equal(columns, np.tile([catalogue_size - 1, 4], batch))
-    raised = add_copies_at(tf.zeros([2 * batch]), rows, columns, Copies(rows, columns, values))
+    raised = add_copies_at(tf.zeros([2 * batch]), rows, columns, CopyScores(rows, columns, values))
     np.testing.assert_allclose(raised, np.log1p(np.exp(values)), atol=1e-6)
 
 

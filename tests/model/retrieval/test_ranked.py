@@ -5,13 +5,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.networks.copy_head import Copies, add_copies
-from model.retrieval.top_k import NO_SCORE, Ranked, best, with_copies, without
+from model.networks.copy_head import CopyScores, add_copies
+from model.retrieval.top_k import NO_SCORE, TopK, best, with_copies, without
 
 
 def ranked_of(scores, k):
     top = tf.math.top_k(scores, k)
-    return Ranked(top.values, tf.cast(top.indices, tf.int64))
+    return TopK(top.values, tf.cast(top.indices, tf.int64))
 
 
 @settings(max_examples=60, deadline=None)
@@ -28,7 +28,7 @@ def test_copies_are_mixed_in_as_into_the_whole_matrix(batch, size, k, share, see
     scores = tf.constant(rng.integers(-3, 4, [batch, size]), tf.float32)
     rows, columns = np.nonzero(rng.random([batch, size]) < share)
     values = rng.integers(-3, 4, len(rows)).astype(np.float32)
-    copies = Copies(tf.constant(rows, tf.int64), tf.constant(columns, tf.int64), tf.constant(values))
+    copies = CopyScores(tf.constant(rows, tf.int64), tf.constant(columns, tf.int64), tf.constant(values))
     at_copies = tf.gather_nd(scores, tf.stack([copies.rows, copies.columns], axis=1))
     found = with_copies(ranked_of(scores, k), copies, at_copies, k)
     expected = ranked_of(add_copies(scores, copies), k)
@@ -52,12 +52,12 @@ def test_what_is_left_out_is_out_and_the_rest_stays(batch, size, taken, seed):
 
 
 def test_a_candidate_is_not_taken_from_the_row_beside():
-    ranked = Ranked(tf.constant([[1.0], [1.0]]), tf.constant([[5], [6]], tf.int64))
+    ranked = TopK(tf.constant([[1.0], [1.0]]), tf.constant([[5], [6]], tf.int64))
     np.testing.assert_array_equal(without(ranked, tf.constant([[6], [5]], tf.int64)).scores, [[1.0], [1.0]])
 
 
 def test_best_breaks_ties_by_column():
-    ranked = Ranked(tf.constant([[1.0, 2.0, 1.0, 2.0]]), tf.constant([[3, 9, 1, 4]], tf.int64))
+    ranked = TopK(tf.constant([[1.0, 2.0, 1.0, 2.0]]), tf.constant([[3, 9, 1, 4]], tf.int64))
     found = best(ranked, 3)
     np.testing.assert_array_equal(found.columns, [[4, 9, 1]])
     np.testing.assert_array_equal(found.scores, [[2.0, 2.0, 1.0]])
