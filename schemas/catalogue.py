@@ -16,11 +16,14 @@ column              type     content
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from schemas.identity import PAD_FINGERPRINT
 
 ITEMS_FILE = "items.parquet"
 SCENES_FILE = "scenes.parquet"
@@ -79,6 +82,30 @@ class Catalogue:
     def unknown_index(self) -> int:
         """Index of ids that are not in the catalogue, and of [MASK]."""
         return len(self) + 1
+
+    def index_of(self, fingerprints: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Returns the index of each fingerprint, int64 of the same shape: 0 where padded, N + 1 where unknown."""
+        order, ordered = self._by_fingerprint
+        if not len(ordered):
+            return np.where(fingerprints == PAD_FINGERPRINT, PAD_INDEX, self.unknown_index)
+        place = np.minimum(np.searchsorted(ordered, fingerprints), len(ordered) - 1)
+        index = np.where(ordered[place] == fingerprints, order[place] + 1, self.unknown_index)
+        return np.where(fingerprints == PAD_FINGERPRINT, PAD_INDEX, index)
+
+    def raw_ids(self, fingerprints: npt.NDArray[np.int64], unknown: str = "") -> npt.NDArray[np.object_]:
+        """Returns each fingerprint's raw id, str of the same shape: empty where padded, `unknown` where unknown."""
+        index = self.index_of(fingerprints)
+        names = np.full(index.shape, unknown, object)
+        names[index == PAD_INDEX] = ""
+        known = (index != PAD_INDEX) & (index != self.unknown_index)
+        names[known] = self.ids[index[known] - 1]
+        return names
+
+    @functools.cached_property
+    def _by_fingerprint(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows in the order of their fingerprints, and these fingerprints, rising; int64 [N] each."""
+        order = np.argsort(self.fingerprints, kind="stable")
+        return order, self.fingerprints[order]
 
 
 def write_catalogue(catalogue: Catalogue, file: pa.NativeFile | str) -> None:

@@ -46,3 +46,10 @@ def user_hasher(salt: bytes) -> Callable[[str], bytes]:
         return state.digest()[:USER_HASH_BYTES]
 
     return user_hash
+
+
+def splitmix64(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Returns the output of the generator SplitMix64 for some states (Steele, Lea and Flood, 2014), same shape."""
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -17,6 +17,7 @@ from components.sequence_example_gen.blocks import Columns
 from components.sequence_example_gen.timestamps import MICROSECONDS
 from components.sequence_example_gen.windows import Windows, gather
 from schemas import sequences
+from schemas.identity import splitmix64
 
 CHUNK = 1 << 13
 """Sequences encoded at once."""
@@ -28,7 +29,7 @@ _OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 def shuffle(windows: Windows, events: Columns) -> Windows:
     """Orders sequences by a hash of user and cutoff, so that windows of one user are not neighbours in a batch."""
-    key = _mix(events["user_high"][windows.first] ^ _mix(windows.cutoff.astype(np.uint64)))
+    key = splitmix64(events["user_high"][windows.first] ^ splitmix64(windows.cutoff.astype(np.uint64)))
     return windows.select(np.argsort(key, kind="stable"))
 
 
@@ -94,10 +95,3 @@ def _record_batch(windows: Windows, events: Columns) -> pa.RecordBatch:
 
 def _lists(offsets: npt.NDArray[np.int64], values: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
-
-
-def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """SplitMix64's finaliser: a fixed, well-spread shuffle of 64-bit numbers."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

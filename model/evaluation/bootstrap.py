@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from schemas.identity import splitmix64
+
 REPLICATES = 1000
 """Enough for the ends of a 95% interval to be known to about a tenth of its length."""
 
@@ -39,13 +41,6 @@ def poisson_weights(users: Iterable[bytes | str], replicates: int = REPLICATES) 
 def user_keys(users: Iterable[bytes | str]) -> npt.NDArray[np.uint64]:
     """Returns a number for each user that looks random and depends on the id alone, uint64 [users]."""
     return np.array([_key(user) for user in users], np.uint64)
-
-
-def splitmix64(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Returns the output of the generator SplitMix64 for some states (Steele, Lea and Flood, 2014), same shape."""
-    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def interval(replicated: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
 from model.evaluation.accumulator import MetricAccumulator, MetricIndex
-from model.evaluation.bootstrap import PairedSums, estimates, poisson_weights, splitmix64, user_keys
+from model.evaluation.bootstrap import PairedSums, estimates, poisson_weights, user_keys
 from model.evaluation.slices import SliceStatistics, TrainCounts, slicer
 from model.evaluation.tasks import GROUPS
 from model.ranker import Ranker
 from model.retrieval.top_k import CHUNK_SCORES
 from schemas.catalogue import Catalogue
-from schemas.identity import PAD_FINGERPRINT
+from schemas.identity import PAD_FINGERPRINT, splitmix64
 
 
 def sequence_digests(users: Sequence[str], batch: Mapping[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas import catalogue
+from schemas.catalogue import Catalogue
+from schemas.identity import PAD_FINGERPRINT
 
 
 def _catalogue(**changes):
@@ -67,3 +69,19 @@ def test_reading_refuses_an_index_that_does_not_count_from_1(tmp_path, index):
     pq.write_table(table.set_column(0, "index", pa.array(index, pa.int32())), path)
     with pytest.raises(ValueError, match="its index must run from 1 to 2"):
         catalogue.read_catalogue(path)
+
+
+def test_look_ups_by_fingerprint():
+    prints = np.array([50, 10, 30])
+    counts = np.ones(3, np.int64)
+    known = Catalogue(prints, np.array(["a", "b", "c"], object), counts, counts)
+    wanted = np.array([[10, PAD_FINGERPRINT], [99, 50]])
+    assert known.index_of(wanted).tolist() == [[2, 0], [4, 1]]
+    assert known.raw_ids(wanted, unknown="?").tolist() == [["b", ""], ["?", "a"]]
+
+
+def test_an_empty_catalogue_knows_nothing():
+    none = np.empty(0, np.int64)
+    known = Catalogue(none, np.empty(0, object), none, none)
+    assert known.index_of(np.array([7, PAD_FINGERPRINT])).tolist() == [1, 0]
+    assert known.raw_ids(np.array([7, PAD_FINGERPRINT]), unknown="?").tolist() == ["?", ""]

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from model.evaluation.bootstrap import interval, intervals, poisson_weights, splitmix64
+from model.evaluation.bootstrap import interval, intervals, poisson_weights
+from schemas.identity import splitmix64
 
 
 def test_splitmix64_gives_the_numbers_of_its_authors_program():
