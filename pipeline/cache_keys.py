@@ -4,13 +4,8 @@ import hashlib
 import pathlib
 from collections.abc import Sequence
 
-from apache_beam.io.filesystems import FileSystems
-
 from components.report.config import ItemNamesConfig
-from components.report.item_names import ItemNamesError, check_table
-from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import list_units
 from schemas.errors import UserError
 
 _SHARED = ("schemas", "components/artifacts.py")
@@ -62,6 +57,10 @@ def input_fingerprint(source: SourceConfig) -> str:
     Raises:
         UserError: if nothing is there.
     """
+    # Imported here: runs of experiments need the digests of sources alone, and Beam takes long to import.
+    from components.sequence_example_gen.casting import SourceError
+    from components.sequence_example_gen.sources import list_units
+
     if source.format == "tfds":  # the data set's name and split are among the settings already
         return ""
     try:
@@ -79,6 +78,8 @@ def names_fingerprint(items: ItemNamesConfig) -> str:
     """
     if items.path is None:
         return ""
+    from components.report.item_names import ItemNamesError, check_table
+
     try:
         check_table(items)
     except ItemNamesError as error:
@@ -87,6 +88,8 @@ def names_fingerprint(items: ItemNamesConfig) -> str:
 
 
 def _digest(paths: Sequence[str]) -> str:
+    from apache_beam.io.filesystems import FileSystems
+
     files = [file for result in FileSystems.match(list(paths)) for file in result.metadata_list]
     lines = sorted(f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}" for file in files)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

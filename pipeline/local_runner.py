@@ -21,10 +21,10 @@ from reporting.console import short_path
 from schemas.errors import UserError
 
 if TYPE_CHECKING:
-    from pipeline.run_metadata import RunResult
+    from pipeline.run_metadata import PipelineResult
 
 
-def run(config: PipelineConfig) -> "RunResult | None":
+def run(config: PipelineConfig) -> "PipelineResult | None":
     """Runs the pipeline, reporting on standard output.
 
     Returns:

@@ -21,7 +21,7 @@ REPORT_FILE = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
-class RunResult:
+class PipelineResult:
     """What came out of a run.
 
     Attributes:
@@ -49,7 +49,7 @@ class RunResult:
     report: str
 
 
-def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
+def read_results(store: mlmd.MetadataStore, run_id: str) -> PipelineResult:
     """Finds the results of a run, whether its steps ran or were cached.
 
     Raises:
@@ -63,7 +63,7 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
         table = file.read().rstrip("\n")
     blessed = only_output(outputs, "ModelBlessing", run_id).custom_properties["blessed"].int_value == 1
     infra = only_output(outputs, "InfraBlessing", run_id).custom_properties
-    return RunResult(
+    return PipelineResult(
         run_id=run_id,
         table=table,
         metrics={
@@ -80,7 +80,7 @@ def read_results(store: mlmd.MetadataStore, run_id: str) -> RunResult:
     )
 
 
-def summary(result: RunResult, program: str) -> str:
+def summary(result: PipelineResult, program: str) -> str:
     """Returns what a person reads at the end of a run.
 
     Args:
@@ -99,7 +99,7 @@ def _how_to_use(pushed: str, example: str, program: str) -> list[str]:
     return [f"The model was pushed to {model}. Try it, or serve it:", "", *commands]
 
 
-def _why_not_pushed(result: RunResult) -> list[str]:
+def _why_not_pushed(result: PipelineResult) -> list[str]:
     lines = []
     if not result.blessed:
         lines += ["The model was refused by RankingEvaluator, so it was not pushed:"]
@@ -187,7 +187,7 @@ _FINISHED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class PipelineRun:
     """A run, as ML Metadata knows it.
 
     Attributes:
@@ -203,7 +203,7 @@ class Run:
     report: str | None
 
 
-def find_run(folder: str, run_id: str | None = None) -> Run:
+def find_run(folder: str, run_id: str | None = None) -> PipelineRun:
     """Finds a run that has an evaluation.
 
     Args:
@@ -229,7 +229,7 @@ def find_run(folder: str, run_id: str | None = None) -> Run:
     return chosen[0]
 
 
-def read_runs(folder: str) -> list[Run]:
+def read_runs(folder: str) -> list[PipelineRun]:
     """Reads all runs of a pipeline's folder, earliest first.
 
     Raises:
@@ -250,7 +250,7 @@ def read_runs(folder: str) -> list[Run]:
         ) from error
 
 
-def _run(store: mlmd.MetadataStore, context: metadata_store_pb2.Context, folder: str) -> Run:
+def _run(store: mlmd.MetadataStore, context: metadata_store_pb2.Context, folder: str) -> PipelineRun:
     executions = store.get_executions_by_context(context.id)
     done = [execution.id for execution in executions if execution.last_known_state in _FINISHED]
     events = store.get_events_by_execution_ids(done) if done else []
@@ -259,7 +259,7 @@ def _run(store: mlmd.MetadataStore, context: metadata_store_pb2.Context, folder:
     evaluation, report = (
         _moved(folders[kind], folder) if kind in folders else None for kind in (EVALUATION_TYPE, REPORT_TYPE)
     )
-    return Run(context.name, len(done) == len(executions) and evaluation is not None, evaluation, report)
+    return PipelineRun(context.name, len(done) == len(executions) and evaluation is not None, evaluation, report)
 
 
 def _moved(uri: str, folder: str) -> str:
@@ -272,10 +272,10 @@ def _moved(uri: str, folder: str) -> str:
     return moved if separator and os.path.isdir(moved) else uri
 
 
-def _listed(runs: Iterable[Run]) -> str:
+def _listed(runs: Iterable[PipelineRun]) -> str:
     lines = [f"  {run.run_id}{'' if run.finished else _unfinished(run)}" for run in runs]
     return "\n".join(["The runs there, earliest first:", *lines]) if lines else "There are no runs there."
 
 
-def _unfinished(run: Run) -> str:
+def _unfinished(run: PipelineRun) -> str:
     return "  (did not finish)" if run.evaluation else "  (did not come to its evaluation)"

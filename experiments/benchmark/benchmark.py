@@ -11,10 +11,10 @@ from experiments.benchmark.live_outputs import LiveOutputs
 from experiments.benchmark.plan import Choice, plan
 from experiments.benchmark.searches import check_searches, search_space, searched
 from experiments.benchmark.settled import settled_cells
-from experiments.runs.dataset import Data, prepare_data
-from experiments.runs.execute import run_cell
-from experiments.runs.lock import alone
-from experiments.runs.run import FAILED, Cell
+from experiments.runs.dataset import Dataset, prepare_dataset
+from experiments.runs.execute import execute_run
+from experiments.runs.lock import exclusive_lock
+from experiments.runs.run import FAILED, Run
 from pipeline.cache_keys import source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
@@ -64,8 +64,10 @@ def benchmark(
     limit = "any memory" if budget.memory_limit is None else format_gib(budget.memory_limit)
     size = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
     screen.line(f"{config.name}: benchmark of {size} in {short_path(folder)}, {limit} for each")
-    with alone(folder, "a benchmark", ", or let this one have another folder: --set name=NAME or --set workdir=FOLDER"):
-        data = prepare_data(config)
+    with exclusive_lock(
+        folder, "a benchmark", ", or let this one have another folder: --set name=NAME or --set workdir=FOLDER"
+    ):
+        data = prepare_dataset(config)
         if data.sequences[TEST] < 2:
             raise UserError(
                 f"The test split has {data.sequences[TEST]} sequences, too few to measure on: give split.weights a "
@@ -83,8 +85,8 @@ def benchmark(
 
 
 def _run(
-    cells: Sequence[Cell],
-    data: Data,
+    cells: Sequence[Run],
+    data: Dataset,
     folder: str,
     settled: Mapping[str, dict[str, Any]],
     memory_limit: int | None,
@@ -104,7 +106,7 @@ def _run(
         kept = cell.name in settled
         lines.start(place)
         if not kept:
-            outcome = run_cell(
+            outcome = execute_run(
                 cell,
                 data,
                 cell_folder(folder, cell),
@@ -135,7 +137,7 @@ def _info(config: PipelineConfig, choice: Choice, budget: Budget, command: str) 
     }
 
 
-def _report_failures(cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]], folder: str) -> None:
+def _report_failures(cells: Sequence[Run], results: Mapping[str, Mapping[str, Any]], folder: str) -> None:
     failed = [cell for cell in cells if results[cell.name]["status"] == FAILED]
     if failed:
         lines = [f"{cell.label}, seed {cell.config.training.seed}: {results[cell.name]['reason']}" for cell in failed]

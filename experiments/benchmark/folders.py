@@ -5,8 +5,8 @@ import glob
 import os
 from collections.abc import Sequence
 
-from experiments.runs.dataset import Data
-from experiments.runs.run import Cell, cell_key
+from experiments.runs.dataset import Dataset
+from experiments.runs.run import Run, run_key
 from pipeline.config import PipelineConfig
 from pipeline.workspace import make_workspace
 
@@ -26,12 +26,12 @@ def benchmark_folder(config: PipelineConfig) -> str:
     return folder
 
 
-def cell_folder(folder: str, cell: Cell) -> str:
+def cell_folder(folder: str, cell: Run) -> str:
     """Returns the folder of a cell in that of its benchmark."""
     return os.path.join(folder, CELLS_FOLDER, cell.name)
 
 
-def folders_of_other_keys(folder: str, cell: Cell) -> list[str]:
+def folders_of_other_keys(folder: str, cell: Run) -> list[str]:
     """Returns the folders of the same cell with other data or settings.
 
     Args:
@@ -43,8 +43,6 @@ def folders_of_other_keys(folder: str, cell: Cell) -> list[str]:
     return sorted(set(found) - {cell_folder(folder, cell)})
 
 
-def named_by_key(cells: Sequence[Cell], data: Data) -> list[Cell]:
+def named_by_key(cells: Sequence[Run], data: Dataset) -> list[Run]:
     """Adds to each name what tells the cell from the same one with other data or settings."""
-    return [
-        dataclasses.replace(cell, name=f"{cell.name}-{cell_key(cell, data.digest)[:_KEY_LENGTH]}") for cell in cells
-    ]
+    return [dataclasses.replace(cell, name=f"{cell.name}-{run_key(cell, data.digest)[:_KEY_LENGTH]}") for cell in cells]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.runs.run import FINISHED, MONITOR, OUT_OF_MEMORY, Cell
+from experiments.runs.run import FINISHED, MONITOR, OUT_OF_MEMORY, Run
 from reporting.console import Screen
 from reporting.numbers import format_seconds
 
@@ -18,7 +18,7 @@ class CellLines:
         cells: all there are, in order.
     """
 
-    def __init__(self, screen: Screen, cells: Sequence[Cell]):
+    def __init__(self, screen: Screen, cells: Sequence[Run]):
         self._screen = screen
         self._beginnings = beginnings(cells)
 
@@ -53,7 +53,7 @@ class CellLines:
         self._screen.redraw(f"{self._begun}{self._epoch}{self._stage}")
 
 
-def beginnings(cells: Sequence[Cell]) -> list[str]:
+def beginnings(cells: Sequence[Run]) -> list[str]:
     """Returns how the line of each cell begins, as in "[3/45] BERT4Rec, next, seed 8 … ".
 
     Targets are told when there are several, seeds of what learns.
@@ -67,7 +67,7 @@ def beginnings(cells: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def outcome_text(cell: Cell, result: Result, kept: bool, seconds_left: float | None) -> str:
+def outcome_text(cell: Run, result: Result, kept: bool, seconds_left: float | None) -> str:
     """Says what became of a cell, and how long the rest may take.
 
     Args:
@@ -87,7 +87,7 @@ def outcome_text(cell: Cell, result: Result, kept: bool, seconds_left: float | N
     return f"{how}, {took}{left}\n  {result['reason']}"
 
 
-def seconds_left(waiting: Sequence[Cell], done: Sequence[tuple[Cell, Result]]) -> float | None:
+def seconds_left(waiting: Sequence[Run], done: Sequence[tuple[Run, Result]]) -> float | None:
     """Estimates how long cells will take from how long others took: the same with other seeds, or any of their kind.
 
     What counts takes no longer than what learns, but what counts says nothing of how long that takes.
@@ -134,7 +134,7 @@ def roughly(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _row(cell: Cell) -> tuple[str, str]:
+def _row(cell: Run) -> tuple[str, str]:
     return cell.label, cell.config.training.target
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.benchmark.folders import cell_folder
-from experiments.runs.run import Cell
+from experiments.runs.run import Run
 from pipeline.console import message_of
 from reporting.console import Screen
 
@@ -28,7 +28,7 @@ class LiveOutputs:
         self._info = info
         self._next = 0.0
 
-    def write_now_and_then(self, cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> None:
+    def write_now_and_then(self, cells: Sequence[Run], results: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes them, unless they were written lately and that took long."""
         if time.monotonic() < self._next:
             return
@@ -38,7 +38,7 @@ class LiveOutputs:
             # Hours of training may be to come, whose results are worth more than tables in between.
             self._screen.line(f"  warning: the tables cannot be written yet: {message_of(error)}")
 
-    def write(self, cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> str:
+    def write(self, cells: Sequence[Run], results: Mapping[str, Mapping[str, Any]]) -> str:
         """Writes them.
 
         Args:

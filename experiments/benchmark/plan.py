@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.benchmark.ablations import ABLATIONS
-from experiments.runs.run import Cell, Role, with_values
+from experiments.runs.run import Role, Run, with_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from schemas.errors import UserError
@@ -68,7 +68,7 @@ def read_choice(
     )
 
 
-def plan(config: PipelineConfig, choice: Choice, tuned: Tuned = _NOT_TUNED) -> list[Cell]:
+def plan(config: PipelineConfig, choice: Choice, tuned: Tuned = _NOT_TUNED) -> list[Run]:
     """Returns the cells of a benchmark: seed by seed, and of each seed first the methods, then the ablations.
 
     Args:
@@ -109,7 +109,7 @@ def method_config(
     return with_values(config, chosen | dict(values))
 
 
-def _methods(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int, is_first: bool) -> Iterator[Cell]:
+def _methods(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int, is_first: bool) -> Iterator[Run]:
     for name in choice.methods:
         method = METHODS[name]
         role = _ROLES.get(name, "baseline")
@@ -118,10 +118,10 @@ def _methods(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int, is
                 values = tuned.get((name, target), _NO_VALUES)
                 its_seed = f"-seed{seed}" if method.learned else ""
                 its_config = method_config(config, name, target, seed, values)
-                yield Cell(f"{_slug(name)}-{target}{its_seed}", method.title, role, its_config, values)
+                yield Run(f"{_slug(name)}-{target}{its_seed}", method.title, role, its_config, values)
 
 
-def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) -> Iterator[Cell]:
+def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) -> Iterator[Run]:
     """Yields DSPnet without its parts, each once, for the first target, unless it never had them."""
     if not choice.ablations or DSPNET not in choice.methods:
         return
@@ -134,7 +134,7 @@ def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) 
         if without not in known:
             known.append(without)
             kept = {key: value for key, value in values.items() if key not in ablation.values}
-            yield Cell(f"{DSPNET}-{ablation.name}-{target}-seed{seed}", ablation.label, "ablation", without, kept)
+            yield Run(f"{DSPNET}-{ablation.name}-{target}-seed{seed}", ablation.label, "ablation", without, kept)
 
 
 def _slug(name: str) -> str:

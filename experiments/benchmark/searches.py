@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.benchmark.plan import Choice, method_config
-from experiments.runs.dataset import Data
+from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from pipeline.tuning_config import ranges_of
@@ -34,7 +34,7 @@ def searched(
     choice: Choice,
     trials: int,
     memory_limit: int | None,
-    data: Data,
+    data: Dataset,
     screen: Screen,
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Searches the values of each method that learns, for each target, at the first seed.

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.benchmark.folders import cell_folder, folders_of_other_keys
-from experiments.runs.dataset import Data
+from experiments.runs.dataset import Dataset
 from experiments.runs.result import OTHER_SETTINGS, RESULT_FILE, describe, read_json, why_again
-from experiments.runs.run import Cell, cell_key
+from experiments.runs.run import Run, run_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Settled:
 
 
 def settled_cells(
-    cells: Sequence[Cell], data: Data, folder: str, source_digest: str, memory_limit: int | None
+    cells: Sequence[Run], data: Dataset, folder: str, source_digest: str, memory_limit: int | None
 ) -> Settled:
     """Finds what earlier runs of a benchmark have left.
 
@@ -52,7 +52,7 @@ def settled_cells(
             if any(map(os.path.exists, others)):
                 again[cell.name] = OTHER_SETTINGS
             continue
-        key = cell_key(cell, data.digest)
+        key = run_key(cell, data.digest)
         reason = why_again(result, cell, key, source_digest, memory_limit)
         if reason is None:
             # What it is called, and what a search has chosen of its values, is no part of the key.

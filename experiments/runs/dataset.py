@@ -21,7 +21,7 @@ LOG_FILE = "prepare.log"
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class Dataset:
     """Sequences, split, and the catalogues of the train split.
 
     Attributes:
@@ -46,7 +46,7 @@ def split_folder(examples_uri: str, split: str) -> str:
     return os.path.join(examples_uri, f"Split-{split}")
 
 
-def prepare_data(config: PipelineConfig) -> Data:
+def prepare_dataset(config: PipelineConfig) -> Dataset:
     """Runs the pipeline's steps up to the catalogue, or answers them from its cache, reporting on standard output.
 
     They run in the pipeline's own folder, so `dspnet run` finds them in the cache, and the other way round. The
@@ -109,7 +109,7 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
             catalogue = run_metadata.only_output(outputs, artifacts.Catalogue.TYPE_NAME, done.run_id)
             sequences = {split: examples.custom_properties[f"sequences_{split}"].int_value for split in SPLITS}
             digest = data_digest(examples.uri, catalogue.uri)
-        link.send(Data(examples.uri, catalogue.uri, sequences, digest))
+        link.send(Dataset(examples.uri, catalogue.uri, sequences, digest))
     except (UserError, StepFailedError, KeyboardInterrupt) as error:
         link.send(error)
     except Exception as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.runs import failure_text
-from experiments.runs.dataset import Data
+from experiments.runs.dataset import Dataset
 from experiments.runs.memory import killed_for_memory
 from experiments.runs.process import WorkerProcess
 from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
@@ -24,11 +24,11 @@ from experiments.runs.run import (
     STAGE,
     STOPPED,
     TRAINED_FILE,
-    Cell,
-    Outcome,
+    Run,
+    RunResult,
+    RunSpec,
     Status,
-    Task,
-    cell_key,
+    run_key,
 )
 from experiments.runs.worker import work
 from pipeline.cache_keys import source_digests
@@ -47,9 +47,9 @@ def say_nothing(stage: str) -> None:
     """Tells nobody where a cell is."""
 
 
-def run_cell(
-    cell: Cell,
-    data: Data,
+def execute_run(
+    cell: Run,
+    data: Dataset,
     folder: str,
     *,
     memory_limit: int | None,
@@ -57,14 +57,14 @@ def run_cell(
     on_stage: Callable[[str], None] = say_nothing,
     evaluate: bool = True,
     keep_model: bool = False,
-) -> Outcome:
+) -> RunResult:
     """Trains a cell's model and measures it; whatever happens there, it is told, and this process lives on.
 
     Run again after it was killed, it goes on where it was: after the last whole epoch, or with the evaluation.
 
     Args:
         cell: what to do.
-        data: on what, from `experiments.runs.dataset.prepare_data`.
+        data: on what, from `experiments.runs.dataset.prepare_dataset`.
         folder: of the cell, for `result.json`, `sequences.parquet`, `run.log` and what training writes.
         memory_limit: bytes that the process may take; None for all there are.
         on_epoch: is given each epoch's entry of `training.json`; returns False to stop the cell. Epochs before one
@@ -81,12 +81,12 @@ def run_cell(
         os.remove(os.path.join(folder, RESULT_FILE))
     source_digest = source_digests()["Trainer"]
     start = time.monotonic()
-    end = _watch(Task(cell, data, folder, source_digest, evaluate), memory_limit, on_epoch, on_stage)
+    end = _watch(RunSpec(cell, data, folder, source_digest, evaluate), memory_limit, on_epoch, on_stage)
     if end.status == STOPPED:
         _tidy(folder, keep_model=False)
-        return Outcome(STOPPED, "", None)
+        return RunResult(STOPPED, "", None)
     result = {
-        **describe(cell, cell_key(cell, data.digest), source_digest),
+        **describe(cell, run_key(cell, data.digest), source_digest),
         "status": end.status,
         "reason": end.reason,
         "memory_limit": memory_limit,
@@ -99,7 +99,7 @@ def run_cell(
     write_json(os.path.join(folder, RESULT_FILE), result)
     if end.status == FINISHED:
         _tidy(folder, keep_model)
-    return Outcome(end.status, end.reason, result)
+    return RunResult(end.status, end.reason, result)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ class _End:
 
 
 def _watch(
-    task: Task,
+    task: RunSpec,
     memory_limit: int | None,
     on_epoch: Callable[[dict[str, float]], bool],
     on_stage: Callable[[str], None],

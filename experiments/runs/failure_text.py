@@ -5,7 +5,7 @@ import re
 from typing import Literal
 
 from experiments.runs.dataset import how_it_ended
-from experiments.runs.run import FAILED, OUT_OF_MEMORY, Cell
+from experiments.runs.run import FAILED, OUT_OF_MEMORY, Run
 from reporting.console import short_path
 from reporting.numbers import format_gib
 
@@ -15,7 +15,7 @@ _KILLED = -9
 _REFUSED = re.compile(r"(OOM when allocating|std::bad_alloc).*")
 
 
-def over_limit(cell: Cell, used: int, limit: int, stage: str) -> str:
+def over_limit(cell: Run, used: int, limit: int, stage: str) -> str:
     """Returns why a cell was stopped that took more memory than it may.
 
     Args:
@@ -69,7 +69,7 @@ def died(
     return FAILED, f"{ended} (full log: {short_path(log_file)})"
 
 
-def _what_to_do(cell: Cell, stage: str) -> str:
+def _what_to_do(cell: Run, stage: str) -> str:
     if "evaluation" in stage:
         return "Raise --memory-gib, or lower evaluation.batch_size."
     if not cell.learned:

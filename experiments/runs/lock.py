@@ -12,7 +12,7 @@ LOCK_FILE = "lock"
 
 
 @contextlib.contextmanager
-def alone(folder: str, what: str, advice: str = "") -> Iterator[None]:
+def exclusive_lock(folder: str, what: str, advice: str = "") -> Iterator[None]:
     """Holds a lock on a folder, which ends with this process however that ends.
 
     Args:

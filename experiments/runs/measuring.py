@@ -7,8 +7,8 @@ from typing import Any
 
 from components.ranking_evaluator.executor import EvaluationProgress
 from components.ranking_evaluator.sequences_file import SequencesFile
-from experiments.runs.dataset import Data
-from experiments.runs.run import Cell
+from experiments.runs.dataset import Dataset
+from experiments.runs.run import Run
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
@@ -17,7 +17,7 @@ from schemas.evaluation import SEQUENCES_FILE
 from schemas.sequences import TEST
 
 
-def measure(cell: Cell, data: Data, model: str, folder: str) -> dict[str, Any]:
+def measure(cell: Run, data: Dataset, model: str, folder: str) -> dict[str, Any]:
     """Measures a model over the full catalogue, and writes `sequences.parquet`, one row a test sequence.
 
     Args:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.runs.run import FAILED, OUT_OF_MEMORY, Cell
+from experiments.runs.run import FAILED, OUT_OF_MEMORY, Run
 from model.methods import METHODS
 from schemas.atomic_file import write_whole
 
@@ -41,12 +41,12 @@ UNMEASURED: Mapping[str, Any] = {
 """The part of a result that is measured, for a cell that did not come to its end."""
 
 
-def describe(cell: Cell, key: str, source_digest: str) -> dict[str, Any]:
+def describe(cell: Run, key: str, source_digest: str) -> dict[str, Any]:
     """Returns what is known of a cell before it is measured.
 
     Args:
         cell: the cell.
-        key: digest of all that its numbers depend on (`experiments.runs.run.cell_key`).
+        key: digest of all that its numbers depend on (`experiments.runs.run.run_key`).
         source_digest: of the code that trains and measures.
     """
     training, method = cell.config.training, cell.config.model.name
@@ -81,7 +81,7 @@ def read_json(path: str) -> dict[str, Any] | None:
 
 
 def why_again(
-    result: Mapping[str, Any], cell: Cell, key: str, source_digest: str, memory_limit: int | None
+    result: Mapping[str, Any], cell: Run, key: str, source_digest: str, memory_limit: int | None
 ) -> str | None:
     """Says why a cell with such a result is run again; None if it stands.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from experiments.runs.dataset import Data
+from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
 
@@ -20,7 +20,7 @@ Status = Literal["finished", "out_of_memory", "failed", "stopped"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class Run:
     """What is trained and measured at once.
 
     Attributes:
@@ -44,7 +44,7 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What became of a cell.
 
     Attributes:
@@ -58,7 +58,7 @@ class Outcome:
     result: dict[str, Any] | None
 
 
-def cell_key(cell: Cell, data_digest: str) -> str:
+def run_key(cell: Run, data_digest: str) -> str:
     """Returns a digest of all that the numbers of a cell depend on, but for the code.
 
     How a model is served is no part of it, nor what it must reach to be pushed.
@@ -117,7 +117,7 @@ RUN_FOLDER = "training"
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class RunSpec:
     """What is to be done.
 
     Attributes:
@@ -128,8 +128,8 @@ class Task:
         evaluate: whether the model is measured, too.
     """
 
-    cell: Cell
-    data: Data
+    cell: Run
+    data: Dataset
     folder: str
     source_digest: str
     evaluate: bool

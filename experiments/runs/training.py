@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from experiments.runs.reporter import Reporter
 from experiments.runs.result import read_json, write_json
-from experiments.runs.run import CHECKPOINTS_FOLDER, MODEL_FOLDER, RUN_FOLDER, STAGE, TRAINED_FILE, Task, cell_key
+from experiments.runs.run import CHECKPOINTS_FOLDER, MODEL_FOLDER, RUN_FOLDER, STAGE, TRAINED_FILE, RunSpec, run_key
 from model import trainer
 from model.training.callbacks import TRAINING_FILE
 from pipeline import console
 from schemas.sequences import TRAIN, VALIDATION
 
 
-def train(task: Task, link: Connection) -> dict[str, Any]:
+def train(task: RunSpec, link: Connection) -> dict[str, Any]:
     """Trains a cell's model and exports it into `MODEL_FOLDER`, or finds that this is done.
 
     A training that was killed is resumed where it was, unless the code has changed.
@@ -36,7 +36,7 @@ def train(task: Task, link: Connection) -> dict[str, Any]:
         StoppedError: if the process that watches told it to stop.
     """
     cell, data = task.cell, task.data
-    key = [cell_key(cell, data.digest), task.source_digest]
+    key = [run_key(cell, data.digest), task.source_digest]
     model, marker, run_folder, checkpoints = (
         os.path.join(task.folder, name) for name in (MODEL_FOLDER, TRAINED_FILE, RUN_FOLDER, CHECKPOINTS_FOLDER)
     )
@@ -72,7 +72,7 @@ def train(task: Task, link: Connection) -> dict[str, Any]:
     return done
 
 
-def _cost(task: Task, training: Mapping[str, Any], run_seconds: float) -> dict[str, float | None]:
+def _cost(task: RunSpec, training: Mapping[str, Any], run_seconds: float) -> dict[str, float | None]:
     cell = task.cell
     epochs = [epoch["seconds"] for epoch in training.get("epochs", [])]
     replicas = max(1, len(tf.config.list_logical_devices("GPU")))

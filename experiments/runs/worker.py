@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from experiments.runs.run import FAILED, FINISHED, LOG_FILE, MODEL_FOLDER, OUT_OF_MEMORY, STAGE, STOPPED, Task
+from experiments.runs.run import FAILED, FINISHED, LOG_FILE, MODEL_FOLDER, OUT_OF_MEMORY, STAGE, STOPPED, RunSpec
 from pipeline.console import message_of, quiet
 
 _NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
 """What TensorFlow reports as an exhausted resource, too."""
 
 
-def work(link: Connection, task: Task) -> None:
+def work(link: Connection, task: RunSpec) -> None:
     """Does a task, sending pairs of a kind of message and its content (`experiments.runs.run`)."""
     # What a cell says to a person goes into its log: the person sees one line a cell.
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -48,7 +48,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _results(link: Connection, task: Task) -> dict[str, Any]:
+def _results(link: Connection, task: RunSpec) -> dict[str, Any]:
     import tf_keras
 
     from experiments.runs.measuring import measure

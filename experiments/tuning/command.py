@@ -3,7 +3,7 @@
 import os
 import sys
 
-from experiments.runs.dataset import prepare_data
+from experiments.runs.dataset import prepare_dataset
 from experiments.runs.memory import read_limit
 from experiments.tuning.lines import first_lines
 from experiments.tuning.result import BEST_FILE, TRIALS_FILE
@@ -40,7 +40,7 @@ def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | N
     screen = Screen(sys.stdout)
     screen.line(first_lines(METHODS[config.model.name].title, trials, limit, space))
 
-    data = prepare_data(config)
+    data = prepare_dataset(config)
     result = search(config, config.model.name, trials, data, folder, limit, screen)
     files = [short_path(os.path.join(result.folder, name)) for name in (BEST_FILE, TRIALS_FILE)]
     screen.line(f"{summary(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")

@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 
-from experiments.runs.dataset import Data
+from experiments.runs.dataset import Dataset
 from experiments.runs.run import with_values
 from experiments.tuning.study import STUDY_FILE
 from pipeline.cache_keys import source_digests
@@ -18,7 +18,7 @@ from pipeline.tuning_config import ranges_of
 _KEY_LENGTH = 12
 
 
-def search_folder(config: PipelineConfig, method: str, data: Data, folder: str) -> str:
+def search_folder(config: PipelineConfig, method: str, data: Dataset, folder: str) -> str:
     """Returns the folder of the search of one method, below the folder of all."""
     config = of_method(config, method)
     parts = {

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.runs.dataset import Data
-from experiments.runs.run import FAILED, FINISHED, MONITOR, STOPPED, Cell, Outcome, Role, with_values
+from experiments.runs.dataset import Dataset
+from experiments.runs.run import FAILED, FINISHED, MONITOR, STOPPED, Role, Run, RunResult, with_values
 from experiments.tuning import records
 from experiments.tuning.lines import stage_line
 from experiments.tuning.records import TRAINED, TrialRecord
@@ -22,8 +22,8 @@ from schemas.errors import UserError
 if TYPE_CHECKING:
     import optuna
 
-RunCell = Callable[..., Outcome]
-"""As `experiments.runs.execute.run_cell`."""
+RunCell = Callable[..., RunResult]
+"""As `experiments.runs.execute.execute_run`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Trainings:
         data: what they are trained on.
         folder: where they are trained; one that failed is left there, the others are removed.
         memory_limit: most memory of one, in bytes; None for no limit.
-        run_cell: trains one.
+        execute_run: trains one.
         show: is told where the one that runs is, again and again.
     """
 
     config: PipelineConfig
     space: Sequence[Dimension]
-    data: Data
+    data: Dataset
     folder: str
     memory_limit: int | None
-    run_cell: RunCell
+    execute_run: RunCell
     show: Callable[[str], None]
 
 
@@ -68,7 +68,7 @@ def run_trial(study: "optuna.Study", number: int, trainings: Trainings, earlier:
     start = time.monotonic()
     if twin is not None:
         epochs.keep_all(dict(enumerate(twin.epochs, start=1)))
-        outcome = Outcome(twin.status, twin.reason, None)
+        outcome = RunResult(twin.status, twin.reason, None)
     else:
         if before is not None and tried(before, number, trainings.space) == values:
             epochs.keep_all(before.intermediate_values)
@@ -90,12 +90,12 @@ def run_trial(study: "optuna.Study", number: int, trainings: Trainings, earlier:
     return record
 
 
-def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder: str, epochs: "_Epochs") -> Outcome:
+def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder: str, epochs: "_Epochs") -> RunResult:
     try:
         # The first trial is the configuration itself, down to the last digit.
         config = trainings.config if number == 1 else with_values(trainings.config, values)
     except UserError as error:
-        return Outcome(FAILED, str(error), None)
+        return RunResult(FAILED, str(error), None)
 
     def keeps_up(epoch: float) -> bool:
         # The configuration as it is must be known to its end; in the last epoch there is nothing left to save.
@@ -107,11 +107,11 @@ def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder:
 
     # It may have been killed between its last epoch and the answer to it.
     if epochs.known and not keeps_up(max(epochs.known)):
-        return Outcome(STOPPED, "", None)
+        return RunResult(STOPPED, "", None)
     name = config.model.name
     role: Role = "dspnet" if name == "dspnet" else "baseline"
-    cell = Cell(f"{name}-trial{number}", METHODS[name].title, role, config, values)
-    outcome = trainings.run_cell(
+    cell = Run(f"{name}-trial{number}", METHODS[name].title, role, config, values)
+    outcome = trainings.execute_run(
         cell,
         trainings.data,
         folder,
@@ -124,7 +124,7 @@ def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder:
         for entry in outcome.result["training"]["epochs"]:
             epochs.keep(entry)
     if outcome.status in TRAINED and not all(map(math.isfinite, epochs.known.values())):
-        return Outcome(FAILED, "The validation NDCG@10 is not a finite number.", None)
+        return RunResult(FAILED, "The validation NDCG@10 is not a finite number.", None)
     return outcome
 
 

@@ -2,9 +2,9 @@
 
 import os
 
-from experiments.runs.dataset import Data
-from experiments.runs.execute import run_cell
-from experiments.runs.lock import alone
+from experiments.runs.dataset import Dataset
+from experiments.runs.execute import execute_run
+from experiments.runs.lock import exclusive_lock
 from experiments.tuning.folder import of_method, other_searches, search_folder
 from experiments.tuning.lines import new_line, resumed_line, trial_line
 from experiments.tuning.records import done, killed
@@ -28,11 +28,11 @@ def search(
     config: PipelineConfig,
     method: str,
     trials: int,
-    data: Data,
+    data: Dataset,
     folder: str,
     memory_limit: int | None,
     screen: Screen,
-    run_cell: RunCell = run_cell,
+    execute_run: RunCell = execute_run,
 ) -> SearchResult:
     """Searches for the best values of one method; a search that was begun before goes on.
 
@@ -48,7 +48,7 @@ def search(
         memory_limit: most memory of a training, in bytes; None for no limit. Trials that ran out of another one are
             run again.
         screen: is told of each trial in a line, and on a terminal where the one that runs is.
-        run_cell: trains one.
+        execute_run: trains one.
 
     Returns:
         What was found, also in the files of `experiments.tuning.result`.
@@ -67,8 +67,8 @@ def search(
         os.makedirs(folder, exist_ok=True)
         if others:
             screen.line(new_line(others))
-    trainings = Trainings(config, space, data, os.path.join(folder, "trials"), memory_limit, run_cell, screen.redraw)
-    with alone(folder, "the same search"), open_study(folder) as study:
+    trainings = Trainings(config, space, data, os.path.join(folder, "trials"), memory_limit, execute_run, screen.redraw)
+    with exclusive_lock(folder, "the same search"), open_study(folder) as study:
         records = {number: record for number, record in done(study, space, memory_limit).items() if number <= trials}
 
         def result() -> SearchResult:

@@ -9,7 +9,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import run_metadata
-from pipeline.run_metadata import RunResult, example_history, program_name, read_results, summary
+from pipeline.run_metadata import PipelineResult, example_history, program_name, read_results, summary
 from schemas.catalogue import Catalogue, write_catalogue
 from serving.history import parse_history
 
@@ -27,7 +27,7 @@ EVALUATION = {
 }
 
 
-class Run:
+class PipelineRun:
     """A run in an ML Metadata store in memory."""
 
     def __init__(self, folder: pathlib.Path, run_id: str = "now"):
@@ -52,25 +52,25 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: pathlib.Path) -> Run:
+def run(tmp_path: pathlib.Path) -> PipelineRun:
     from components import artifacts
 
     (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION))
     (tmp_path / "evaluation.txt").write_text("a table\n")
     write_catalogues(tmp_path, ["milk,2%", "milk", "a:b", "bread"], ["x:y", "cart"])
-    run = Run(tmp_path)
+    run = PipelineRun(tmp_path)
     run.put("ModelEvaluation")
     run.put(artifacts.Catalogue.TYPE_NAME)
     run.put(artifacts.Report.TYPE_NAME)
     return run
 
 
-def bless(run: Run, model: int = 1, infra: int = 1) -> None:
+def bless(run: PipelineRun, model: int = 1, infra: int = 1) -> None:
     run.put("ModelBlessing", blessed=model)
     run.put("InfraBlessing", blessed=infra, reason="it answers nonsense" if not infra else "loaded in 0.9 s")
 
 
-def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
+def test_blessed_and_pushed(run: PipelineRun, tmp_path: pathlib.Path) -> None:
     bless(run)
     run.put("ModelBlessing", event=metadata_store_pb2.Event.INTERNAL_OUTPUT, blessed=0)  # the resolver's
     run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path))
@@ -86,7 +86,7 @@ def test_blessed_and_pushed(run: Run, tmp_path: pathlib.Path) -> None:
     assert parse_history(command[command.index("--history") + 1]) == (["milk", "a:b"], ["cart", "cart"])
 
 
-def test_pushed_folder_was_removed_since(run: Run, tmp_path: pathlib.Path) -> None:
+def test_pushed_folder_was_removed_since(run: PipelineRun, tmp_path: pathlib.Path) -> None:
     bless(run)
     run.put("PushedModel", pushed=1, pushed_destination=str(tmp_path / "gone"))
     assert read_results(run.store, "now").model == str(tmp_path)
@@ -105,7 +105,7 @@ BY_INFRA_VALIDATOR = "The model was refused by InfraValidator, so it was not pus
         (1, 1, "The model was blessed, but not pushed."),
     ],
 )
-def test_not_pushed(run: Run, tmp_path: pathlib.Path, model: int, infra: int, said: str) -> None:
+def test_not_pushed(run: PipelineRun, tmp_path: pathlib.Path, model: int, infra: int, said: str) -> None:
     bless(run, model, infra)
     run.put("PushedModel", pushed=0)
     result = read_results(run.store, "now")
@@ -113,7 +113,7 @@ def test_not_pushed(run: Run, tmp_path: pathlib.Path, model: int, infra: int, sa
     assert summary(result, "dspnet") == f"\na table\n\n{said}\n\nReport: {tmp_path / 'report.html'}"
 
 
-def test_a_run_without_its_results_is_named(run: Run) -> None:
+def test_a_run_without_its_results_is_named(run: PipelineRun) -> None:
     with pytest.raises(LookupError, match="'now' should have put out one ModelBlessing; it has 0"):
         read_results(run.store, "now")
     run.put("ModelBlessing", blessed=1)
@@ -124,7 +124,7 @@ def test_a_run_without_its_results_is_named(run: Run) -> None:
 
 
 def test_shell_characters_are_quoted() -> None:
-    result = RunResult("now", "", {}, True, (), True, "", "models/my log/1", "it's:a b", "report.html")
+    result = PipelineResult("now", "", {}, True, (), True, "", "models/my log/1", "it's:a b", "report.html")
     command, serve = map(shlex.split, summary(result, "dspnet").splitlines()[-4:-2])
     assert "models/my log/1" in command and "it's:a b" in command
     assert serve == ["dspnet", "serve", "--model", "models/my log"]

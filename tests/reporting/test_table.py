@@ -68,7 +68,7 @@ def test_html_holds_all_digits_and_their_origin():
 
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match="expected 4 cells. Received: 1"):
-        Table(COLUMNS, (Row(("alone",)),))
+        Table(COLUMNS, (Row(("exclusive_lock",)),))
 
 
 def test_html_in_a_cell_is_kept_in_html_and_dropped_elsewhere():

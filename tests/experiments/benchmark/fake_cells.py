@@ -4,15 +4,15 @@ import os
 import pathlib
 from typing import Any
 
-from experiments.runs.dataset import Data
+from experiments.runs.dataset import Dataset
 from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
-from experiments.runs.run import FAILED, FINISHED, Cell, Outcome, cell_key
+from experiments.runs.run import FAILED, FINISHED, Run, RunResult, run_key
 from pipeline.cache_keys import source_digests
 from tests.experiments.benchmark import made_up
 
 
 class FakeCells:
-    """Runs cells as `run_cell` does, two epochs each, and finishes them with made-up results.
+    """Runs cells as `execute_run` does, two epochs each, and finishes them with made-up results.
 
     Args:
         unfinished: status and reason of some cells, by label.
@@ -26,10 +26,12 @@ class FakeCells:
     def __init__(self, unfinished: dict[str, tuple[str, str]] | None = None, interrupt: str = ""):
         self.unfinished = unfinished or {}
         self.interrupt = interrupt
-        self.ran: list[Cell] = []
+        self.ran: list[Run] = []
         self.options: list[dict[str, Any]] = []
 
-    def __call__(self, cell: Cell, data: Data, folder: str, *, on_epoch: Any, on_stage: Any, **options: Any) -> Outcome:
+    def __call__(
+        self, cell: Run, data: Dataset, folder: str, *, on_epoch: Any, on_stage: Any, **options: Any
+    ) -> RunResult:
         self.ran.append(cell)
         self.options.append(options)
         os.makedirs(folder, exist_ok=True)
@@ -46,12 +48,12 @@ class FakeCells:
             result |= {**UNMEASURED, "cost": dict.fromkeys(COST) | {"wall_seconds": 3.0}}
         result |= {"status": status, "reason": reason, "memory_limit": options["memory_limit"]}
         write_json(os.path.join(folder, RESULT_FILE), result)
-        return Outcome(status, reason, result)
+        return RunResult(status, reason, result)
 
 
-def finished_result(cell: Cell, data: Data) -> dict[str, Any]:
+def finished_result(cell: Run, data: Dataset) -> dict[str, Any]:
     """Returns the made-up result of a cell, as it is called and configured."""
-    described = describe(cell, cell_key(cell, data.digest), source_digests()["Trainer"])
+    described = describe(cell, run_key(cell, data.digest), source_digests()["Trainer"])
     return {**made_up.result(cell.label, cell.config.training.seed), **described}
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.runs.result import COST, UNMEASURED, describe
-from experiments.runs.run import FINISHED, Cell, with_values
+from experiments.runs.run import FINISHED, Run, with_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
 
@@ -72,7 +72,7 @@ def result(
     roles: Mapping[str, Any] = {"DSPnet": "dspnet", "DSPnet-": "ablation"}
     role = roles.get(label, "baseline" if METHODS[method].title == label else "ablation")
     salt = zlib.crc32(f"{label} {changes.get('target')}".encode())
-    cell = Cell(f"{method}-{seed}-{salt}", label, role, _config(method, seed))
+    cell = Run(f"{method}-{seed}-{salt}", label, role, _config(method, seed))
     of_sequence = values(quality, 1000 * seed + salt % 1000) if measured is None else measured
     number = len(next(iter(of_sequence.values())))
     groups = np.array(GROUPS)[np.arange(number) % 3]

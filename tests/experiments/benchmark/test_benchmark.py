@@ -39,8 +39,8 @@ def run(monkeypatch, tmp_path, capsys):
 
     def start(cells=None, choice=CHOICE, limit=LIMIT, data=test, fails=None, trials=0, **training):
         cells, start.written = cells or FakeCells(), []
-        monkeypatch.setattr(module, "run_cell", cells)
-        monkeypatch.setattr(module, "prepare_data", lambda config: data)
+        monkeypatch.setattr(module, "execute_run", cells)
+        monkeypatch.setattr(module, "prepare_dataset", lambda config: data)
         arguments = make_config(workdir=str(tmp_path), **training), choice, Budget(limit, trials)
         if fails is None:
             benchmark(*arguments, command="dspnet benchmark")

@@ -108,9 +108,9 @@ def test_rows_that_were_tuned_are_told_from_those_that_were_not(tmp_path: pathli
         ["popularity", "–"],
     ]
     assert "Whether a row was tuned stands beside it" in text
-    alone = benchmark_markdown(benchmark_facts(results[1:], {"name": "shop"}))
-    assert "No row was tuned by a search: all have the values of the configuration." in alone
-    assert "Nothing was searched" in alone and "Nothing was searched" not in text
+    exclusive_lock = benchmark_markdown(benchmark_facts(results[1:], {"name": "shop"}))
+    assert "No row was tuned by a search: all have the values of the configuration." in exclusive_lock
+    assert "Nothing was searched" in exclusive_lock and "Nothing was searched" not in text
 
 
 def test_hostile_names_break_no_table(tmp_path: pathlib.Path) -> None:

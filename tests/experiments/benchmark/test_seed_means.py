@@ -20,8 +20,8 @@ def test_each_sequence_has_the_mean_of_its_values_whatever_the_order():
     mean = mean_over_seeds([first, second])
     assert mean.users.tolist() == [b"a", b"a", b"b"] and mean.sequences.tolist() == [3, 9, 5]
     assert mean.metrics["r"].tolist() == [0.5, 0.375, 0.5]
-    alone = mean_over_seeds([first])
-    assert alone.metrics["r"].tolist() == [0, 0.5, 1]
+    exclusive_lock = mean_over_seeds([first])
+    assert exclusive_lock.metrics["r"].tolist() == [0, 0.5, 1]
 
 
 def test_what_any_seed_has_not_measured_has_no_mean():

@@ -69,9 +69,9 @@ def test_the_best_baseline_is_that_of_the_column(tmp_path: pathlib.Path) -> None
 def test_only_seeds_that_both_have_are_averaged(tmp_path: pathlib.Path) -> None:
     results = cells(tmp_path, {"SASRec": 0.4}, (8, 9)) + cells(tmp_path, {"DSPnet": 0.5}, (7, 8))
     column = against_best_baseline(rows_of(results), ["next_item/recall@10"])["columns"][0]
-    alone = against_best_baseline(rows_of([results[0], results[3]]), ["next_item/recall@10"])["columns"][0]
+    exclusive_lock = against_best_baseline(rows_of([results[0], results[3]]), ["next_item/recall@10"])["columns"][0]
     assert column["seeds"] == [8]
-    assert {**column, "baseline": 0, "dspnet": 1} == {**alone, "baseline": 0, "dspnet": 1}
+    assert {**column, "baseline": 0, "dspnet": 1} == {**exclusive_lock, "baseline": 0, "dspnet": 1}
 
 
 def test_what_is_counted_is_the_same_with_any_seed(tmp_path: pathlib.Path) -> None:

@@ -32,7 +32,7 @@ def start(folder: pathlib.Path, *arguments: str) -> subprocess.Popen:
 
 def main(folder: str, *arguments: str) -> int:
     place = pathlib.Path(folder)
-    benchmark.prepare_data = lambda config: planted_data(place / "data")
+    benchmark.prepare_dataset = lambda config: planted_data(place / "data")
     return cli.main(["benchmark", "--config", str(place / "config.yaml"), *arguments])
 
 

@@ -154,9 +154,9 @@ def test_an_axis_without_extent(rows: list[Row]) -> None:
 
 def test_charts_side_by_side_have_the_same_axis() -> None:
     small, large = [Row("a", 0.001, 0.0, 0.002, True)], [Row("b", -0.2, -0.4, 0.1, True)]
-    alone, together = (interval_chart(small, "small", 300, shared) for shared in (None, small + large))
+    exclusive_lock, together = (interval_chart(small, "small", 300, shared) for shared in (None, small + large))
     axis = [
         re.findall(r'<text class="tick mid"[^>]*>[^<]*', chart)
         for chart in (together, interval_chart(large, "large", 300))
     ]
-    assert axis[0] == axis[1] and alone != together
+    assert axis[0] == axis[1] and exclusive_lock != together

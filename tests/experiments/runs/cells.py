@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 
-from experiments.runs.dataset import Data, data_digest, split_folder
-from experiments.runs.run import Cell
+from experiments.runs.dataset import Dataset, data_digest, split_folder
+from experiments.runs.run import Run
 from pipeline.config import PipelineConfig, parse_config
 
 TRAIN, VALIDATION, TEST = 300, 40, 60
@@ -29,17 +29,17 @@ def make_config(method: str = "sasrec", workdir: str = "runs", **training) -> Pi
     return parse_config(values, "test")
 
 
-def make_cell(method: str = "sasrec", **training) -> Cell:
-    return Cell(method, method.upper(), "baseline", make_config(method, **training), {"training.learning_rate": 0.01})
+def make_cell(method: str = "sasrec", **training) -> Run:
+    return Run(method, method.upper(), "baseline", make_config(method, **training), {"training.learning_rate": 0.01})
 
 
-def make_data(folder: pathlib.Path) -> Data:
+def make_data(folder: pathlib.Path) -> Dataset:
     """Names data that are not there, for what does not read them."""
     sequences = {"train": TRAIN, "val": VALIDATION, "test": TEST}
-    return Data(str(folder / "examples"), str(folder / "catalogue"), sequences, "d" * 64)
+    return Dataset(str(folder / "examples"), str(folder / "catalogue"), sequences, "d" * 64)
 
 
-def planted_data(folder: pathlib.Path) -> Data:
+def planted_data(folder: pathlib.Path) -> Dataset:
     """Writes sequences in which item i + 1 follows item i, as the pipeline leaves them, unless they are there."""
     examples, catalogue = folder / "examples", folder / "catalogue"
     if not catalogue.exists():

@@ -2,13 +2,13 @@ import dataclasses
 
 import pytest
 
-from experiments.runs.run import cell_key, with_values
+from experiments.runs.run import run_key, with_values
 from schemas.errors import UserError
 from tests.experiments.runs.cells import make_cell, make_config
 
 
 def _key(cell, data="d1", **values):
-    return cell_key(dataclasses.replace(cell, config=with_values(cell.config, values)), data)
+    return run_key(dataclasses.replace(cell, config=with_values(cell.config, values)), data)
 
 
 def test_values_are_changed_by_key():

@@ -4,7 +4,7 @@ import pathlib
 import pytest
 
 from experiments.runs import dataset as module
-from experiments.runs.dataset import Data, data_digest, how_it_ended, prepare_data
+from experiments.runs.dataset import Dataset, data_digest, how_it_ended, prepare_dataset
 from pipeline.console import StepFailedError
 from tests.experiments.runs.cells import make_config, make_data
 
@@ -41,7 +41,7 @@ def test_how_a_process_ended(exit_code, text):
 
 
 def _answer(link, config, folder, log_file):
-    link.send(Data("e", "c", {"train": 1}, config.name))
+    link.send(Dataset("e", "c", {"train": 1}, config.name))
 
 
 def _refuse(link, config, folder, log_file):
@@ -56,7 +56,7 @@ def _die(link, config, folder, log_file):
 
 def test_data_are_prepared_in_a_process_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_prepare", _answer)
-    assert prepare_data(make_config(workdir=str(tmp_path))) == Data("e", "c", {"train": 1}, "planted")
+    assert prepare_dataset(make_config(workdir=str(tmp_path))) == Dataset("e", "c", {"train": 1}, "planted")
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_data_are_prepared_in_a_process_of_its_own(monkeypatch, tmp_path):
 def test_data_that_cannot_be_prepared(monkeypatch, tmp_path, work, step, message):
     monkeypatch.setattr(module, "_prepare", work)
     with pytest.raises(StepFailedError, match=message) as failed:
-        prepare_data(make_config(workdir=str(tmp_path)))
+        prepare_dataset(make_config(workdir=str(tmp_path)))
     assert failed.value.step == step and "prepare.log" in failed.value.__notes__[0]

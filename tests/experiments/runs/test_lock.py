@@ -3,13 +3,13 @@ import sys
 
 import pytest
 
-from experiments.runs.lock import LOCK_FILE, alone
+from experiments.runs.lock import LOCK_FILE, exclusive_lock
 from schemas.errors import UserError
 
 HOLD = """
 import sys, time
-from experiments.runs.lock import alone
-with alone(sys.argv[1], "a benchmark"):
+from experiments.runs.lock import exclusive_lock
+with exclusive_lock(sys.argv[1], "a benchmark"):
     print(flush=True)
     time.sleep(60)
 """
@@ -27,15 +27,15 @@ def holder(tmp_path):
 
 def test_two_at_once_are_refused_until_one_is_killed(holder, tmp_path):
     said = rf"a benchmark is running there already, process {holder.pid}\. Wait for it, or play"
-    with pytest.raises(UserError, match=said), alone(str(tmp_path), "a benchmark", ", or play"):
+    with pytest.raises(UserError, match=said), exclusive_lock(str(tmp_path), "a benchmark", ", or play"):
         raise AssertionError("two at once")
     holder.kill()
     holder.wait()
-    with alone(str(tmp_path), "a benchmark"):
+    with exclusive_lock(str(tmp_path), "a benchmark"):
         pass
 
 
 def test_one_after_the_other(tmp_path):
     for _ in range(2):
-        with alone(str(tmp_path), "a benchmark"):
+        with exclusive_lock(str(tmp_path), "a benchmark"):
             assert (tmp_path / LOCK_FILE).read_text().strip().isdigit()

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from experiments.runs import execute as module
-from experiments.runs.execute import run_cell
+from experiments.runs.execute import execute_run
 from experiments.runs.result import COST
-from experiments.runs.run import EPOCH, FAILED, FINISHED, OUT_OF_MEMORY, STAGE, STOPPED, cell_key
+from experiments.runs.run import EPOCH, FAILED, FINISHED, OUT_OF_MEMORY, STAGE, STOPPED, run_key
 from pipeline.cache_keys import source_digests
 from tests.experiments.runs.cells import make_cell, make_data
 
@@ -59,7 +59,7 @@ def _be_killed(link, task):
 def _run(monkeypatch, folder, work, memory_limit=None, killed=lambda: 0, **options):
     monkeypatch.setattr(module, "work", work)
     monkeypatch.setattr(module, "killed_for_memory", killed)
-    outcome = run_cell(make_cell(), make_data(folder), str(folder / "cell"), memory_limit=memory_limit, **options)
+    outcome = execute_run(make_cell(), make_data(folder), str(folder / "cell"), memory_limit=memory_limit, **options)
     path = folder / "cell" / "result.json"
     assert outcome.result == (json.loads(path.read_text()) if path.exists() else None)
     return outcome
@@ -80,7 +80,7 @@ def test_finished(monkeypatch, tmp_path, keep_model):
     assert stages == ["in training epoch 1", "in training epoch 2"]
     result = outcome.result
     assert (result["method"], result["status"], result["seed"]) == ("sasrec", FINISHED, 7)
-    assert result["key"] == cell_key(make_cell(), make_data(tmp_path).digest)
+    assert result["key"] == run_key(make_cell(), make_data(tmp_path).digest)
     assert result["source_digest"] == source_digests()["Trainer"]
     assert (result["metrics"], result["training"]) == ({"next_item/recall@10": 0.5}, {"epochs": [1, 2]})
     assert result["machine"]["cores"] and result["machine"]["processor"]

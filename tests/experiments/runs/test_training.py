@@ -9,7 +9,7 @@ import pytest
 
 from experiments.runs.reporter import Reporter, StoppedError
 from experiments.runs.result import COST
-from experiments.runs.run import Task
+from experiments.runs.run import RunSpec
 from experiments.runs.training import train
 from model import trainer
 from tests.experiments.runs.cells import make_cell, make_data
@@ -46,7 +46,7 @@ def runs(monkeypatch):
 
 def _task(folder, cell=None, source_digest="s1", **data):
     made = dataclasses.replace(make_data(folder), **data)
-    return Task(cell or make_cell(), made, str(folder), source_digest, evaluate=True)
+    return RunSpec(cell or make_cell(), made, str(folder), source_digest, evaluate=True)
 
 
 def test_the_trainer_is_told_all_it_needs(runs, link, tmp_path):

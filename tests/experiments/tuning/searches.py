@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments.runs.dataset import Data
-from experiments.runs.run import MONITOR, Cell, Outcome
+from experiments.runs.dataset import Dataset
+from experiments.runs.run import MONITOR, Run, RunResult
 from experiments.tuning.result import SearchResult
 from experiments.tuning.tune import search
 from pipeline.config import PipelineConfig, parse_config
 from reporting.console import Screen
 
-DATA = Data("examples", "catalogue", {"train": 100, "val": 10, "test": 10}, "digest")
+DATA = Dataset("examples", "catalogue", {"train": 100, "val": 10, "test": 10}, "digest")
 BEST_RATE = 2e-3
 EPOCHS = 5
 
@@ -35,7 +35,7 @@ def quality(rate: float) -> float:
 
 
 class FakeCells:
-    """Runs cells as `run_cell` does, and goes on after the last whole epoch of one that was killed.
+    """Runs cells as `execute_run` does, and goes on after the last whole epoch of one that was killed.
 
     Args:
         curve: gives the validation of an epoch, of a configuration.
@@ -46,26 +46,26 @@ class FakeCells:
     def __init__(
         self,
         curve: Callable[[PipelineConfig, int], float] | None = None,
-        outcomes: Mapping[int, Outcome] | None = None,
+        outcomes: Mapping[int, RunResult] | None = None,
         stop: Callable[[int, int], None] = lambda number, epoch: None,
     ):
         self.curve = curve or (lambda config, epoch: quality(config.training.learning_rate) * (1 - 0.5**epoch))
         self.outcomes = outcomes or {}
         self.stop = stop
-        self.cells: list[Cell] = []
+        self.cells: list[Run] = []
         self.epochs: list[tuple[int, int]] = []
 
     def __call__(
         self,
-        cell: Cell,
-        data: Data,
+        cell: Run,
+        data: Dataset,
         folder: str,
         *,
         memory_limit: int | None,
         on_epoch: Callable[[dict[str, float]], bool],
         on_stage: Callable[[str], None],
         evaluate: bool,
-    ) -> Outcome:
+    ) -> RunResult:
         assert data == DATA and not evaluate  # the test split is not touched
         self.cells.append(cell)
         number = int(cell.name.rpartition("trial")[2])
@@ -82,8 +82,8 @@ class FakeCells:
             self.epochs.append((number, epoch))
             open(os.path.join(folder, f"epoch{epoch}"), "w").close()
             if not on_epoch(entries[-1]):
-                return Outcome("stopped", "", None)
-        return Outcome("finished", "", {"training": {"epochs": entries}})
+                return RunResult("stopped", "", None)
+        return RunResult("finished", "", {"training": {"epochs": entries}})
 
 
 class Listener(Screen):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cli import main
-from experiments.runs.run import Outcome
+from experiments.runs.run import RunResult
 from experiments.tuning import command
 from experiments.tuning.tune import search
 from tests.experiments.tuning.searches import DATA, FakeCells, config
@@ -22,7 +22,7 @@ def tune(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
     """Runs the command with some trials that end otherwise, and counts how often data were prepared."""
 
     def run(*arguments: str, cells: FakeCells | None = None) -> int:
-        monkeypatch.setattr(command, "search", functools.partial(search, run_cell=cells or FakeCells()))
+        monkeypatch.setattr(command, "search", functools.partial(search, execute_run=cells or FakeCells()))
         return main.main(["tune", "--config", str(tmp_path / "config.yaml"), *arguments])
 
     def prepare(config: object) -> object:
@@ -30,7 +30,7 @@ def tune(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
         return DATA
 
     run.prepared = 0
-    monkeypatch.setattr(command, "prepare_data", prepare)
+    monkeypatch.setattr(command, "prepare_dataset", prepare)
     written = config(workdir=str(tmp_path / "runs"), training={"objective": "softmax", "epochs": 3})
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(written.model_dump(mode="json", exclude_defaults=True)))
     return run
@@ -70,7 +70,7 @@ def test_a_live_line_shows_where_a_trial_is_on_a_terminal(
 
 
 def test_nothing_trained_is_a_failure(tune: Tune, capsys: pytest.CaptureFixture) -> None:
-    short = {number: Outcome("out_of_memory", "It took 9 GiB.", {}) for number in (1, 2)}
+    short = {number: RunResult("out_of_memory", "It took 9 GiB.", {}) for number in (1, 2)}
     assert tune("--trials", "2", cells=FakeCells(outcomes=short)) == 1
     said = capsys.readouterr()
     assert said.out.count("out of memory after") == 2

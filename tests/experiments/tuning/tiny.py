@@ -14,7 +14,7 @@ from tests.experiments.runs.cells import planted_data
 
 def main(folder: str, *arguments: str) -> int:
     place = pathlib.Path(folder)
-    command.prepare_data = lambda config: planted_data(place / "data")
+    command.prepare_dataset = lambda config: planted_data(place / "data")
     return cli.main(["tune", "--config", str(place / "config.yaml"), *arguments])
 
 
