@@ -36,7 +36,7 @@ Fact = tuple[tuple[str, str], int]
 
 
 class SplitUnits(beam.DoFn):
-    """Unit -> units that can be read independently; facts on the side."""
+    """InputShard -> units that can be read independently; facts on the side."""
 
     FACTS = "facts"
 
@@ -52,7 +52,7 @@ class SplitUnits(beam.DoFn):
 
 
 class ReadLog(beam.DoFn):
-    """Unit -> (partition, (place in the log, events)); ids and facts on the side, bad rows into a file."""
+    """InputShard -> (partition, (place in the log, events)); ids and facts on the side, bad rows into a file."""
 
     IDS, FACTS = "ids", "facts"
 

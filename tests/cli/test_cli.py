@@ -179,8 +179,8 @@ def test_recommend_asks_the_endpoint(
 
 def test_recommend_by_endpoint_needs_no_tensorflow() -> None:
     code = (
-        "import sys; from pipeline import cli;"
-        "cli.main(['recommend', '--endpoint', 'http://nowhere.invalid/v1/models/m', '--history', 'milk:cart']);"
+        "import sys; from cli import main;"
+        "main.main(['recommend', '--endpoint', 'http://nowhere.invalid/v1/models/m', '--history', 'milk:cart']);"
         "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
