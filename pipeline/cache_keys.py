@@ -59,12 +59,12 @@ def input_fingerprint(source: SourceConfig) -> str:
     """
     # Imported here: runs of experiments need the digests of sources alone, and Beam takes long to import.
     from components.sequence_example_gen.casting import SourceError
-    from components.sequence_example_gen.sources import list_units
+    from components.sequence_example_gen.sources import list_shards
 
     if source.format == "tfds":  # the data set's name and split are among the settings already
         return ""
     try:
-        paths = [unit.path for unit in list_units(source)]
+        paths = [unit.path for unit in list_shards(source)]
     except SourceError as error:
         raise UserError(str(error)) from error
     return _digest(paths)
