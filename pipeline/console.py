@@ -60,11 +60,14 @@ class StepFailedError(Exception):
 
 def report_failure(error: Exception) -> int:
     """Prints what went wrong on standard error, for people; returns the exit code: 1 for a step that failed, else 2."""
+    screen = Screen(sys.stderr)
     if not isinstance(error, StepFailedError):
-        print(error, file=sys.stderr)
+        screen.line(str(error), "red")
         return WRONG_USAGE
+    screen.line(f"\n{error.step} failed: {error}", "red")
     notes = getattr(error, "__notes__", [])
-    print("\n".join(["", f"{error.step} failed: {error}", "", *notes]).rstrip(), file=sys.stderr)
+    if notes:
+        screen.line("\n".join(["", *notes]).rstrip())
     return FAILED
 
 
@@ -99,6 +102,9 @@ class StepReport:
     outcome: str
     seconds: float
     peak_bytes: int | None
+
+
+_STYLES = {"done": "green", "cached": "dim", "failed": "bold red"}
 
 
 class Progress:
@@ -136,7 +142,7 @@ class Progress:
         """Tells how the step that was started went; `outcome` as in `StepReport`."""
         report = StepReport(name, outcome, self._clock() - self._step_began, self._peak_bytes())
         self.reports.append(report)
-        self._screen.end(self._line, _summary(report))
+        self._screen.end(self._line, _summary(report), _STYLES[outcome])
 
     def total(self) -> str:
         """Returns one line about all steps so far."""
@@ -173,6 +179,7 @@ def quiet(log_file: str) -> Iterator[Screen]:
     os.makedirs(os.path.dirname(log_file), exist_ok=True)
     with contextlib.ExitStack() as stack:
         screen = Screen(stack.enter_context(_descriptors_to(log_file)))
+        stack.callback(screen.close)
         log = stack.enter_context(open(log_file, "a", encoding="utf-8", buffering=1))
         stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(contextlib.redirect_stderr(_Stderr(log, screen)))
@@ -195,10 +202,11 @@ def _descriptors_to(log_file: str) -> Iterator[TextIO]:
     try:
         yield screen
     finally:
-        screen.close()
         for descriptor, former in zip((1, 2), saved, strict=True):
             os.dup2(former, descriptor)
             os.close(former)
+        with contextlib.suppress(BrokenPipeError):  # what nobody reads need not be written
+            screen.close()
 
 
 @contextlib.contextmanager
@@ -217,6 +225,9 @@ def _handlers(*handlers: logging.Handler) -> Iterator[None]:
         own.setLevel(before[2])
 
 
+_ERASE_REST = "\x1b[K"
+
+
 class _Stderr(io.TextIOBase):
     """Standard error of a quiet run: lines redrawn in place are for the person, the rest is for the log."""
 
@@ -232,7 +243,7 @@ class _Stderr(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text.startswith("\r"):
-            self._screen.live(text)
+            self._screen.redraw(text.removeprefix("\r").removesuffix(_ERASE_REST))
         elif not self._log.closed:  # loggers of others may keep this stream and write when the run is over
             self._log.write(text)
         return len(text)
@@ -250,7 +261,8 @@ class _ScreenHandler(logging.Handler):
         text = record.getMessage()
         shown = text if record.name == OWN_LOGGER else text.partition("\n")[0]
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        self._screen.line(f"  {level}{shown}")
+        style = "" if not level else "yellow" if record.levelno < logging.ERROR else "red"
+        self._screen.line(f"  {level}{shown}", style)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
