@@ -9,6 +9,11 @@ from components.sequence_example_gen.config import SourceConfig
 from schemas.errors import UserError
 
 _SHARED = ("schemas", "components/artifacts.py")
+_ITEM_NAMES = (
+    "components/report/config.py",
+    "components/report/item_names.py",
+    "components/sequence_example_gen/files.py",
+)
 
 SOURCES = {
     "SequenceExampleGen": (*_SHARED, "components/sequence_example_gen"),
@@ -17,6 +22,7 @@ SOURCES = {
     "Trainer": (*_SHARED, "model", "components/trainer"),
     "RankingEvaluator": (*_SHARED, "model", "components/ranking_evaluator"),
     "InfraValidator": (*_SHARED, "model", "components/infra_validator"),
+    "Pusher": (*_SHARED, "components/pusher", *_ITEM_NAMES),
     "Report": (*_SHARED, "model", "reporting", "components/report", "components/sequence_example_gen/files.py"),
 }
 """Which files and folders each of our components runs, by component id."""
