@@ -176,5 +176,5 @@ class _LiveLine:
         lines = [f"{self._step}{format_seconds(time.monotonic() - self._began)}"] if self._step else []
         lines += [self._text] if self._text else []
         if lines:
-            lines[0] = f"{self._spinner.render(time.monotonic())} {lines[0]}"
+            lines[0] = f"{lines[0]} {self._spinner.render(time.monotonic())}"
         return rich.text.Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

@@ -52,8 +52,8 @@ def test_a_terminal_gets_each_line_once_and_the_live_line_goes() -> None:
     screen.line("  hello")
     screen.redraw("epoch 1")
     screen.end(BEGUN, "4.2 s", "green")
-    lines = [line.split("\r")[-1] for line in text_of(stream).splitlines()]
-    assert [line for line in lines if line.startswith(("  hello", BEGUN))] == ["  hello", "[1/1] Gen … 4.2 s"]
+    lasting = [line.split("\r")[-1] for line in text_of(stream).splitlines() if not re.search("[⠀-⣿]", line)]
+    assert [line for line in lasting if line.strip(" ") not in ("", "epoch 1")] == ["  hello", "[1/1] Gen … 4.2 s"]
     assert "epoch 1" in text_of(stream) and "[1/1] Gen … 0.0 s" in text_of(stream)
     assert stream.getvalue().endswith("[1/1] Gen … \x1b[32m4.2 s\x1b[0m\n")
     assert stream.getvalue().rindex("\x1b[?25h") > stream.getvalue().rindex("\x1b[?25l"), "the cursor is back"
@@ -93,10 +93,10 @@ def test_a_live_line_is_cut_to_the_width_of_the_terminal(monkeypatch: pytest.Mon
     terminal = Terminal()
     with closing_live_lines():
         screen = Screen(terminal)
-        for text in ("123456789", "12345678901", ""):
+        for text in ("123456789", "1234567890123", ""):
             screen.redraw(text)
     shown = text_of(terminal)
-    assert " 123456789" in shown and " 123456789…" in shown and "01" not in shown
+    assert "123456789 " in shown and "12345678901…" in shown
 
 
 def test_lines_that_stay_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:

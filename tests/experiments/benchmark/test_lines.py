@@ -86,9 +86,9 @@ def test_a_terminal_sees_where_a_cell_is(monkeypatch):
     epoch = "epoch 3, validation N@10 .3100, 1 min 05 s; "
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", _told(Terminal()))
     for text in ("", "in training epoch 3", f"{epoch}in training epoch 3", f"{epoch}in the evaluation"):
-        assert f" [1/2] SASRec, seed 7 … {text}" in shown
-    assert " [2/2] popularity … while it counted" in shown
-    lines = [line.split("\r")[-1] for line in shown.splitlines()]
+        assert f"[1/2] SASRec, seed 7 … {text}" in shown
+    assert "[2/2] popularity … while it counted " in shown
+    lines = [line.split("\r")[-1] for line in shown.splitlines() if line.endswith("done")]
     assert [line for line in lines if line.startswith("[")] == [
         "[1/2] SASRec, seed 7 … done",
         "[2/2] popularity … done",
