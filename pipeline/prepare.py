@@ -30,8 +30,9 @@ def prepare_names_if_missing(source: SourceConfig, items: ItemNamesConfig) -> No
     Raises:
         UserError: if the data set cannot be had.
     """
-    wanted = items.path is not None and items.path.endswith(".parquet") and not os.path.exists(items.path)
-    if source.public_dataset and wanted:
+    if not source.public_dataset or items.path is None or not items.path.endswith(".parquet"):
+        return
+    if not os.path.exists(items.path):
         _log.info("Preparing the item names of %s into %s (once).", source.public_dataset, items.path)
         _call(source.public_dataset, "prepare_items", out_path=items.path)
 
@@ -40,9 +41,9 @@ def prepare(name: str, out_path: str, **arguments: str) -> None:
     """Prepares a public data set as an event log.
 
     Args:
-        name: module of `public_data`.
+        name: a module of `public_data`.
         out_path: the Parquet file to write.
-        **arguments: what the data set's `prepare` takes besides.
+        **arguments: further arguments of the module's `prepare`.
 
     Raises:
         UserError: if its files, or the package that holds them, are not there.
