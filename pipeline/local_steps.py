@@ -8,7 +8,7 @@ import ml_metadata as mlmd
 from tfx.orchestration import metadata
 
 from pipeline import pipeline, prepare
-from pipeline.cache_keys import input_fingerprint, names_fingerprint, source_digests
+from pipeline.cache_keys import fingerprint_item_names, fingerprint_log, source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
 from pipeline.run_metadata import ARTIFACTS_FOLDER, METADATA_FILE, RunRecord, read_run
@@ -28,15 +28,15 @@ def run_steps(
     steps: Collection[str] | None = None,
     report_file: str | None = None,
 ) -> RunRecord | None:
-    """Runs steps of a pipeline, or answers them from the cache of the folder.
+    """Runs steps of a pipeline, or answers them from the cache of its workspace.
 
     Args:
         config: the pipeline.
         folder: the pipeline's workspace (`pipeline.workspace.find_workspace`).
         screen: where to report.
-        log_file: where all else is written; errors name it.
-        steps: their ids; None for all.
-        report_file: JSON file for how each step went.
+        log_file: where all else is written; a failure names it.
+        steps: ids of the steps to run; None for all.
+        report_file: JSON file to write, with how each step went.
 
     Returns:
         What the steps put out; None when the `tfx` command only registers the pipeline.
@@ -56,8 +56,8 @@ def run_steps(
         serving_dir=os.path.join(folder, "serving_model", config.name),
         metadata_connection_config=connection,
         source_digests=source_digests(),
-        input_fingerprint=input_fingerprint(config.source),
-        names_fingerprint=names_fingerprint(config.report.items),
+        input_fingerprint=fingerprint_log(config.source),
+        names_fingerprint=fingerprint_item_names(config.report.items),
     )
     try:
         runner.run(definition)

@@ -40,12 +40,12 @@ def create_pipeline(
     Args:
         config: what to run.
         pipeline_root: folder of the artifacts.
-        serving_dir: folder that gets one subfolder a pushed version.
+        serving_dir: folder that gets one subfolder for each pushed version.
         metadata_connection_config: where ML Metadata lives; left to the orchestrator when None.
-        source_digests: digest of the code of each of our components (`pipeline.cache_keys`), by component id:
-            a step whose code has changed is not answered from the cache.
-        input_fingerprint: digest of the log's files (`pipeline.cache_keys`), to the same end.
-        names_fingerprint: digest of the table of item names (likewise), to the same end.
+        source_digests: digest of the code of each of our components, by component id. Changed code, log or item names
+            (`pipeline.cache_keys`) make steps run that would else be answered from the cache.
+        input_fingerprint: digest of the log's files.
+        names_fingerprint: digest of the table of item names.
         schema_file: the TFMD schema, as seen from where the step runs.
     """
     digests = source_digests or {}

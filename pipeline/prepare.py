@@ -34,7 +34,7 @@ def prepare_names_if_missing(source: SourceConfig, items: ItemNamesConfig) -> No
         return
     if not os.path.exists(items.path):
         _log.info("Preparing the item names of %s into %s (once).", source.public_dataset, items.path)
-        _call(source.public_dataset, "prepare_items", out_path=items.path)
+        _call_dataset(source.public_dataset, "prepare_items", out_path=items.path)
 
 
 def prepare(name: str, out_path: str, **arguments: str) -> None:
@@ -48,10 +48,10 @@ def prepare(name: str, out_path: str, **arguments: str) -> None:
     Raises:
         UserError: if its files, or the package that holds them, are not there.
     """
-    _call(name, "prepare", **arguments, out_path=out_path)
+    _call_dataset(name, "prepare", **arguments, out_path=out_path)
 
 
-def _call(name: str, function: str, **arguments: str) -> None:
+def _call_dataset(name: str, function: str, **arguments: str) -> None:
     os.makedirs(os.path.dirname(os.path.abspath(arguments["out_path"])), exist_ok=True)
     try:
         getattr(importlib.import_module(f"public_data.{name}"), function)(**arguments)
