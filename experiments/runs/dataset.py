@@ -99,15 +99,13 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
     try:
         with quiet(log_file) as screen:
             # Imported here, because TensorFlow and Beam speak when they are imported.
-            from components import artifacts
-            from pipeline import local_steps, run_metadata
+            from pipeline.local_steps import PREPARATION, run_steps
+            from pipeline.run_metadata import CATALOGUE_TYPE, EXAMPLES_TYPE
 
-            done = local_steps.run_steps(config, folder, screen, log_file, steps=local_steps.PREPARATION)
-            assert done is not None, "only the tfx command runs without a result"
-            outputs = run_metadata.outputs_of(done.store, done.run_id)
-            examples = run_metadata.only_output(outputs, "Examples", done.run_id)
-            catalogue = run_metadata.only_output(outputs, artifacts.Catalogue.TYPE_NAME, done.run_id)
-            sequences = {split: examples.custom_properties[f"sequences_{split}"].int_value for split in SPLITS}
+            run = run_steps(config, folder, screen, log_file, steps=PREPARATION)
+            assert run is not None, "only the tfx command runs without a result"
+            examples, catalogue = run.get_only(EXAMPLES_TYPE), run.get_only(CATALOGUE_TYPE)
+            sequences = {split: int(examples.properties[f"sequences_{split}"]) for split in SPLITS}
             digest = data_digest(examples.uri, catalogue.uri)
         link.send(Dataset(examples.uri, catalogue.uri, sequences, digest))
     except (UserError, StepFailedError, KeyboardInterrupt) as error:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.describe import resolved_yaml
+from cli.config import resolve_yaml
 from experiments.tuning.tune import search_space
 from model.methods import METHODS
 from pipeline.config import parse_config
@@ -90,7 +90,7 @@ def test_a_resolved_configuration_searches_the_same(objective: str) -> None:
     import yaml
 
     resolved = config(training={"objective": objective})
-    assert parse_config(yaml.safe_load(resolved_yaml(resolved)), "resolved") == resolved
+    assert parse_config(yaml.safe_load(resolve_yaml(resolved)), "resolved") == resolved
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""The configuration as text: what can be set, and what is set."""
+"""`dspnet config`: shows what is set, or what can be set."""
 
+import argparse
 import json
 import textwrap
 import types
@@ -11,48 +12,63 @@ import pydantic
 import yaml
 from pydantic_core import PydanticUndefined
 
+from cli.command import Command
+from pipeline.config import PipelineConfig, add_config_arguments, load_config
 from schemas.config_model import ConfigModel
 
 
-def resolved_yaml(config: ConfigModel) -> str:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config_arguments(parser)
+    parser.add_argument("--describe", action="store_true", help="explain every key instead")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    if arguments.describe:
+        print("\n".join(describe_keys(PipelineConfig)))
+    else:
+        print(resolve_yaml(load_config(arguments.config, arguments.set)), end="")
+
+
+def resolve_yaml(config: ConfigModel) -> str:
     """Returns a configuration with all its defaults, as YAML that `load_config` reads."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def describe(section: type[ConfigModel], prefix: str = "") -> Iterator[str]:
+def describe_keys(section: type[ConfigModel], prefix: str = "") -> Iterator[str]:
     """Yields a paragraph for each key below a section: its name, type, default and documentation."""
     for name, field in section.model_fields.items():
         key = f"{prefix}{name}"
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, ConfigModel):
-            yield from describe(kind, f"{key}.")
+            yield from describe_keys(kind, f"{key}.")
         else:
-            yield f"{key}: {type_name(kind)}{_limits(field)}, {_default(field)}\n{_documentation(field)}"
+            text = textwrap.indent(textwrap.fill(field.description or "", 96), "    ")
+            yield f"{key}: {write_type(kind)}{_write_limits(field)}, {_write_default(field)}\n{text}"
 
 
-def type_name(kind: Any) -> str:
+def write_type(kind: Any) -> str:
     """Writes a type for people.
 
-    >>> type_name(int | None), type_name(tuple[str, ...]), type_name(typing.Literal["a", "b"])
+    >>> write_type(int | None), write_type(tuple[str, ...]), write_type(typing.Literal["a", "b"])
     ('int or null', 'list of str', 'a | b')
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is types.NoneType:
         return "null"
     if origin is typing.Annotated:
-        return type_name(arguments[0])
+        return write_type(arguments[0])
     if origin is typing.Literal:
         return " | ".join(str(argument) for argument in arguments)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(argument) for argument in arguments)
+        return " or ".join(write_type(argument) for argument in arguments)
     if origin is tuple:
-        return f"list of {type_name(arguments[0])}"
+        return f"list of {write_type(arguments[0])}"
     if origin is dict:
-        return f"{{{type_name(arguments[0])}: {type_name(arguments[1])}}}"
+        return f"{{{write_type(arguments[0])}: {write_type(arguments[1])}}}"
     return getattr(kind, "__name__", str(kind))
 
 
-def _limits(field: pydantic.fields.FieldInfo) -> str:
+def _write_limits(field: pydantic.fields.FieldInfo) -> str:
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
     limits = [
         f"{sign} {getattr(limit, name)}"
@@ -63,12 +79,11 @@ def _limits(field: pydantic.fields.FieldInfo) -> str:
     return f" ({', '.join(limits)})" if limits else ""
 
 
-def _default(field: pydantic.fields.FieldInfo) -> str:
+def _write_default(field: pydantic.fields.FieldInfo) -> str:
     default = field.get_default(call_default_factory=False)
     if default is PydanticUndefined:
         return "required"
     return f"default {json.dumps(default)}"
 
 
-def _documentation(field: pydantic.fields.FieldInfo) -> str:
-    return textwrap.indent(textwrap.fill(field.description or "", 96), "    ")
+COMMAND = Command("config", "show a configuration with all its defaults", _add_arguments, _run)
