@@ -34,10 +34,10 @@ def render_page(result: ComparisonResult) -> str:
         .render(
             result=result,
             n=Numbers(content),
-            runs=_run_table(result),
-            metrics=[_metric_table(result, place) for place in range(len(result.comparisons))],
-            groups=[_group_table(result, place) for place in range(len(result.comparisons))],
-            configurations=[_configuration_table(compared) for compared in result.comparisons],
+            runs=_make_run_table(result),
+            metrics=[_make_metric_table(result, place) for place in range(len(result.comparisons))],
+            groups=[_make_group_table(result, place) for place in range(len(result.comparisons))],
+            configurations=[_make_configuration_table(compared) for compared in result.comparisons],
             overview=[_draw_overview(compared) for compared in result.comparisons],
             by_group=[_draw_groups(compared) for compared in result.comparisons],
             embedded=_embed(content),
@@ -50,14 +50,16 @@ def _draw_overview(compared: RunComparison) -> Markup | None:
     metrics = compared.comparison.metrics
     charted = [metric for metric in metrics if kind_of(metric) in _CHARTED]
     largest = max(map(cutoff_of, charted), default=0)
-    rows = [_row(metric_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest]
+    rows = [
+        _make_chart_row(metric_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest
+    ]
     return interval_chart(rows, f"Differences of {compared.name}") if rows else None
 
 
 def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
     """Draws a small chart a metric, all with the same axis."""
     rows = {
-        metric_title(metric): [_row(group, part) for group, part in parts.items()]
+        metric_title(metric): [_make_chart_row(group, part) for group, part in parts.items()]
         for metric, parts in compared.comparison.groups.items()
         if parts
     }
@@ -65,12 +67,12 @@ def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
     return [(title, interval_chart(of, f"{title} by group", _SMALL, together)) for title, of in rows.items()]
 
 
-def _row(label: str, part: MetricComparison) -> ChartRow:
+def _make_chart_row(label: str, part: MetricComparison) -> ChartRow:
     change = part.difference
     return ChartRow(label, change.value, change.low, change.high, part.significant)
 
 
-def _run_table(result: ComparisonResult) -> Table:
+def _make_run_table(result: ComparisonResult) -> Table:
     columns = (
         *(Column(title, words=True) for title in ("", "Name", "Run")),
         *(Column(title) for title in ("Items", "Scenes")),
@@ -88,14 +90,14 @@ def _run_table(result: ComparisonResult) -> Table:
                     run.run_id or "–",
                     number(None if sizes is None else sizes.items, "count", (*path, "items")),
                     number(None if sizes is None else sizes.scenes, "count", (*path, "scenes")),
-                    _code(run.folder),
+                    _format_code(run.folder),
                 )
             )
         )
     return Table(columns, tuple(rows), caption="What is compared; A is the reference.")
 
 
-def _metric_table(result: ComparisonResult, place: int) -> Table:
+def _make_metric_table(result: ComparisonResult, place: int) -> Table:
     compared = result.comparisons[place]
     titles = (
         "A",
@@ -116,9 +118,9 @@ def _metric_table(result: ComparisonResult, place: int) -> Table:
             Row(
                 (
                     metric_title(metric),
-                    _estimate_cell(part.reference, "metric", (*path, "reference")),
-                    _estimate_cell(part.other, "metric", (*path, "other")),
-                    *_difference_cells(part, path),
+                    _make_estimate_cell(part.reference, "metric", (*path, "reference")),
+                    _make_estimate_cell(part.other, "metric", (*path, "other")),
+                    *_make_difference_cells(part, path),
                     *(number(share, "share", (*path, name)) for name, share in shares.items()),
                     number(part.sequences, "count", (*path, "sequences")),
                 )
@@ -131,7 +133,7 @@ def _metric_table(result: ComparisonResult, place: int) -> Table:
     return Table((Column("Metric", words=True), *map(Column, titles)), tuple(rows), caption)
 
 
-def _group_table(result: ComparisonResult, place: int) -> Table:
+def _make_group_table(result: ComparisonResult, place: int) -> Table:
     compared = result.comparisons[place]
     titles = ("A", compared.letter, f"{compared.letter} − A", *_P_VALUES, "Sequences")
     rows = []
@@ -145,7 +147,7 @@ def _group_table(result: ComparisonResult, place: int) -> Table:
                         group,
                         number(part.reference.value, "metric", (*path, "reference", "value")),
                         number(part.other.value, "metric", (*path, "other", "value")),
-                        *_difference_cells(part, path),
+                        *_make_difference_cells(part, path),
                         number(part.sequences, "count", (*path, "sequences")),
                     )
                 )
@@ -154,22 +156,24 @@ def _group_table(result: ComparisonResult, place: int) -> Table:
     return Table(columns, tuple(rows), caption="By length of the history.")
 
 
-def _configuration_table(compared: RunComparison) -> Table:
+def _make_configuration_table(compared: RunComparison) -> Table:
     columns = tuple(Column(title, words=True) for title in ("Key", "A", compared.letter))
     changes = compared.configuration or {}
-    rows = [Row((_code(key), _code(ours), _code(theirs))) for key, (ours, theirs) in changes.items()]
+    rows = [
+        Row((_format_code(key), _format_code(ours), _format_code(theirs))) for key, (ours, theirs) in changes.items()
+    ]
     return Table(columns, tuple(rows), caption="What differs in the two configurations.")
 
 
-def _difference_cells(part: MetricComparison, path: tuple[Key, ...]) -> tuple[Cell, ...]:
+def _make_difference_cells(part: MetricComparison, path: tuple[Key, ...]) -> tuple[Cell, ...]:
     return (
-        _estimate_cell(part.difference, "difference", (*path, "difference"), part.significant),
+        _make_estimate_cell(part.difference, "difference", (*path, "difference"), part.significant),
         number(part.p_value, "p", (*path, "p_value")),
         number(part.adjusted, "p", (*path, "adjusted")),
     )
 
 
-def _estimate_cell(estimate: Estimate, kind: str, path: tuple[Key, ...], significant: bool = False) -> Cell:
+def _make_estimate_cell(estimate: Estimate, kind: str, path: tuple[Key, ...], significant: bool = False) -> Cell:
     interval: tuple[Part, ...] = ()
     if estimate.low is not None:
         low, high = Number(estimate.low, kind, (*path, "low")), Number(estimate.high, kind, (*path, "high"))
@@ -177,7 +181,7 @@ def _estimate_cell(estimate: Estimate, kind: str, path: tuple[Key, ...], signifi
     return Cell((Number(estimate.value, kind, (*path, "value")),), significant=significant, small=interval)
 
 
-def _code(value: object) -> Cell:
+def _format_code(value: object) -> Cell:
     return Cell((Markup("<code>{}</code>").format(value),))
 
 

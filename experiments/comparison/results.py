@@ -181,7 +181,7 @@ def compare_measured(names: Sequence[str], runs: Sequence[MeasuredRun]) -> Compa
     comparisons = compare_runs(runs[0].measured, others, metrics, by_group)
     compared = [
         ComparedRun(letter, name, run.run_id, short_path(run.folder), run.evaluation.catalogue)
-        for letter, name, run in zip(_letters(len(runs)), names, runs, strict=True)
+        for letter, name, run in zip(_assign_letters(len(runs)), names, runs, strict=True)
     ]
     return ComparisonResult(
         test=_describe_test(runs[0]),
@@ -202,7 +202,7 @@ def compare_measured(names: Sequence[str], runs: Sequence[MeasuredRun]) -> Compa
     )
 
 
-def _letters(count: int) -> list[str]:
+def _assign_letters(count: int) -> list[str]:
     """Returns what stands for each run in a table: A, B, ..., Z, and then numbers."""
     return [*string.ascii_uppercase[:count], *map(str, range(len(string.ascii_uppercase) + 1, count + 1))]
 

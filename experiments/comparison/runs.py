@@ -79,7 +79,7 @@ def read_run(run: str) -> MeasuredRun:
         return _read(os.path.normpath(folder), None, None)
     raise UserError(
         f"RUN: expected the folder of a pipeline (workdir/name, which holds {METADATA_FILE}), such a folder and "
-        f"@RUN_ID, or the folder of an evaluation (which holds {EVALUATION_FILE}). Received: {run!r}{_hint(folder)}"
+        f"@RUN_ID, or the folder of an evaluation (which holds {EVALUATION_FILE}). Received: {run!r}{_suggest(folder)}"
     )
 
 
@@ -89,7 +89,8 @@ def _split_id(run: str) -> tuple[str, str | None]:
     return (folder, run_id) if separator and run_id and not os.path.isdir(run) else (run, None)
 
 
-def _hint(folder: str) -> str:
+def _suggest(folder: str) -> str:
+    """Returns the end of a sentence on a folder that holds no run: which folders below it do."""
     if not os.path.isdir(folder):
         return ", but there is no such folder."
     inner = [entry.path for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, METADATA_FILE))]

@@ -45,9 +45,9 @@ def _format_run(compared: RunComparison) -> Iterator[str]:
     if not comparison.differs:
         return
     shown = [metric for metric in comparison.metrics if kind_of(metric) in _SHOWN] or list(comparison.metrics)
-    yield from ("", _metric_table(compared.letter, shown, comparison).to_text())
+    yield from ("", _make_metric_table(compared.letter, shown, comparison).to_text())
     if any(comparison.groups.values()):
-        yield from ("", _group_table(compared.letter, comparison).to_text())
+        yield from ("", _make_group_table(compared.letter, comparison).to_text())
 
 
 def _explain(result: ComparisonResult) -> Iterator[str]:
@@ -63,18 +63,18 @@ def _explain(result: ComparisonResult) -> Iterator[str]:
         yield from (f"  {group}: {part.title}" for group, part in result.test.groups.items())
 
 
-def _metric_table(letter: str, metrics: Sequence[str], comparison: Comparison) -> Table:
+def _make_metric_table(letter: str, metrics: Sequence[str], comparison: Comparison) -> Table:
     titles = ("A", letter, f"{letter} - A", "95% interval", "p", "higher/lower/equal", "sequences")
     columns = (Column("", words=True), Column("", words=True), *map(Column, titles))
     rows, task = [], ""
     for metric in metrics:
         title = "" if task_title(metric) == task else task_title(metric)
         task = task_title(metric)
-        rows.append(Row((title, measure_title(metric), *_metric_cells(comparison.metrics[metric]))))
+        rows.append(Row((title, measure_title(metric), *_make_metric_cells(comparison.metrics[metric]))))
     return Table(columns, tuple(rows))
 
 
-def _metric_cells(part: MetricComparison) -> tuple[Cell | str, ...]:
+def _make_metric_cells(part: MetricComparison) -> tuple[Cell | str, ...]:
     return (
         number(part.reference.value, "metric"),
         number(part.other.value, "metric"),
@@ -86,17 +86,17 @@ def _metric_cells(part: MetricComparison) -> tuple[Cell | str, ...]:
     )
 
 
-def _group_table(letter: str, comparison: Comparison) -> Table:
+def _make_group_table(letter: str, comparison: Comparison) -> Table:
     names = list(dict.fromkeys(group for parts in comparison.groups.values() for group in parts))
     rows = [
-        Row((metric_title(metric), *(_group_cell(parts.get(name)) for name in names)))
+        Row((metric_title(metric), *(_make_group_cell(parts.get(name)) for name in names)))
         for metric, parts in comparison.groups.items()
     ]
     columns = (Column(f"{letter} - A by group", words=True), *(Column(name, words=True) for name in names))
     return Table(columns, tuple(rows))
 
 
-def _group_cell(part: MetricComparison | None) -> Cell | str:
+def _make_group_cell(part: MetricComparison | None) -> Cell | str:
     if part is None:
         return "–"
     interval = format_interval(part.difference)

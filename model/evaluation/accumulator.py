@@ -160,7 +160,7 @@ class MetricAccumulator:
     def _measure_list(
         self, kind: str, batch: Batch, found: Mapping[str, Measured], weights: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], ...]:
-        """Returns what a list is, whatever comes true of it.
+        """Measures what a list is like, whatever comes true of it.
 
         Returns:
             Novelty and popularity at each k, float32 [batch, 2 ks]; whether the list was measured, [batch, 1]; and the

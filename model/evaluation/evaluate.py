@@ -109,7 +109,7 @@ def evaluate(
         digests = sequence_digests(users, arrays)
         digest.add(digests)
         groups = [GROUPS[place] for place in slicer.find_groups(arrays[HISTORY_ITEMS])]
-        sink(SequenceValues(users, digests, groups, _by_sequence(index, *values[candidate])))
+        sink(SequenceValues(users, digests, groups, _select_sequence_values(index, *values[candidate])))
         done += len(users)
         progress(done, total)
 
@@ -189,13 +189,14 @@ def _subtract(
     return np.concatenate(differences, axis=1), np.tile(measured, len(others))
 
 
-def _by_sequence(
+def _select_sequence_values(
     index: MetricIndex, values: npt.NDArray[np.float32], denominators: npt.NDArray[np.float32]
 ) -> dict[str, npt.NDArray[np.float32]]:
+    """Returns the values over all of each sequence, by ``task/metric``, float32 [batch]; NaN where not measured."""
     places = list(index.whole.values())
     measured = denominators[:, index.numbers[places]] > 0
     columns = np.where(measured, values[:, places], np.float32(np.nan)).T
-    # The bias is a ratio of two means, so no sequence has one of its own.
+    # The popularity bias is a ratio of two means, so a single sequence has none.
     return {name: column for name, column in zip(index.whole, columns, strict=True) if "popularity_bias" not in name}
 
 

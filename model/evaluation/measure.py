@@ -17,14 +17,14 @@ from schemas.identity import PAD_FINGERPRINT
 Batch = dict[str, tf.Tensor]
 """A batch of `model.data.batches.evaluation_batches`."""
 
-BATCH = {
+BATCH_SPEC = {
     USER: tf.TensorSpec([None], tf.string),
     **dict.fromkeys(
         (HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, FUTURE_ITEMS, FUTURE_SCENES),
         tf.TensorSpec([None, None], tf.int64),
     ),
 }
-"""Specification of such a batch."""
+"""Names, shapes and types of the tensors of a batch."""
 
 
 class Measured(NamedTuple):
@@ -64,7 +64,7 @@ def make_measure(
     items = FingerprintTable(tf.convert_to_tensor(ranker.item_fingerprints).numpy())
     scenes = FingerprintTable(tf.convert_to_tensor(ranker.scene_fingerprints).numpy())
 
-    @tf.function(input_signature=[BATCH, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)
+    @tf.function(input_signature=[BATCH_SPEC, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)
     def measure(batch: Batch, slices: tf.Tensor) -> dict[str, Measured]:
         encoded = ranker.encode(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
         queries = encoded["queries"]

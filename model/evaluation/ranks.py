@@ -86,7 +86,7 @@ class RankingResult(NamedTuple):
 def rank(
     scorer: Scorer, candidates: Candidates, query: RankingQuery, max_rank: int, chunk_scores: int = CHUNK_SCORES
 ) -> RankingResult:
-    """Ranks the targets of a batch, reading the catalogue once for all query.
+    """Ranks the targets of a batch, reading the catalogue once for all questions.
 
     Args:
         scorer: the scores; the places in `Scorer.own` are all among `candidates`.
@@ -145,10 +145,10 @@ def _combine(
     scores = tf.where(query.excluded, NO_SCORE, finals)
     # Of the plain candidates, no more than `max_rank` can matter.
     everything = TopK(
-        _flat(tf.concat([scores, tf.tile(plain.scores[tf.newaxis], [asked, 1, 1])], axis=2)),
-        _flat(tf.tile(tf.concat([columns, plain.columns], axis=1)[tf.newaxis], [asked, 1, 1])),
+        _flatten(tf.concat([scores, tf.tile(plain.scores[tf.newaxis], [asked, 1, 1])], axis=2)),
+        _flatten(tf.tile(tf.concat([columns, plain.columns], axis=1)[tf.newaxis], [asked, 1, 1])),
     )
-    flags = _flat(tf.pad(relevant, [[0, 0], [0, 0], [0, tf.shape(plain.scores)[1]]]))
+    flags = _flatten(tf.pad(relevant, [[0, 0], [0, 0], [0, tf.shape(plain.scores)[1]]]))
     ranks = tf.reshape(ranks_among(everything.scores, flags), [asked, batch, -1])[:, :, :number]
     ranked = tf.logical_and(query.relevant, scores[:, :, :number] > NO_SCORE)
     ranks = tf.where(ranked, tf.minimum(ranks, max_rank + 1), max_rank + 1)
@@ -167,7 +167,7 @@ def _combine(
     return RankingResult(ranks, first, tf.reshape(top, [asked, batch, -1]))
 
 
-def _flat(values: tf.Tensor) -> tf.Tensor:
+def _flatten(values: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(values)
     return tf.reshape(values, [shape[0] * shape[1], shape[2]])
 

@@ -317,3 +317,18 @@ def test_users_with_several_sequences_count_once(data, tmp_path):
         assert compared[metric].difference.value == pytest.approx(found[metric].value, rel=1e-6), metric
         by_sequence = stats.ttest_1samp(differences[~np.isnan(differences)], 0).pvalue
         assert abs(by_sequence - expected) > 1e-3, "by sequence the test would tell another p-value"
+
+
+def test_a_second_reading_that_gives_other_users_is_refused(data, tmp_path):
+    items, scenes, rankers, test, _ = data
+    readings = iter(
+        evaluation_batches([write_examples(tmp_path / f"{users}.gz", test[:4], users=users)], 4)
+        for users in ((0, 0, 1, 2), (0, 3, 1, 2))
+    )
+
+    class Changing:
+        def __iter__(self):
+            return iter(next(readings))
+
+    with pytest.raises(ValueError, match="4 sequences at first, but 4 when read again, or those of other users"):
+        evaluate(rankers, Changing(), items, scenes, KS)
