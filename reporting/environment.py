@@ -14,7 +14,7 @@ import yaml
 from reporting.numbers import format_gib
 
 DISTRIBUTIONS = ("dspnet", "tensorflow", "tf-keras", "tfx", "apache-beam", "numpy", "pyarrow", "scikit-learn")
-"""Libraries whose versions are told."""
+"""Libraries whose versions are recorded."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,10 +33,10 @@ class Cell:
     """A cell of a table: its parts, one after the other.
 
     Attributes:
-        parts: what it says.
+        parts: its content.
         rank: whether it is the best of those it is compared with, such as its column, or the second.
-        significant: whether it is a difference that chance does not explain; a star marks it.
-        small: parts behind it in small print, such as an interval; in text and Markdown after a space.
+        significant: whether it is a difference that chance does not explain; a star stands behind it.
+        small: parts in small print, such as an interval; in text and Markdown they follow after a space.
         html_class: CSS class of the cell.
         html_style: CSS declarations of the cell.
         tooltip: text that is shown in HTML when the cell is pointed at.
@@ -52,7 +52,7 @@ class Cell:
 
     @property
     def suffix(self) -> str:
-        """What stands behind its parts in plain text: ¹ best of its column, ² second, * significant."""
+        """Characters behind its parts in plain text: ¹ for the best, ² for the second, * for significant."""
         return _TEXT_RANKS[self.rank] + (_SIGNIFICANT if self.significant else "")
 
     def to_text(self, suffix_width: int = 0) -> str:
@@ -66,7 +66,7 @@ class Cell:
         return bool(self.parts or self.small)
 
     def to_markdown(self) -> str:
-        """Returns the cell in Markdown; the best of a column is bold, the second underlined."""
+        """Returns the cell in Markdown; the best is bold, the second underlined."""
         small = escape_markdown(_join_text(self.small))
         text = _MARKDOWN_RANKS[self.rank].format(escape_markdown(_join_text(self.parts)))
         text += escape_markdown(_SIGNIFICANT) if self.significant else ""
@@ -103,7 +103,7 @@ class Row:
     """A row of a table.
 
     Attributes:
-        cells: one a column; text stands for a cell that says no more.
+        cells: one a column; a text stands for a cell that holds nothing but it.
         html_class: CSS class of the row.
         rule: whether a line separates the row from the one above, in text.
     """

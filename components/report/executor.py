@@ -59,7 +59,8 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: ``name``, ``settings``, ``config`` and ``source_digests``; see `Report`.
 
         Raises:
-            ValueError: if the id map lacks an id to show.
+            ValueError: if the id map lacks an id to show, the evaluation is damaged, or the report would hold a number
+                that is not finite.
         """
         settings = ReportConfig.model_validate_json(exec_properties["settings"])
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from components.report.verdict_cards import Model, judge_difference, list_models
 from reporting.numbers import Key, Numbers
-from reporting.table import Cell, Column, Row, Table, rank_values
+from reporting.table import Cell, Column, Part, Row, Table, rank_values
 from reporting.titles import ASKED, LISTS, TASKS, is_neutral, metric_title
 from schemas.evaluation import Difference, Evaluation
 
@@ -129,7 +129,7 @@ def _make_difference_cell(
     return Cell((p_value, judged), small=_make_interval(numbers, "difference", path))
 
 
-def _make_interval(numbers: Numbers, format: str, path: tuple[Key, ...]) -> tuple:
+def _make_interval(numbers: Numbers, format: str, path: tuple[Key, ...]) -> tuple[Part, ...]:
     return ("[", numbers.number(format, path, "low"), ", ", numbers.number(format, path, "high"), "]")
 
 

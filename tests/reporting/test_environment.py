@@ -2,7 +2,7 @@ import importlib.metadata
 
 import yaml
 
-from reporting.environment import describe_origin, read_versions
+from reporting.environment import describe_machine, describe_origin, read_versions
 
 
 def test_configuration_code_and_libraries() -> None:
@@ -17,3 +17,23 @@ def test_configuration_code_and_libraries() -> None:
 
 def test_what_is_not_installed_is_left_out() -> None:
     assert set(read_versions(("numpy", "no-such-distribution"))) == {"numpy"}
+
+
+def test_this_machine() -> None:
+    machine = describe_machine()
+    assert int(machine["cores"]) >= 1 and machine["memory"].endswith(" GiB") and machine["processor"]
+
+
+def test_processor_and_accelerators_are_named(tmp_path):
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text("processor\t: 0\nmodel name\t: Fast CPU @ 2 GHz\nprocessor\t: 1\n")
+    for number in (0, 1):
+        gpu = tmp_path / f"proc/driver/nvidia/gpus/{number}"
+        gpu.mkdir(parents=True)
+        (gpu / "information").write_text("Model: \t\t Fast GPU\nIRQ: 9\n" if number else "IRQ: 9\n")
+    machine = describe_machine(str(tmp_path))
+    assert (machine["processor"], machine["accelerators"]) == ("Fast CPU @ 2 GHz", "unknown, Fast GPU")
+
+
+def test_what_is_unknown_is_not_told(tmp_path):
+    assert "accelerators" not in describe_machine(str(tmp_path))
