@@ -48,10 +48,10 @@ class Scale:
         """Returns the place of a value, to a tenth of a unit."""
         return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
 
-    def ticks(self) -> list[tuple[float, str]]:
+    def find_ticks(self) -> list[tuple[float, str]]:
         """Returns about four round values within the axis, each with its text.
 
-        >>> Scale(0.0, 1.0, 0, 100).ticks()
+        >>> Scale(0.0, 1.0, 0, 100).find_ticks()
         [(0.0, '0'), (0.5, '0.5'), (1.0, '1')]
         """
         rough = (self.high - self.low) / 4
@@ -199,7 +199,7 @@ def draw_intervals(
     heights = [10 + 10 * len(row.intervals) for row in rows]
     top, bottom = 4, 4 + sum(heights)
     parts = []
-    for value, text in across.ticks():
+    for value, text in across.find_ticks():
         line = Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>')
         kind = "grid zero" if signed and not value else "grid"
         parts.append(line.format(kind, across(value), across(value), top, bottom))
@@ -233,7 +233,9 @@ def draw_histogram(title: str, edges: Sequence[float], counts: Sequence[int], un
     width, height, left, right, top, bottom = 560, 210, 64, 532, 10, 170
     across, up = Scale(edges[0], edges[-1], left, right), fit_scale(counts, bottom, top, zero=True)
     parts = _draw_rows(up, left, right)
-    parts += [_draw_tick(across(value), height - 24, text) for value, text in across.ticks() if value == int(value)]
+    parts += [
+        _draw_tick(across(value), height - 24, text) for value, text in across.find_ticks() if value == int(value)
+    ]
     parts.append(_draw_tick((left + right) / 2, height - 4, unit))
     bar = Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>')
     for low, high, count in zip(edges, edges[1:], counts, strict=False):
@@ -288,7 +290,7 @@ def shorten_label(label: str, room: int) -> str:
 
 def _draw_rows(up: Scale, left: float, right: float) -> list[Markup]:
     line = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick end" x="{}" y="{}">{}</text>')
-    return [line.format(left, right, up(v), up(v), left - 6, round(up(v) + 4, 1), text) for v, text in up.ticks()]
+    return [line.format(left, right, up(v), up(v), left - 6, round(up(v) + 4, 1), text) for v, text in up.find_ticks()]
 
 
 def _draw_tick(x: float, y: float, text: object) -> Markup:

@@ -135,7 +135,7 @@ def _read_shown_ids(
 ) -> tuple[dict[int, str], dict[int, str]]:
     """Returns raw ids by fingerprint, of all items and of all scenes of the events that are shown."""
     folder = artifact_utils.get_single_uri(input_dict["id_map"])
-    events = [event for user in users for part in user.shown_events() for event in part]
+    events = [event for user in users for part in user.list_shown_events() for event in part]
     return (
         read_raw_ids((item for item, _ in events), items, os.path.join(folder, f"{ID_MAP_ITEMS_PREFIX}-*")),
         read_raw_ids((scene for _, scene in events), scenes, os.path.join(folder, f"{ID_MAP_SCENES_PREFIX}-*")),

@@ -55,7 +55,7 @@ class ShownUser:
     future_items: Int64s
     future_scenes: Int64s
 
-    def shown_events(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def list_shown_events(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Returns the (item, scene) fingerprints of the events of history and future that are shown, oldest first."""
         history = zip(self.history_items.tolist(), self.history_scenes.tolist(), strict=True)
         future = zip(self.future_items.tolist(), self.future_scenes.tolist(), strict=True)
@@ -152,7 +152,7 @@ def make_examples(
     for user, ranked in zip(users, recommended, strict=True):
         ranked_items = fingerprints([raw_id for raw_id, _ in ranked]).tolist()
         future_items = set(user.future_items.tolist())
-        history, future = user.shown_events()
+        history, future = user.list_shown_events()
         examples.append(
             ExampleUser(
                 user=user.user,
