@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from experiments.benchmark import captions
 from experiments.benchmark.summary import STATE_WORDS
-from experiments.comparison.metric_words import measure_title, metric_title, task_title
+from experiments.comparison.narrative import measure_title, metric_title, task_title
 from experiments.runs.run import MONITOR
 from model.evaluation.tasks import GROUPS
 from reporting.charts import Interval, IntervalRow, Line, draw_intervals, draw_lines

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from experiments.benchmark.rows import DSPNET, Row
 from experiments.benchmark.summary import Summary, equal, metric_of
-from experiments.comparison.metric_words import measure_title
+from experiments.comparison.narrative import measure_title
 from reporting.titles import TASKS, pick_headline_k
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}

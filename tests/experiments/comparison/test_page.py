@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from experiments.comparison.compared import ComparedRuns, compare_measured
-from experiments.comparison.facts import comparison_facts
-from experiments.comparison.measured_run import read_run
-from experiments.comparison.page import comparison_page
+from experiments.comparison.page import render_page
+from experiments.comparison.results import ComparisonResult, compare_measured
+from experiments.comparison.runs import read_run
 from pipeline.run_metadata import REPORT_TYPE
 from tests.experiments.comparison.evaluations import Pipeline, columns, write_evaluation
 
@@ -60,7 +59,7 @@ def follow(facts: dict, path: str) -> object:
 
 
 @pytest.fixture
-def compared(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ComparedRuns:
+def compared(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ComparisonResult:
     monkeypatch.chdir(tmp_path)
     write_evaluation(tmp_path / "a")
     write_evaluation(tmp_path / "b", columns(seed=8, better=0.5))
@@ -68,10 +67,10 @@ def compared(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Compare
     return compare_measured(["plain", EVIL, "again"], runs)
 
 
-def test_every_number_is_a_fact(compared: ComparedRuns) -> None:
-    page = Page(comparison_page(compared))
+def test_every_number_is_a_fact(compared: ComparisonResult) -> None:
+    page = Page(render_page(compared))
     facts = json.loads(page.facts)
-    assert facts == json.loads(json.dumps(comparison_facts(compared)))
+    assert facts == json.loads(json.dumps(compared.to_json()))
     assert len(page.numbers) > 100
     for value, path, _ in page.numbers:
         assert float(value) == follow(facts, path), path
@@ -81,25 +80,25 @@ def test_every_number_is_a_fact(compared: ComparedRuns) -> None:
     assert shown["/test/sequences"] == "60"
 
 
-def test_verdicts_come_first_and_names_cannot_break_the_page(compared: ComparedRuns) -> None:
-    page = Page(comparison_page(compared))
+def test_verdicts_come_first_and_names_cannot_break_the_page(compared: ComparisonResult) -> None:
+    page = Page(render_page(compared))
     assert f"{EVIL} is better than plain on next item Recall@10: +0." in page.text
     assert "again and plain are identical" in page.text
     assert "b" not in page.tags and page.tags.count("script") == 1 and not page.elsewhere
     assert page.text.index("is better than") < page.text.index("Runs")
 
 
-def test_charts_tell_their_numbers(compared: ComparedRuns) -> None:
-    text = comparison_page(compared)
+def test_charts_tell_their_numbers(compared: ComparisonResult) -> None:
+    text = render_page(compared)
     assert text.count("<svg") == 1 + 3, "differences, and three metrics by group; none for the identical run"
-    change = compared.comparisons.runs[EVIL].metrics["next_item/recall@10"].difference
+    change = compared.comparisons[0].comparison.metrics["next_item/recall@10"].difference
     wanted = f"next item Recall@10: {change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}], significant"
     assert f"<title>{wanted}</title>" in text
 
 
 def test_nothing_is_shown_as_nan(tmp_path: pathlib.Path) -> None:
     a, b = write_evaluation(tmp_path / "a", columns(1)), write_evaluation(tmp_path / "b", columns(1, 8, 0.99))
-    text = comparison_page(compare_measured(["a", "b"], [read_run(str(a)), read_run(str(b))]))
+    text = render_page(compare_measured(["a", "b"], [read_run(str(a)), read_run(str(b))]))
     assert not re.search(r"\b(nan|inf|None)\b", text)
     assert "+1.0000" in text and "takes at least two users" in text
 
@@ -113,9 +112,9 @@ def test_configurations(tmp_path: pathlib.Path) -> None:
         evaluation = write_evaluation(tmp_path / f"{name}-evaluation")
         Pipeline(tmp_path / name).run("now", {"ModelEvaluation": evaluation, REPORT_TYPE: report})
     runs = [read_run(str(tmp_path / name)) for name in "ab"]
-    facts = comparison_facts(compare_measured(["a", "b"], runs))
+    facts = compare_measured(["a", "b"], runs).to_json()
     assert facts["comparisons"][0]["configuration"] == [{"key": "model.heads", "reference": 2, "other": 4}]
-    assert "model.heads" in Page(comparison_page(compare_measured(["a", "b"], runs))).text
-    assert "configurations are the same" in Page(comparison_page(compare_measured(["a", "b"], runs[:1] * 2))).text
+    assert "model.heads" in Page(render_page(compare_measured(["a", "b"], runs))).text
+    assert "configurations are the same" in Page(render_page(compare_measured(["a", "b"], runs[:1] * 2))).text
     unknown = read_run(str(tmp_path / "a-evaluation"))
-    assert "is not known" in Page(comparison_page(compare_measured(["a", "b"], [runs[0], unknown]))).text
+    assert "is not known" in Page(render_page(compare_measured(["a", "b"], [runs[0], unknown]))).text
