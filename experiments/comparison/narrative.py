@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from model.evaluation.comparison import SIGNIFICANCE, Comparison, Comparisons, MetricComparison
 from reporting import titles
 from reporting.numbers import FORMATS
-from reporting.result_tables import is_neutral
+from reporting.titles import is_neutral
 from schemas.evaluation import Estimate
 
 FEW_USERS = 30
@@ -127,7 +127,7 @@ def task_title(metric: str) -> str:
     ('next item', 'new items')
     """
     task = metric.partition("/")[0]
-    return (titles.TASKS | titles.LISTS).get(task, titles.spoken(task)).lower()
+    return (titles.TASKS | titles.LISTS).get(task, task.replace("_", " ")).lower()
 
 
 def measure_title(metric: str) -> str:

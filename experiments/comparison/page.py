@@ -7,8 +7,7 @@ from markupsafe import Markup
 from experiments.comparison.narrative import cutoff_of, kind_of, metric_title
 from experiments.comparison.results import ComparisonResult, RunComparison
 from model.evaluation.comparison import MetricComparison
-from reporting.charts.comparison import Row as ChartRow
-from reporting.charts.comparison import interval_chart
+from reporting.charts import IntervalRow, draw_intervals, make_difference_row
 from reporting.html import make_environment
 from reporting.numbers import Key, Numbers
 from reporting.table import Cell, Column, Number, Part, Row, Table, number
@@ -17,7 +16,7 @@ from schemas.evaluation import Estimate
 TEMPLATE = "comparison.html.j2"
 
 _CHARTED = ("recall", "ndcg")
-_SMALL = 340
+_LARGE = 520
 _P_VALUES = ("p", "p, corrected")
 
 
@@ -53,7 +52,7 @@ def _draw_overview(compared: RunComparison) -> Markup | None:
     rows = [
         _make_chart_row(metric_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest
     ]
-    return interval_chart(rows, f"Differences of {compared.name}") if rows else None
+    return draw_intervals(f"Differences of {compared.name}", rows, signed=True, width=_LARGE) if rows else None
 
 
 def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
@@ -63,13 +62,13 @@ def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
         for metric, parts in compared.comparison.groups.items()
         if parts
     }
-    together = [row for of_metric in rows.values() for row in of_metric]
-    return [(title, interval_chart(of, f"{title} by group", _SMALL, together)) for title, of in rows.items()]
+    beside = [row for of_metric in rows.values() for row in of_metric]
+    return [(title, draw_intervals(f"{title} by group", of, signed=True, beside=beside)) for title, of in rows.items()]
 
 
-def _make_chart_row(label: str, part: MetricComparison) -> ChartRow:
+def _make_chart_row(label: str, part: MetricComparison) -> IntervalRow:
     change = part.difference
-    return ChartRow(label, change.value, change.low, change.high, part.significant)
+    return make_difference_row(label, change.value, change.low, change.high, part.significant)
 
 
 def _make_run_table(result: ComparisonResult) -> Table:
