@@ -1,38 +1,45 @@
 """Whether runs can be compared, and what stands in the way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from experiments.comparison.config_difference import config_difference
-from experiments.comparison.measured_run import MeasuredRun
+from experiments.comparison.runs import MeasuredRun
 from model.evaluation.pairing import Overlap, UnequalTestSetsError, overlap, pair
 from reporting.console import short_path
+from schemas.dotted_keys import flatten
 from schemas.errors import UserError
 
 FEWEST_METRICS = 2
 
+ABSENT = "(absent)"
+"""Stands for the value of a key that a configuration does not have."""
+
 _TEST_SECTIONS = ("source.", "windows.", "split.")
-"""Sections of the configuration on which it depends who is tested, and on what."""
+"""Sections of the configuration that determine who is tested, and on what."""
 
 _HARMLESS = ("windows.max_history",)
-"""Of these, what may differ: the histories are no part of the test."""
+"""Keys of these sections that may differ, because the histories are no part of the test."""
 
 
 def check_same_test(names: Sequence[str], runs: Sequence[MeasuredRun]) -> None:
     """Checks that all runs were measured on the users and futures of the first.
 
     Raises:
-        UserError: says what differs, as far as that can be seen, and what to do.
+        UserError: if a run was measured on others; says what differs, as far as that can be seen, and what to do.
     """
     reference = runs[0]
     for name, run in zip(names[1:], runs[1:], strict=True):
         if run.digest == reference.digest:
             continue
         shared = overlap(reference.measured, run.measured)
-        sides = ((names[0], *_counts(shared, 0)), (name, *_counts(shared, 1)))
+        sides = ((names[0], *_count_side(shared, 0)), (name, *_count_side(shared, 1)))
         lines = [f"{name} cannot be compared with {names[0]}: they were measured on different test sets."]
         lines += [f"  {title}: {sequences:,} sequences of {users:,} users" for title, sequences, users in sides]
-        lines += [f"  in both: {shared.common_sequences:,} sequences and {shared.common_users:,} users", _cause(shared)]
-        lines += _settings(reference, run)
+        lines += [
+            f"  in both: {shared.common_sequences:,} sequences and {shared.common_users:,} users",
+            _explain(shared),
+        ]
+        lines += _list_settings(reference, run)
         lines += [
             "Measure both on the same log, with the same windows, split and salt (DSPNET_SALT). Histories may differ "
             "(windows.max_history)."
@@ -40,7 +47,7 @@ def check_same_test(names: Sequence[str], runs: Sequence[MeasuredRun]) -> None:
         raise UserError("\n".join(lines))
 
 
-def common_metrics(names: Sequence[str], runs: Sequence[MeasuredRun]) -> list[str]:
+def find_common_metrics(names: Sequence[str], runs: Sequence[MeasuredRun]) -> list[str]:
     """Returns the metrics that all runs have, in the order of the first.
 
     Raises:
@@ -51,13 +58,13 @@ def common_metrics(names: Sequence[str], runs: Sequence[MeasuredRun]) -> list[st
         lines = [f"Too little to compare: the runs have {len(common)} metrics in common, expected {FEWEST_METRICS}."]
         for name, run in zip(names, runs, strict=True):
             metrics = ", ".join(run.measured.metrics) or "nothing"
-            lines.append(f"  {name} (evaluation.k {run.evaluation['k']}): {metrics}")
+            lines.append(f"  {name} (evaluation.k {list(run.evaluation.k)}): {metrics}")
         raise UserError("\n".join([*lines, "Measure them with a common evaluation.k."]))
     return common
 
 
 def check_same_sequences(names: Sequence[str], runs: Sequence[MeasuredRun]) -> None:
-    """Checks that runs which claim to be measured on the same test have the same sequences.
+    """Checks that runs whose digests are the same have the same sequences.
 
     Raises:
         UserError: if the files of one of them do not belong together.
@@ -73,11 +80,11 @@ def check_same_sequences(names: Sequence[str], runs: Sequence[MeasuredRun]) -> N
             ) from error
 
 
-def _counts(shared: Overlap, side: int) -> tuple[int, int]:
+def _count_side(shared: Overlap, side: int) -> tuple[int, int]:
     return shared.sequences[side], shared.users[side]
 
 
-def _cause(shared: Overlap) -> str:
+def _explain(shared: Overlap) -> str:
     if not shared.common_users:
         return "No user is in both: the salts (DSPNET_SALT), the splits or the logs differ."
     users = "The users are the same" if set(shared.users) == {shared.common_users} else "Some users are in one only"
@@ -90,11 +97,22 @@ def _cause(shared: Overlap) -> str:
     return f"{users}: the splits, the smallest histories and futures (windows.min_…) or the logs differ."
 
 
-def _settings(reference: MeasuredRun, run: MeasuredRun) -> list[str]:
+def _list_settings(reference: MeasuredRun, run: MeasuredRun) -> list[str]:
     if reference.config is None or run.config is None:
         return []
     return [
         f"  {key}: {ours} and {theirs}"
-        for key, (ours, theirs) in config_difference(reference.config, run.config).items()
+        for key, (ours, theirs) in compare_configs(reference.config, run.config).items()
         if key.startswith(_TEST_SECTIONS) and key not in _HARMLESS
     ]
+
+
+def compare_configs(reference: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Returns the dotted keys whose values differ, with both values, in the order of the configurations.
+
+    >>> compare_configs({"model": {"tau": 1, "layers": 2}}, {"model": {"tau": 2, "layers": 2}})
+    {'model.tau': (1, 2)}
+    """
+    ours, theirs = flatten(reference), flatten(other)
+    found = {key: (ours.get(key, ABSENT), theirs.get(key, ABSENT)) for key in ours | theirs}
+    return {key: values for key, values in found.items() if values[0] != values[1]}
