@@ -12,22 +12,28 @@ from experiments.runs import failure_text
 from experiments.runs.dataset import Dataset
 from experiments.runs.memory import killed_for_memory
 from experiments.runs.process import WorkerProcess
-from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
+from experiments.runs.result import (
+    FAILED,
+    FINISHED,
+    OUT_OF_MEMORY,
+    RESULT_FILE,
+    STOPPED,
+    RunCost,
+    RunResult,
+    SliceSize,
+    Status,
+    TrainingHistory,
+    write_result,
+)
 from experiments.runs.run import (
     CHECKPOINTS_FOLDER,
     EPOCH,
-    FAILED,
-    FINISHED,
     LOG_FILE,
     MODEL_FOLDER,
-    OUT_OF_MEMORY,
     STAGE,
-    STOPPED,
     TRAINED_FILE,
     Run,
-    RunResult,
     RunSpec,
-    Status,
     run_key,
 )
 from experiments.runs.worker import work
@@ -82,24 +88,27 @@ def execute_run(
     source_digest = source_digests()["Trainer"]
     start = time.monotonic()
     end = _watch(RunSpec(cell, data, folder, source_digest, evaluate), memory_limit, on_epoch, on_stage)
+    result = RunResult.unmeasured(cell, run_key(cell, data.digest), source_digest, end.status, end.reason)
     if end.status == STOPPED:
         _tidy(folder, keep_model=False)
-        return RunResult(STOPPED, "", None)
-    result = {
-        **describe(cell, run_key(cell, data.digest), source_digest),
-        "status": end.status,
-        "reason": end.reason,
-        "memory_limit": memory_limit,
-        "machine": describe_machine(),
-        **UNMEASURED,
-        **end.measured,
-    }
-    cost = {"peak_memory_bytes": end.peak_bytes, **result["cost"], "wall_seconds": time.monotonic() - start}
-    result["cost"] = {name: cost.get(name) for name in COST}
-    write_json(os.path.join(folder, RESULT_FILE), result)
+        return result
+    measured, slices = end.measured, end.measured.get("slices")
+    cost = {"peak_memory_bytes": end.peak_bytes, **measured.get("cost", {}), "wall_seconds": time.monotonic() - start}
+    result = dataclasses.replace(
+        result,
+        memory_limit=memory_limit,
+        machine=describe_machine(),
+        sequences=measured.get("sequences"),
+        digest=measured.get("digest"),
+        slices=slices and {name: SliceSize(**part) for name, part in slices.items()},
+        metrics=measured.get("metrics"),
+        cost=RunCost.from_json(cost),
+        training=TrainingHistory.from_json(measured["training"]) if "training" in measured else None,
+    )
+    write_result(folder, result)
     if end.status == FINISHED:
         _tidy(folder, keep_model)
-    return RunResult(end.status, end.reason, result)
+    return result
 
 
 @dataclasses.dataclass(frozen=True)

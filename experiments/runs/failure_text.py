@@ -5,7 +5,8 @@ import re
 from typing import Literal
 
 from experiments.runs.dataset import how_it_ended
-from experiments.runs.run import FAILED, OUT_OF_MEMORY, Run
+from experiments.runs.result import FAILED, OUT_OF_MEMORY
+from experiments.runs.run import Run
 from reporting.console import short_path
 from reporting.numbers import format_gib
 

@@ -10,13 +10,7 @@ from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
 
-FINISHED: Literal["finished"] = "finished"
-OUT_OF_MEMORY: Literal["out_of_memory"] = "out_of_memory"
-FAILED: Literal["failed"] = "failed"
-STOPPED: Literal["stopped"] = "stopped"
-
 Role = Literal["dspnet", "baseline", "ablation"]
-Status = Literal["finished", "out_of_memory", "failed", "stopped"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,21 +35,6 @@ class Run:
     def learned(self) -> bool:
         """Whether it is trained epoch by epoch; else it counts, once."""
         return METHODS[self.config.model.name].learned
-
-
-@dataclasses.dataclass(frozen=True)
-class RunResult:
-    """What became of a cell.
-
-    Attributes:
-        status: ``stopped`` is for one that was told to stop.
-        reason: why it did not finish, in whole sentences; empty if it did.
-        result: content of `result.json` (`experiments.runs.result`); None for one that was stopped.
-    """
-
-    status: Status
-    reason: str
-    result: dict[str, Any] | None
 
 
 def run_key(cell: Run, data_digest: str) -> str:
@@ -104,7 +83,7 @@ EPOCH: Literal["epoch"] = "epoch"
 """Comes with an entry of `training.json`, and waits for True, to go on, or False, to stop."""
 MONITOR = "val_next_item_ndcg@10"
 """What such an entry is judged by, if there is a validation split."""
-# The last message is a status of `experiments.runs.run`. Finished comes with what was measured, failed and out of
+# The last message is a status of `experiments.runs.result`. Finished comes with what was measured, failed and out of
 # memory with what the exception said.
 
 LOG_FILE = "run.log"

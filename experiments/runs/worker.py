@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from experiments.runs.run import FAILED, FINISHED, LOG_FILE, MODEL_FOLDER, OUT_OF_MEMORY, STAGE, STOPPED, RunSpec
+from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED
+from experiments.runs.run import LOG_FILE, MODEL_FOLDER, STAGE, RunSpec
 from pipeline.console import message_of, quiet
 
 _NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")

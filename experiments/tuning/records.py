@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.runs.run import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, Status
+from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, Status
 from experiments.tuning.study import tried
 from pipeline.tuning_config import Dimension
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.run import FAILED, FINISHED, MONITOR, STOPPED, Role, Run, RunResult, with_values
+from experiments.runs.result import FAILED, FINISHED, STOPPED, RunResult, Status
+from experiments.runs.run import MONITOR, Role, Run, with_values
 from experiments.tuning import records
 from experiments.tuning.lines import stage_line
 from experiments.tuning.records import TRAINED, TrialRecord
@@ -68,34 +69,37 @@ def run_trial(study: "optuna.Study", number: int, trainings: Trainings, earlier:
     start = time.monotonic()
     if twin is not None:
         epochs.keep_all(dict(enumerate(twin.epochs, start=1)))
-        outcome = RunResult(twin.status, twin.reason, None)
+        status, reason = twin.status, twin.reason
     else:
         if before is not None and tried(before, number, trainings.space) == values:
             epochs.keep_all(before.intermediate_values)
         else:
             shutil.rmtree(folder, ignore_errors=True)  # Of an attempt at other values, or that failed.
-        outcome = _train(number, values, trainings, folder, epochs)
+        status, reason = _train(number, values, trainings, folder, epochs)
     record = TrialRecord(
         number=number,
         values=values,
-        status=outcome.status,
-        validation=max(epochs.known.values()) if outcome.status in TRAINED else None,
+        status=status,
+        validation=max(epochs.known.values()) if status in TRAINED else None,
         epochs=tuple(value for _, value in sorted(epochs.known.items())),
         seconds=time.monotonic() - start,
-        reason=outcome.reason,
+        reason=reason,
     )
     records.end(study, trial, record, trainings.memory_limit)
-    if outcome.status in TRAINED:
+    if status in TRAINED:
         shutil.rmtree(folder, ignore_errors=True)
     return record
 
 
-def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder: str, epochs: "_Epochs") -> RunResult:
+def _train(
+    number: int, values: Mapping[str, Any], trainings: Trainings, folder: str, epochs: "_Epochs"
+) -> tuple[Status, str]:
+    """Returns how the training of a trial ended, and why it did not finish."""
     try:
         # The first trial is the configuration itself, down to the last digit.
         config = trainings.config if number == 1 else with_values(trainings.config, values)
     except UserError as error:
-        return RunResult(FAILED, str(error), None)
+        return FAILED, str(error)
 
     def keeps_up(epoch: float) -> bool:
         # The configuration as it is must be known to its end; in the last epoch there is nothing left to save.
@@ -107,11 +111,11 @@ def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder:
 
     # It may have been killed between its last epoch and the answer to it.
     if epochs.known and not keeps_up(max(epochs.known)):
-        return RunResult(STOPPED, "", None)
+        return STOPPED, ""
     name = config.model.name
     role: Role = "dspnet" if name == "dspnet" else "baseline"
     cell = Run(f"{name}-trial{number}", METHODS[name].title, role, config, values)
-    outcome = trainings.execute_run(
+    result = trainings.execute_run(
         cell,
         trainings.data,
         folder,
@@ -120,12 +124,12 @@ def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder:
         on_stage=lambda stage: trainings.show(stage_line(number, epochs.known, stage)),
         evaluate=False,
     )
-    if outcome.status == FINISHED and outcome.result is not None:
-        for entry in outcome.result["training"]["epochs"]:
+    if result.status == FINISHED and result.training is not None:
+        for entry in result.training.epochs:
             epochs.keep(entry)
-    if outcome.status in TRAINED and not all(map(math.isfinite, epochs.known.values())):
-        return RunResult(FAILED, "The validation NDCG@10 is not a finite number.", None)
-    return outcome
+    if result.status in TRAINED and not all(map(math.isfinite, epochs.known.values())):
+        return FAILED, "The validation NDCG@10 is not a finite number."
+    return result.status, result.reason
 
 
 class _Epochs:

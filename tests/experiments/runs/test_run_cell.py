@@ -9,12 +9,24 @@ import pytest
 
 from experiments.runs import execute as module
 from experiments.runs.execute import execute_run
-from experiments.runs.result import COST
-from experiments.runs.run import EPOCH, FAILED, FINISHED, OUT_OF_MEMORY, STAGE, STOPPED, run_key
+from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, TrainingHistory
+from experiments.runs.run import EPOCH, STAGE, run_key
 from pipeline.cache_keys import source_digests
 from tests.experiments.runs.cells import make_cell, make_data
 
 MIB = 2**20
+COST = (
+    "training_seconds",
+    "epochs",
+    "best_epoch",
+    "sequences_per_second",
+    "peak_memory_bytes",
+    "training_peak_memory_bytes",
+    "parameters",
+    "evaluation_seconds",
+    "wall_seconds",
+)
+EPOCHS = ({"epoch": 1, "seconds": 0.1}, {"epoch": 2, "seconds": 0.1})
 KEPT = ("model", "checkpoints", "trained.json")
 
 
@@ -31,7 +43,7 @@ def _train(link, task):
             return
     cost = {"training_seconds": 0.2, "peak_memory_bytes": 10**12, "epochs": 2}
     metrics = {"next_item/recall@10": 0.5} if task.evaluate else None
-    link.send((FINISHED, {"metrics": metrics, "cost": cost, "training": {"epochs": [1, 2]}}))
+    link.send((FINISHED, {"metrics": metrics, "cost": cost, "training": {"epochs": EPOCHS}}))
 
 
 def _fail(link, task):
@@ -59,10 +71,11 @@ def _be_killed(link, task):
 def _run(monkeypatch, folder, work, memory_limit=None, killed=lambda: 0, **options):
     monkeypatch.setattr(module, "work", work)
     monkeypatch.setattr(module, "killed_for_memory", killed)
-    outcome = execute_run(make_cell(), make_data(folder), str(folder / "cell"), memory_limit=memory_limit, **options)
+    result = execute_run(make_cell(), make_data(folder), str(folder / "cell"), memory_limit=memory_limit, **options)
     path = folder / "cell" / "result.json"
-    assert outcome.result == (json.loads(path.read_text()) if path.exists() else None)
-    return outcome
+    assert path.exists() == (result.status != STOPPED)
+    assert not path.exists() or json.loads(path.read_text()) == result.to_json()
+    return result
 
 
 @pytest.mark.parametrize("keep_model", [False, True])
@@ -74,30 +87,29 @@ def test_finished(monkeypatch, tmp_path, keep_model):
         return True
 
     options = {"on_epoch": on_epoch, "on_stage": stages.append, "keep_model": keep_model}
-    outcome = _run(monkeypatch, tmp_path, _train, memory_limit=10**12, **options)
-    assert (outcome.status, outcome.reason) == (FINISHED, "")
-    assert epochs == [{"epoch": 1, "seconds": 0.1}, {"epoch": 2, "seconds": 0.1}]
+    result = _run(monkeypatch, tmp_path, _train, memory_limit=10**12, **options)
+    assert (result.status, result.reason) == (FINISHED, "")
+    assert epochs == [*EPOCHS]
     assert stages == ["in training epoch 1", "in training epoch 2"]
-    result = outcome.result
-    assert (result["method"], result["status"], result["seed"]) == ("sasrec", FINISHED, 7)
-    assert result["key"] == run_key(make_cell(), make_data(tmp_path).digest)
-    assert result["source_digest"] == source_digests()["Trainer"]
-    assert (result["metrics"], result["training"]) == ({"next_item/recall@10": 0.5}, {"epochs": [1, 2]})
-    assert result["machine"]["cores"] and result["machine"]["processor"]
-    assert tuple(result["cost"]) == COST and result["cost"]["wall_seconds"] > 0
-    assert result["cost"]["peak_memory_bytes"] == 10**12, "the process knows better than who looks now and then"
+    assert (result.method, result.status, result.seed) == ("sasrec", FINISHED, 7)
+    assert result.key == run_key(make_cell(), make_data(tmp_path).digest)
+    assert result.source_digest == source_digests()["Trainer"]
+    assert (result.metrics, result.training) == ({"next_item/recall@10": 0.5}, TrainingHistory(EPOCHS))
+    assert result.machine["cores"] and result.machine["processor"]
+    assert tuple(result.to_json()["cost"]) == COST and result.cost.wall_seconds > 0
+    assert result.cost.peak_memory_bytes == 10**12, "the process knows better than who looks now and then"
     there = [name for name in KEPT if (tmp_path / "cell" / name).exists()]
     assert there == (["model"] if keep_model else [])
 
 
 def test_without_evaluation_there_are_no_metrics(monkeypatch, tmp_path):
-    outcome = _run(monkeypatch, tmp_path, _train, evaluate=False)
-    assert outcome.status == FINISHED and outcome.result["metrics"] is None
+    result = _run(monkeypatch, tmp_path, _train, evaluate=False)
+    assert result.status == FINISHED and result.metrics is None
 
 
 def test_stopped(monkeypatch, tmp_path):
-    outcome = _run(monkeypatch, tmp_path, _train, on_epoch=lambda entry: False, keep_model=True)
-    assert (outcome.status, outcome.result) == (STOPPED, None)
+    result = _run(monkeypatch, tmp_path, _train, on_epoch=lambda entry: False, keep_model=True)
+    assert (result.status, result.metrics, result.training, result.cost) == (STOPPED, None, None, RunCost())
     assert not [name for name in KEPT if (tmp_path / "cell" / name).exists()]
 
 
@@ -112,20 +124,18 @@ def test_stopped(monkeypatch, tmp_path):
 )
 def test_not_finished(monkeypatch, tmp_path, work, killed, status, reason):
     counts = iter([3, 3 + killed])
-    outcome = _run(monkeypatch, tmp_path, work, killed=lambda: next(counts))
-    assert outcome.status == status and reason in outcome.reason
-    result = outcome.result
-    assert (result["status"], result["reason"]) == (status, outcome.reason)
-    assert result["metrics"] is result["digest"] is result["training"] is None and tuple(result["cost"]) == COST
+    result = _run(monkeypatch, tmp_path, work, killed=lambda: next(counts))
+    assert result.status == status and reason in result.reason
+    assert result.metrics is result.digest is result.training is None and tuple(result.to_json()["cost"]) == COST
 
 
 def test_more_memory_than_it_may_take(monkeypatch, tmp_path):
     start = time.monotonic()
-    outcome = _run(monkeypatch, tmp_path, _take_memory, memory_limit=300 * MIB)
+    result = _run(monkeypatch, tmp_path, _take_memory, memory_limit=300 * MIB)
     assert time.monotonic() - start < 30, "it is killed at once"
-    assert outcome.status == OUT_OF_MEMORY
-    assert "in training epoch 1, more than the 0.29 GiB it was given. Raise --memory-gib" in outcome.reason
-    assert outcome.result["memory_limit"] == 300 * MIB < outcome.result["cost"]["peak_memory_bytes"]
+    assert result.status == OUT_OF_MEMORY
+    assert "in training epoch 1, more than the 0.29 GiB it was given. Raise --memory-gib" in result.reason
+    assert result.memory_limit == 300 * MIB < result.cost.peak_memory_bytes
 
 
 @pytest.mark.parametrize("dies", ["write", "remove"])
@@ -136,7 +146,7 @@ def test_a_cell_killed_at_its_end_has_its_training_or_its_result(monkeypatch, tm
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((module, "write_json") if dies == "write" else (module.shutil, "rmtree")), die)
+        patch.setattr(*((module, "write_result") if dies == "write" else (module.shutil, "rmtree")), die)
         with pytest.raises(KeyboardInterrupt):
             _run(monkeypatch, tmp_path, _train)
     there = [name for name in (*KEPT, "result.json") if (tmp_path / "cell" / name).exists()]

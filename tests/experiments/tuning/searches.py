@@ -4,6 +4,7 @@ As a program (`python -m tests.experiments.tuning.searches FOLDER TRIALS [NUMBER
 itself in an epoch of a trial if told one.
 """
 
+import dataclasses
 import io
 import math
 import os
@@ -13,7 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.run import MONITOR, Run, RunResult
+from experiments.runs.result import RunResult, Status, TrainingHistory
+from experiments.runs.run import MONITOR, Run
 from experiments.tuning.result import SearchResult
 from experiments.tuning.tune import search
 from pipeline.config import PipelineConfig, parse_config
@@ -39,14 +41,14 @@ class FakeCells:
 
     Args:
         curve: gives the validation of an epoch, of a configuration.
-        outcomes: of some trials, by number, instead of training.
+        outcomes: status and reason of some trials, by number, instead of training.
         stop: is called before each epoch with the number of the trial and of the epoch.
     """
 
     def __init__(
         self,
         curve: Callable[[PipelineConfig, int], float] | None = None,
-        outcomes: Mapping[int, RunResult] | None = None,
+        outcomes: Mapping[int, tuple[Status, str]] | None = None,
         stop: Callable[[int, int], None] = lambda number, epoch: None,
     ):
         self.curve = curve or (lambda config, epoch: quality(config.training.learning_rate) * (1 - 0.5**epoch))
@@ -70,7 +72,7 @@ class FakeCells:
         self.cells.append(cell)
         number = int(cell.name.rpartition("trial")[2])
         if number in self.outcomes:
-            return self.outcomes[number]
+            return RunResult.unmeasured(cell, "key", "digest", *self.outcomes[number])
         os.makedirs(folder, exist_ok=True)
         entries = []
         for epoch in range(1, cell.config.training.epochs + 1):
@@ -82,8 +84,9 @@ class FakeCells:
             self.epochs.append((number, epoch))
             open(os.path.join(folder, f"epoch{epoch}"), "w").close()
             if not on_epoch(entries[-1]):
-                return RunResult("stopped", "", None)
-        return RunResult("finished", "", {"training": {"epochs": entries}})
+                return RunResult.unmeasured(cell, "key", "digest", "stopped")
+        result = RunResult.unmeasured(cell, "key", "digest", "finished")
+        return dataclasses.replace(result, training=TrainingHistory(tuple(entries)))
 
 
 class Listener(Screen):

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from cli import main
-from experiments.runs.run import RunResult
 from experiments.tuning import command
 from experiments.tuning.tune import search
 from tests.experiments.tuning.searches import DATA, FakeCells, config
@@ -70,7 +69,7 @@ def test_a_live_line_shows_where_a_trial_is_on_a_terminal(
 
 
 def test_nothing_trained_is_a_failure(tune: Tune, capsys: pytest.CaptureFixture) -> None:
-    short = {number: RunResult("out_of_memory", "It took 9 GiB.", {}) for number in (1, 2)}
+    short = dict.fromkeys((1, 2), ("out_of_memory", "It took 9 GiB."))
     assert tune("--trials", "2", cells=FakeCells(outcomes=short)) == 1
     said = capsys.readouterr()
     assert said.out.count("out of memory after") == 2

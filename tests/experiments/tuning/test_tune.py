@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from experiments.runs.run import MONITOR, RunResult, with_values
+from experiments.runs.run import MONITOR, with_values
 from experiments.tuning.folder import search_folder
 from experiments.tuning.tune import NothingTrainedError, search
 from reporting.console import Screen, short_path
@@ -149,8 +149,8 @@ def test_what_was_tried_is_not_trained_again(tmp_path: pathlib.Path) -> None:
 
 def test_failed_trials_are_told_and_the_search_goes_on(tmp_path: pathlib.Path) -> None:
     outcomes = {
-        1: RunResult("out_of_memory", "It took 9 GiB.", {}),
-        3: RunResult("failed", "The loss is not finite.", {}),
+        1: ("out_of_memory", "It took 9 GiB."),
+        3: ("failed", "The loss is not finite."),
     }
     lines: list[str] = []
     result = run(tmp_path, 4, FakeCells(outcomes=outcomes), say=lines.append)
@@ -183,10 +183,7 @@ def test_a_validation_that_is_no_number_fails(tmp_path: pathlib.Path) -> None:
 
 
 def test_nothing_trained_is_an_error_and_can_be_tried_again(tmp_path: pathlib.Path) -> None:
-    outcomes = {
-        number: RunResult("failed", f"No room on the disk for {'a' if number < 3 else 'b'}.", {})
-        for number in range(1, 4)
-    }
+    outcomes = {number: ("failed", f"No room on the disk for {'a' if number < 3 else 'b'}.") for number in range(1, 4)}
     with pytest.raises(NothingTrainedError) as error:
         run(tmp_path, 3, FakeCells(outcomes=outcomes))
     assert error.value.step == "tune"
@@ -201,17 +198,17 @@ def test_nothing_trained_is_an_error_and_can_be_tried_again(tmp_path: pathlib.Pa
 
 
 def test_what_failed_is_not_tried_again_if_others_were_trained(tmp_path: pathlib.Path) -> None:
-    run(tmp_path, 3, FakeCells(outcomes={2: RunResult("failed", "It diverged.", {})}))
+    run(tmp_path, 3, FakeCells(outcomes={2: ("failed", "It diverged.")}))
     cells = FakeCells()
     result = run(tmp_path, 3, cells)
     assert not cells.cells and result.trials[1].reason == "It diverged."
 
 
 def test_what_ran_out_of_memory_is_tried_again_with_more(tmp_path: pathlib.Path) -> None:
-    run(tmp_path, 3, FakeCells(outcomes={2: RunResult("out_of_memory", "It took 9 GiB.", {})}), memory_limit=8)
+    run(tmp_path, 3, FakeCells(outcomes={2: ("out_of_memory", "It took 9 GiB.")}), memory_limit=8)
     tried = []
     for limit in (8, 4, 9):
-        cells = FakeCells(outcomes={2: RunResult("out_of_memory", "It took 9 GiB.", {})})
+        cells = FakeCells(outcomes={2: ("out_of_memory", "It took 9 GiB.")})
         run(tmp_path, 3, cells, memory_limit=limit)
         tried.append(len(cells.cells))
     assert tried == [0, 0, 1]
