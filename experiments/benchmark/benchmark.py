@@ -13,7 +13,7 @@ from experiments.benchmark.searches import check_searches, search_space, searche
 from experiments.benchmark.settled import settled_cells
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
-from experiments.runs.lock import exclusive_lock
+from experiments.runs.process import exclusive_lock
 from experiments.runs.result import FAILED
 from experiments.runs.run import Run
 from pipeline.cache_keys import source_digests
