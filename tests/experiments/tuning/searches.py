@@ -17,7 +17,7 @@ from experiments.runs.dataset import Dataset
 from experiments.runs.result import RunResult, Status, TrainingHistory
 from experiments.runs.run import MONITOR, Run
 from experiments.tuning.result import SearchResult
-from experiments.tuning.tune import search
+from experiments.tuning.search import search
 from pipeline.config import PipelineConfig, parse_config
 from reporting.console import Screen
 

@@ -10,7 +10,7 @@ import yaml
 
 from cli import main
 from experiments.tuning import command
-from experiments.tuning.tune import search
+from experiments.tuning.search import search
 from tests.experiments.tuning.searches import DATA, FakeCells, config
 
 Tune = Callable[..., int]

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from experiments.runs.run import MONITOR, with_values
-from experiments.tuning.folder import search_folder
-from experiments.tuning.tune import NothingTrainedError, search
+from experiments.tuning.search import NothingTrainedError, search, search_folder
 from reporting.console import Screen, short_path
 from schemas.errors import UserError
 from tests.experiments.tuning.searches import BEST_RATE, DATA, EPOCHS, FakeCells, config, quality, run, story
