@@ -54,9 +54,9 @@ def searched(
     if not trials:
         return {}
     # Imported here, because most benchmarks search nothing.
-    from experiments.tuning.search import NothingTrainedError, find_searches, search
+    from experiments.tuning.search import NothingTrainedError, locate_searches, search
 
-    folder = find_searches(config)
+    folder = locate_searches(config)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     wanted = _wanted(choice)
     for number, (name, target) in enumerate(wanted, start=1):

@@ -7,7 +7,7 @@ from experiments.runs.dataset import prepare_dataset
 from experiments.runs.memory import read_limit
 from experiments.tuning.narrative import describe_search, summarize
 from experiments.tuning.result import BEST_FILE, TRIALS_FILE
-from experiments.tuning.search import find_searches, list_dimensions, search
+from experiments.tuning.search import list_dimensions, locate_searches, search
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from reporting.console import Screen, short_path
@@ -31,7 +31,7 @@ def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | N
         raise UserError(f"--trials: must be at least 1. Received: {trials}")
     limit = read_limit(memory_gib)
     space = list_dimensions(config)
-    folder = find_searches(config)
+    folder = locate_searches(config)
     screen = Screen(sys.stdout)
     screen.line(describe_search(METHODS[config.model.name].title, trials, limit, space))
 

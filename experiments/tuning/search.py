@@ -70,7 +70,7 @@ def search(
         method: name of the method, as in ``model.name``.
         trials: number of trials, those of earlier calls included.
         data: sequences and catalogues that the trials are trained on.
-        folder: folder of all searches (`find_searches`).
+        folder: folder of all searches (`locate_searches`).
         memory_limit: largest memory of a training, in bytes; None for no limit. Trials that ran out of memory under a
             smaller limit are run again.
         screen: shows each trial in a line, and on a terminal where the running trial is.
@@ -87,7 +87,7 @@ def search(
     space = list_dimensions(config)
     if not data.sequences[VALIDATION]:
         raise UserError("The val split is empty, so there is nothing to judge trials by: set split to leave some.")
-    folder = search_folder(config, method, data, folder)
+    folder = locate_search(config, method, data, folder)
     if not os.path.isdir(folder):
         others = _find_other_searches(folder)
         os.makedirs(folder, exist_ok=True)
@@ -133,7 +133,7 @@ def list_dimensions(config: PipelineConfig) -> list[Dimension]:
     return space
 
 
-def find_searches(config: PipelineConfig) -> str:
+def locate_searches(config: PipelineConfig) -> str:
     """Returns the folder of all searches of a pipeline.
 
     Raises:
@@ -142,7 +142,7 @@ def find_searches(config: PipelineConfig) -> str:
     return os.path.join(find_workspace(config), FOLDER)
 
 
-def search_folder(config: PipelineConfig, method: str, data: Dataset, folder: str) -> str:
+def locate_search(config: PipelineConfig, method: str, data: Dataset, folder: str) -> str:
     """Returns the folder of the search of one method, below the folder of all searches."""
     config = _with_method(config, method)
     parts = {
