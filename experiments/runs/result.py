@@ -185,7 +185,11 @@ class RunResult:
         )
 
     def relabel(self, run: Run) -> "RunResult":
-        """Returns the same measurements under what their run, whose key is the same, is called and configured now."""
+        """Returns the result with the name, label, role, tuned values and configuration that its run has now.
+
+        Args:
+            run: the run, whose key has not changed.
+        """
         config = run.config.model_dump(mode="json")
         return dataclasses.replace(
             self, name=run.name, label=run.label, role=run.role, tuned=dict(run.tuned), config=config

@@ -249,7 +249,7 @@ class _TrialTrainer:
             _report_entry(attempt, entry)
             return keeps_up(entry["epoch"])
 
-        # It may have been killed between its last epoch and the answer to it.
+        # A killed attempt may have ended between its last epoch and the answer to it.
         if attempt.epochs and not keeps_up(max(attempt.epochs)):
             return STOPPED, ""
         name = config.model.name

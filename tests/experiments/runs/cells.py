@@ -1,4 +1,4 @@
-"""Cells on a small planted pattern, for tests of whatever trains and measures them."""
+"""Runs on a small planted pattern, for tests of whatever trains and measures them."""
 
 import dataclasses
 import pathlib
@@ -43,7 +43,7 @@ def planted_data(folder: pathlib.Path) -> Dataset:
     """Writes sequences in which item i + 1 follows item i, as the pipeline leaves them, unless they are there."""
     examples, catalogue = folder / "examples", folder / "catalogue"
     if not catalogue.exists():
-        # Imported here, because most tests of cells need no TensorFlow.
+        # Imported here, because most tests of runs need no TensorFlow.
         from tests.sequence_data import planted, write_catalogues, write_examples
 
         for number, (split, size) in enumerate((("train", TRAIN), ("val", VALIDATION), ("test", TEST))):

@@ -141,7 +141,7 @@ def test_more_memory_than_it_may_take(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("dies", ["write", "remove"])
-def test_a_cell_killed_at_its_end_has_its_training_or_its_result(monkeypatch, tmp_path, dies):
+def test_a_run_killed_at_its_end_has_its_training_or_its_result(monkeypatch, tmp_path, dies):
     """What says that the model is whole is there no longer than the model."""
 
     def die(*_, **__):
@@ -155,7 +155,7 @@ def test_a_cell_killed_at_its_end_has_its_training_or_its_result(monkeypatch, tm
     assert there == ([*KEPT] if dies == "write" else ["model", "checkpoints", "result.json"])
 
 
-def test_an_old_result_is_gone_before_a_cell_is_run_again(monkeypatch, tmp_path):
+def test_an_old_result_is_gone_before_a_run_is_repeated(monkeypatch, tmp_path):
     _run(monkeypatch, tmp_path, _train)
     with pytest.raises(KeyboardInterrupt):
         _run(monkeypatch, tmp_path, _train, on_epoch=lambda entry: (_ for _ in ()).throw(KeyboardInterrupt))
