@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from model.evaluation.paired_difference import Estimate, PairedDifference
 from reporting import titles
-from reporting.result_tables import is_neutral
 
 
 def task_title(metric: str) -> str:
@@ -43,7 +42,7 @@ def cutoff_of(metric: str) -> int:
 
 def more_is_better(metric: str) -> bool:
     """Tells whether a higher value is a better one."""
-    return not is_neutral(metric.partition("/")[2])
+    return not titles.is_neutral(metric.partition("/")[2])
 
 
 def headline(metrics: Iterable[str]) -> str:

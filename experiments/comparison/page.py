@@ -9,14 +9,14 @@ from markupsafe import Markup
 from experiments.comparison.compared import ComparedRuns
 from experiments.comparison.facts import comparison_facts
 from experiments.comparison.metric_words import cutoff_of, headline, kind_of
-from reporting.charts.comparison import Row, interval_chart
+from reporting.charts import IntervalRow, draw_intervals, make_difference_row
 from reporting.html import make_environment
 from reporting.numbers import Numbers
 
 TEMPLATE = "comparison.html.j2"
 
 _CHARTED = ("recall", "ndcg")
-_SMALL = 340
+_LARGE = 520
 
 
 def comparison_page(compared: ComparedRuns) -> str:
@@ -58,7 +58,7 @@ def _overview(comparison: Mapping[str, Any], titles: Mapping[str, Any]) -> Marku
         for metric in charted
         if cutoff_of(metric) == largest
     ]
-    return interval_chart(rows, f"Differences of {comparison['name']}") if rows else None
+    return draw_intervals(f"Differences of {comparison['name']}", rows, signed=True, width=_LARGE) if rows else None
 
 
 def _by_group(comparison: Mapping[str, Any], titles: Mapping[str, Any]) -> list[tuple[str, Markup]]:
@@ -67,13 +67,13 @@ def _by_group(comparison: Mapping[str, Any], titles: Mapping[str, Any]) -> list[
         f"{titles[metric]['task']} {titles[metric]['measure']}": [_row(group, part) for group, part in parts.items()]
         for metric, parts in comparison["groups"].items()
     }
-    together = [row for of_metric in rows.values() for row in of_metric]
-    return [(title, interval_chart(of, f"{title} by group", _SMALL, together)) for title, of in rows.items()]
+    beside = [row for of_metric in rows.values() for row in of_metric]
+    return [(title, draw_intervals(f"{title} by group", of, signed=True, beside=beside)) for title, of in rows.items()]
 
 
-def _row(label: str, part: Mapping[str, Any]) -> Row:
+def _row(label: str, part: Mapping[str, Any]) -> IntervalRow:
     change = part["difference"]
-    return Row(label, change["value"], change["low"], change["high"], part["significant"])
+    return make_difference_row(label, change["value"], change["low"], change["high"], part["significant"])
 
 
 def _embedded(facts: Mapping[str, Any]) -> Markup:

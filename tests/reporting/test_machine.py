@@ -2,8 +2,8 @@ from reporting.environment import describe_machine
 
 
 def test_this_machine():
-    facts = describe_machine()
-    assert int(facts["cores"]) >= 1 and facts["memory"].endswith(" GiB") and facts["processor"]
+    document = describe_machine()
+    assert int(document["cores"]) >= 1 and document["memory"].endswith(" GiB") and document["processor"]
 
 
 def test_processor_and_accelerators_are_named(tmp_path):
@@ -13,8 +13,8 @@ def test_processor_and_accelerators_are_named(tmp_path):
         gpu = tmp_path / f"proc/driver/nvidia/gpus/{number}"
         gpu.mkdir(parents=True)
         (gpu / "information").write_text("Model: \t\t Fast GPU\nIRQ: 9\n" if number else "IRQ: 9\n")
-    facts = describe_machine(str(tmp_path))
-    assert (facts["processor"], facts["accelerators"]) == ("Fast CPU @ 2 GHz", "unknown, Fast GPU")
+    document = describe_machine(str(tmp_path))
+    assert (document["processor"], document["accelerators"]) == ("Fast CPU @ 2 GHz", "unknown, Fast GPU")
 
 
 def test_what_is_unknown_is_not_told(tmp_path):

@@ -2,7 +2,6 @@ import html.parser
 import json
 import pathlib
 import re
-import xml.etree.ElementTree
 
 import pytest
 
@@ -11,7 +10,6 @@ from experiments.comparison.facts import comparison_facts
 from experiments.comparison.measured_run import read_run
 from experiments.comparison.page import comparison_page
 from pipeline.run_metadata import REPORT_TYPE
-from reporting.charts.comparison import Row, interval_chart
 from tests.experiments.comparison.evaluations import Pipeline, columns, write_evaluation
 
 EVIL = "</script><b>x & 'y'"
@@ -121,42 +119,3 @@ def test_configurations(tmp_path: pathlib.Path) -> None:
     assert "configurations are the same" in Page(comparison_page(compare_measured(["a", "b"], runs[:1] * 2))).text
     unknown = read_run(str(tmp_path / "a-evaluation"))
     assert "is not known" in Page(comparison_page(compare_measured(["a", "b"], [runs[0], unknown]))).text
-
-
-def test_an_interval_is_drawn_where_it_belongs() -> None:
-    rows = [Row("up", 2.0, 1.0, 3.0, True), Row("down", -1.0, -1.5, 0.5, False), Row("<none>", 0.5, None, None, False)]
-    rows.append(Row("worse", -1.0, -1.5, -0.5, True))
-    drawing = xml.etree.ElementTree.fromstring(interval_chart(rows, "a & b", 400))
-    (zero,) = (line for line in drawing.iter("line") if "stroke:var(--soft)" in line.get("style", ""))
-    (two,) = (text for text in drawing.iter("text") if text.text == "+2")
-    place = {0.0: float(zero.get("x1")), 2.0: float(two.get("x"))}
-    scale = (place[2.0] - place[0.0]) / 2
-    groups = list(drawing.iter("g"))
-    assert [group.get("class") for group in groups] == ["s1", "soft", "soft", "s2"]
-    for row, group in zip(rows, groups, strict=True):
-        assert float(group.find("circle").get("cx")) == pytest.approx(
-            place[0.0] + scale * row.value, abs=0.2
-        )  # drawn to a tenth
-        line = group.find("line")
-        if row.low is None:
-            assert line is None
-        else:
-            ends = [float(line.get("x1")), float(line.get("x2"))]
-            assert ends == pytest.approx(
-                [place[0.0] + scale * row.low, place[0.0] + scale * row.high], abs=0.2
-            )  # drawn to a tenth
-
-
-@pytest.mark.parametrize("rows", [[Row("a", 0.0, 0.0, 0.0, False)], [Row("a", 1e-9, None, None, False)]])
-def test_an_axis_without_extent(rows: list[Row]) -> None:
-    assert "nan" not in interval_chart(rows, "flat")
-
-
-def test_charts_side_by_side_have_the_same_axis() -> None:
-    small, large = [Row("a", 0.001, 0.0, 0.002, True)], [Row("b", -0.2, -0.4, 0.1, True)]
-    exclusive_lock, together = (interval_chart(small, "small", 300, shared) for shared in (None, small + large))
-    axis = [
-        re.findall(r'<text class="tick mid"[^>]*>[^<]*', chart)
-        for chart in (together, interval_chart(large, "large", 300))
-    ]
-    assert axis[0] == axis[1] and exclusive_lock != together

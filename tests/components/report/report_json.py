@@ -1,4 +1,4 @@
-"""Facts of a report that look like those of a real run, for tests of its page; nothing in them is measured."""
+"""A `report.json` that looks like that of a real run, for tests of its page; nothing in it is measured."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ SKILL = {"DSPnet": 1.0, "last blessed model": 0.97, "popularity": 0.5, "own most
 EPOCHS = 12
 
 
-def report_facts(
+def make_report_json(
     seed: int = 7,
     ks: Sequence[int] = (5, 10),
     scenes: Sequence[str] = tuple(f"{place}/{mailer}" for place in range(6) for mailer in "0A"),
@@ -26,7 +26,7 @@ def report_facts(
     epochs: int = EPOCHS,
     points: int = 500,
 ) -> dict[str, Any]:
-    """Returns facts, the same for the same arguments.
+    """Returns the content of `report.json`, the same for the same arguments.
 
     Args:
         seed: of all numbers.

@@ -4,7 +4,7 @@ import hashlib
 import pyarrow as pa
 import pytest
 
-from components.report.shown_users import choose_users, example_users, read_users
+from components.report.users import choose_users, read_users, take_in_turn
 from schemas.identity import fingerprints
 from tests.sequence_data import Sequence, write_examples
 
@@ -41,7 +41,7 @@ def pattern(tmp_path) -> str:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4096])
 def test_reads_the_first_sequence_of_the_wanted(pattern, batch_size, monkeypatch) -> None:
-    monkeypatch.setattr("components.report.shown_users.BATCH_SIZE", batch_size)
+    monkeypatch.setattr("components.report.users.BATCH_SIZE", batch_size)
     users = read_users(pattern, {f"{1:032x}": "high", f"{0:032x}": "low"})
     assert [(user.user, user.group) for user in users] == [(f"{1:032x}", "high"), (f"{0:032x}", "low")]
     two, one = users
@@ -52,7 +52,7 @@ def test_reads_the_first_sequence_of_the_wanted(pattern, batch_size, monkeypatch
 
 
 def test_reads_past_those_who_are_not_wanted(pattern, monkeypatch) -> None:
-    monkeypatch.setattr("components.report.shown_users.BATCH_SIZE", 1)
+    monkeypatch.setattr("components.report.users.BATCH_SIZE", 1)
     assert [user.user for user in read_users(pattern, {f"{1:032x}": "low"})] == [f"{1:032x}"]
 
 
@@ -64,6 +64,6 @@ def test_users_of_another_run_are_refused(pattern) -> None:
 def test_examples_come_from_each_group_in_turn(pattern) -> None:
     (user,) = read_users(pattern, {f"{1:032x}": "low"})
     users = [dataclasses.replace(user, user=f"{group}{n}", group=group) for group in ("low", "high") for n in range(3)]
-    assert [one.user for one in example_users(users, 4)] == ["low0", "high0", "low1", "high1"]
-    assert [one.user for one in example_users(users[:4], 10)] == ["low0", "high0", "low1", "low2"]
-    assert not list(example_users([], 10))
+    assert [one.user for one in take_in_turn(users, 4)] == ["low0", "high0", "low1", "high1"]
+    assert [one.user for one in take_in_turn(users[:4], 10)] == ["low0", "high0", "low1", "low2"]
+    assert not list(take_in_turn([], 10))
