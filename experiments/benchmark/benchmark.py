@@ -10,7 +10,7 @@ from experiments.benchmark.searches import check_searches, describe_search_space
 from experiments.benchmark.store import add_keys, find_completed_runs, make_benchmark_folder, run_folder
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
-from experiments.runs.lock import exclusive_lock
+from experiments.runs.process import exclusive_lock
 from experiments.runs.result import FAILED, RunResult
 from experiments.runs.run import Run
 from pipeline.cache_keys import source_digests

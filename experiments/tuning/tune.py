@@ -4,7 +4,7 @@ import os
 
 from experiments.runs.dataset import Dataset
 from experiments.runs.execute import execute_run
-from experiments.runs.lock import exclusive_lock
+from experiments.runs.process import exclusive_lock
 from experiments.tuning.folder import of_method, other_searches, search_folder
 from experiments.tuning.lines import new_line, resumed_line, trial_line
 from experiments.tuning.records import done, killed

@@ -4,7 +4,7 @@ import pathlib
 import pytest
 
 from experiments.runs import dataset as module
-from experiments.runs.dataset import Dataset, data_digest, how_it_ended, prepare_dataset
+from experiments.runs.dataset import Dataset, digest_data, prepare_dataset
 from pipeline.console import StepFailedError
 from tests.experiments.runs.cells import make_config, make_data
 
@@ -19,7 +19,7 @@ def _write(folder, **content):
     catalogue = pathlib.Path(made.catalogue_uri)
     catalogue.mkdir()
     (catalogue / "items.parquet").write_text(content.get("catalogue", "x"))
-    return data_digest(made.examples_uri, made.catalogue_uri)
+    return digest_data(made.examples_uri, made.catalogue_uri)
 
 
 def test_equal_data_have_one_digest_wherever_they_lie(tmp_path):
@@ -33,11 +33,6 @@ def test_other_data_have_another_digest(tmp_path):
 
 def test_files_of_a_split(tmp_path):
     assert make_data(tmp_path).files("val") == [str(tmp_path / "examples" / "Split-val" / "*.gz")]
-
-
-@pytest.mark.parametrize(("exit_code", "text"), [(-9, "SIGKILL"), (3, "exit code 3"), (None, "exit code None")])
-def test_how_a_process_ended(exit_code, text):
-    assert how_it_ended(exit_code) == text
 
 
 def _answer(link, config, folder, log_file):

@@ -3,8 +3,8 @@ import math
 import psutil
 import pytest
 
-from experiments.runs import memory as free_memory
-from experiments.runs.memory import available_bytes, default_limit, killed_for_memory, read_limit
+from experiments.runs import memory as module
+from experiments.runs.memory import choose_limit, count_memory_kills, measure_available, read_limit
 from schemas.errors import UserError
 
 MIB, GIB = 2**20, 2**30
@@ -29,7 +29,7 @@ def _unified(folder, limit, used, cached=0):
 
 
 def test_without_control_groups_it_is_what_is_free(tmp_path):
-    assert available_bytes(str(tmp_path)) == FREE
+    assert measure_available(str(tmp_path)) == FREE
 
 
 def test_the_tightest_group_around_counts_and_cached_files_make_room(tmp_path):
@@ -37,11 +37,11 @@ def test_the_tightest_group_around_counts_and_cached_files_make_room(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     _unified(groups / "pod/container", "max", 9 * GIB)
     _unified(groups / "pod", 10 * GIB, 9 * GIB, cached=4 * GIB)
-    assert available_bytes(str(tmp_path)) == 5 * GIB
+    assert measure_available(str(tmp_path)) == 5 * GIB
     _unified(groups / "pod", 100 * GIB, 9 * GIB)
-    assert available_bytes(str(tmp_path)) == FREE
+    assert measure_available(str(tmp_path)) == FREE
     _unified(groups / "pod", GIB, 2 * GIB)
-    assert available_bytes(str(tmp_path)) == 0
+    assert measure_available(str(tmp_path)) == 0
 
 
 def test_the_first_version_of_control_groups_and_a_path_of_the_host(tmp_path):
@@ -49,16 +49,16 @@ def test_the_first_version_of_control_groups_and_a_path_of_the_host(tmp_path):
     stat = f"inactive_file 1\ntotal_inactive_file {GIB}\n"
     files = {"memory__limit_in_bytes": 3 * GIB, "memory__usage_in_bytes": 2 * GIB, "memory__stat": stat}
     _write(tmp_path / "sys/fs/cgroup/memory", **files)
-    assert available_bytes(str(tmp_path)) == 2 * GIB
+    assert measure_available(str(tmp_path)) == 2 * GIB
 
 
 @pytest.mark.parametrize(
     ("free", "limit"), [(10 * GIB, 8 * GIB), (12 * GIB, 9 * GIB), (2 * GIB, int(1.6 * GIB)), (100 * MIB, 80 * MIB)]
 )
 def test_the_default_is_a_share_in_whole_gib(monkeypatch, free, limit):
-    monkeypatch.setattr(free_memory, "available_bytes", lambda: free)
-    assert abs(default_limit() - limit) <= 1
-    assert read_limit(None) == default_limit()
+    monkeypatch.setattr(module, "measure_available", lambda: free)
+    assert abs(choose_limit() - limit) <= 1
+    assert read_limit(None) == choose_limit()
 
 
 def test_a_limit_is_given_in_gib():
@@ -72,5 +72,5 @@ def test_a_limit_that_is_none_is_refused(given):
 
 
 def test_the_kernel_counts_what_it_kills():
-    killed = killed_for_memory()
+    killed = count_memory_kills()
     assert killed is None or killed >= 0

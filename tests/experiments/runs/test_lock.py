@@ -3,12 +3,12 @@ import sys
 
 import pytest
 
-from experiments.runs.lock import LOCK_FILE, exclusive_lock
+from experiments.runs.process import LOCK_FILE, exclusive_lock
 from schemas.errors import UserError
 
 HOLD = """
 import sys, time
-from experiments.runs.lock import exclusive_lock
+from experiments.runs.process import exclusive_lock
 with exclusive_lock(sys.argv[1], "a benchmark"):
     print(flush=True)
     time.sleep(60)

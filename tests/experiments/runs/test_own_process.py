@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from experiments.runs.process import WorkerProcess
+from experiments.runs.process import WorkerProcess, describe_exit
 
 
 def _echo(link, text):
@@ -116,3 +116,8 @@ def test_it_does_not_outlive_a_parent_that_is_killed():
         pid, grandchild = _first(parent)
         os.kill(parent._process.pid, signal.SIGKILL)
         assert _gone(pid, grandchild)
+
+
+@pytest.mark.parametrize(("exit_code", "text"), [(-9, "SIGKILL"), (3, "exit code 3"), (None, "exit code None")])
+def test_how_a_process_ended(exit_code, text):
+    assert describe_exit(exit_code) == text

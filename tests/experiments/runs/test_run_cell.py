@@ -1,5 +1,6 @@
 """What becomes of a cell, whatever its process does; the processes here train nothing."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -9,8 +10,8 @@ import pytest
 
 from experiments.runs import execute as module
 from experiments.runs.execute import execute_run
-from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, TrainingHistory
-from experiments.runs.run import EPOCH, STAGE, run_key
+from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, RunResult, TrainingHistory
+from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, run_key
 from pipeline.cache_keys import source_digests
 from tests.experiments.runs.cells import make_cell, make_data
 
@@ -30,47 +31,48 @@ EPOCHS = ({"epoch": 1, "seconds": 0.1}, {"epoch": 2, "seconds": 0.1})
 KEPT = ("model", "checkpoints", "trained.json")
 
 
-def _train(link, task):
+def _train(link, spec):
     """Two epochs, if that is wanted, and what a training leaves behind."""
     for folder in ("model", "checkpoints", "training"):
-        os.makedirs(os.path.join(task.folder, folder), exist_ok=True)
-    open(os.path.join(task.folder, "trained.json"), "w").close()
+        os.makedirs(os.path.join(spec.folder, folder), exist_ok=True)
+    open(os.path.join(spec.folder, "trained.json"), "w").close()
     for epoch in (1, 2):
-        link.send((STAGE, f"in training epoch {epoch}"))
-        link.send((EPOCH, {"epoch": epoch, "seconds": 0.1}))
+        link.send(StageMessage(f"in training epoch {epoch}"))
+        link.send(EpochMessage({"epoch": epoch, "seconds": 0.1}))
         if not link.recv():
-            link.send((STOPPED, ""))
+            link.send(RunResult.unmeasured(spec.run, spec.key, spec.source_digest, STOPPED))
             return
-    cost = {"training_seconds": 0.2, "peak_memory_bytes": 10**12, "epochs": 2}
-    metrics = {"next_item/recall@10": 0.5} if task.evaluate else None
-    link.send((FINISHED, {"metrics": metrics, "cost": cost, "training": {"epochs": EPOCHS}}))
+    result = RunResult.unmeasured(spec.run, spec.key, spec.source_digest, FINISHED)
+    cost = RunCost(training_seconds=0.2, peak_memory_bytes=10**12, epochs=2)
+    metrics = {"next_item/recall@10": 0.5} if spec.evaluate else None
+    link.send(dataclasses.replace(result, metrics=metrics, cost=cost, training=TrainingHistory(EPOCHS)))
 
 
-def _fail(link, task):
-    link.send((STAGE, "in training epoch 1"))
-    link.send((FAILED, "no data"))
+def _fail(link, spec):
+    link.send(StageMessage("in training epoch 1"))
+    link.send(ErrorMessage("no data", out_of_memory=False))
 
 
-def _get_no_memory(link, task):
-    link.send((STAGE, "in the evaluation"))
-    link.send((OUT_OF_MEMORY, "OOM when allocating tensor with shape[9,9]\nand more"))
+def _get_no_memory(link, spec):
+    link.send(StageMessage("in the evaluation"))
+    link.send(ErrorMessage("OOM when allocating tensor with shape[9,9]\nand more", out_of_memory=True))
 
 
-def _take_memory(link, task):
-    link.send((STAGE, "in training epoch 1"))
+def _take_memory(link, spec):
+    link.send(StageMessage("in training epoch 1"))
     taken = bytearray(b"1") * (400 * MIB)
     time.sleep(60)
     del taken
 
 
-def _be_killed(link, task):
-    link.send((STAGE, "in the export of the model"))
+def _be_killed(link, spec):
+    link.send(StageMessage("in the export of the model"))
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _run(monkeypatch, folder, work, memory_limit=None, killed=lambda: 0, **options):
     monkeypatch.setattr(module, "work", work)
-    monkeypatch.setattr(module, "killed_for_memory", killed)
+    monkeypatch.setattr(module, "count_memory_kills", killed)
     result = execute_run(make_cell(), make_data(folder), str(folder / "cell"), memory_limit=memory_limit, **options)
     path = folder / "cell" / "result.json"
     assert path.exists() == (result.status != STOPPED)

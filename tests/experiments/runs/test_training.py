@@ -7,10 +7,9 @@ import pathlib
 
 import pytest
 
-from experiments.runs.reporter import Reporter, StoppedError
-from experiments.runs.result import RunCost
-from experiments.runs.run import RunSpec
-from experiments.runs.training import train
+from experiments.runs.result import RunCost, TrainingHistory
+from experiments.runs.run import EpochMessage, RunSpec, StageMessage
+from experiments.runs.worker import Reporter, StoppedError, train
 from model import trainer
 from tests.experiments.runs.cells import make_cell, make_data
 
@@ -44,41 +43,43 @@ def runs(monkeypatch):
     return seen
 
 
-def _task(folder, cell=None, source_digest="s1", **data):
+def _spec(folder, cell=None, source_digest="s1", **data):
     made = dataclasses.replace(make_data(folder), **data)
     return RunSpec(cell or make_cell(), made, str(folder), source_digest, evaluate=True)
 
 
 def test_the_trainer_is_told_all_it_needs(runs, link, tmp_path):
-    task = _task(tmp_path)
-    train(task, link)
+    spec = _spec(tmp_path)
+    train(spec, link)
     ((arguments, callbacks),) = runs
     assert arguments.train_files == [str(tmp_path / "examples" / "Split-train" / "*.gz")]
     assert arguments.eval_files == [str(tmp_path / "examples" / "Split-val" / "*.gz")]
     settings = arguments.custom_config
-    assert settings["training"] == task.cell.config.training.model_dump(mode="json")
+    assert settings["training"] == spec.run.config.training.model_dump(mode="json")
     assert (settings["model"]["name"], settings["max_history"], settings["source_digest"]) == ("sasrec", 6, "s1")
-    assert (settings["catalogue_uri"], settings["sequences"]) == (task.data.catalogue_uri, task.data.sequences)
+    assert (settings["catalogue_uri"], settings["sequences"]) == (spec.data.catalogue_uri, spec.data.sequences)
     assert [type(callback) for callback in callbacks] == [Reporter]
 
 
 def test_what_a_training_costs(runs, link, tmp_path):
-    cost = train(_task(tmp_path), link)["cost"]
-    assert (cost["training_seconds"], cost["epochs"], cost["best_epoch"], cost["parameters"]) == (3.0, 2, 1, 9)
-    assert cost["sequences_per_second"] == 300 / 1.0, "the first epoch also builds the graph"
-    assert cost["training_peak_memory_bytes"] > 0
-    assert set(cost) <= {field.name for field in dataclasses.fields(RunCost)}
+    trained = train(_spec(tmp_path), link)
+    cost = trained.cost
+    assert (cost.training_seconds, cost.epochs, cost.best_epoch, cost.parameters) == (3.0, 2, 1, 9)
+    assert cost.sequences_per_second == 300 / 1.0, "the first epoch also builds the graph"
+    assert cost.training_peak_memory_bytes > 0
+    assert isinstance(cost, RunCost) and cost.evaluation_seconds is cost.wall_seconds is trained.metrics is None
+    assert trained.training == TrainingHistory(tuple(EPOCHS), 1, None, 9)
 
 
 def test_what_is_counted_has_no_epochs(runs, link, tmp_path):
-    cost = train(_task(tmp_path, make_cell("popularity")), link)["cost"]
-    assert cost["epochs"] is cost["sequences_per_second"] is None and 0 <= cost["training_seconds"] < 60
+    cost = train(_spec(tmp_path, make_cell("popularity")), link).cost
+    assert cost.epochs is cost.sequences_per_second is None and 0 <= cost.training_seconds < 60
     assert runs[0][1] == (), "there is nothing to report"
 
 
 def test_what_is_trained_is_not_trained_again(runs, link, tmp_path):
-    first = train(_task(tmp_path), link)
-    assert train(_task(tmp_path), link) == first and len(runs) == 1
+    first = train(_spec(tmp_path), link)
+    assert train(_spec(tmp_path), link) == first and len(runs) == 1
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -86,10 +87,10 @@ def test_what_is_trained_is_not_trained_again(runs, link, tmp_path):
     "change", [{"source_digest": "s2"}, {"digest": "other"}, {"cell": make_cell(learning_rate=0.02)}, {}]
 )
 def test_a_model_of_something_else_or_half_a_model_is_trained_anew(runs, link, tmp_path, change):
-    train(_task(tmp_path), link)
+    train(_spec(tmp_path), link)
     if not change:
         (tmp_path / "trained.json").unlink()
-    train(_task(tmp_path, **change), link)
+    train(_spec(tmp_path, **change), link)
     assert len(runs) == 2
 
 
@@ -105,10 +106,10 @@ def test_each_epoch_is_reported_and_told_to_go_on_or_to_stop():
     watching.send(True)
     reporter.on_epoch_end(0, {"loss": 0.5})
     reporter.on_train_end()
-    kinds = _drain(watching)
-    assert [kind for kind, _ in kinds] == ["stage", "stage", "epoch", "stage"]
-    assert kinds[1] == ("stage", "in training epoch 1")
-    entry = kinds[2][1]
+    messages = _drain(watching)
+    assert [type(message) for message in messages] == [StageMessage, StageMessage, EpochMessage, StageMessage]
+    assert messages[1] == StageMessage("in training epoch 1")
+    entry = messages[2].entry
     assert (entry["epoch"], entry["loss"]) == (1, 0.5) and entry["seconds"] >= 0
     reporter.on_epoch_begin(1)
     watching.send(False)

@@ -1,7 +1,12 @@
 import pytest
 
-from experiments.runs.failure_text import died, failed, over_limit, refused
-from experiments.runs.worker import no_memory
+from experiments.runs.failure_text import (
+    describe_error,
+    describe_over_limit,
+    describe_refusal,
+    diagnose_exit,
+    is_memory_error,
+)
 from tests.experiments.runs.cells import make_cell
 
 GIB = 2**30
@@ -40,15 +45,15 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_over_the_limit(cell, stage, advice):
-    reason = over_limit(cell, 3 * GIB, 2 * GIB, stage)
+    reason = describe_over_limit(cell, 3 * GIB, 2 * GIB, stage)
     assert reason.startswith(f"It took 3.00 GiB {stage}, more than the 2.00 GiB it was given. Raise --memory-gib")
     assert reason.endswith(advice)
 
 
 def test_of_a_long_message_what_was_asked_for_is_told():
-    reason = refused(TENSORFLOW, "in training epoch 1", GIB)
+    reason = describe_refusal(TENSORFLOW, "in training epoch 1", GIB)
     assert "shape[256,7900000]" in reason and "in training epoch 1" in reason and "Graph execution" not in reason
-    assert len(failed("long " * 1000, "at its start", "run.log")) < 500
+    assert len(describe_error("long " * 1000, "at its start", "run.log")) < 500
 
 
 @pytest.mark.parametrize(
@@ -61,14 +66,14 @@ def test_of_a_long_message_what_was_asked_for_is_told():
         (3, False, "", "failed", "with exit code 3"),
     ],
 )
-def test_died(tmp_path, exit_code, for_memory, log, status, reason):
+def test_a_process_that_ended_without_a_word(tmp_path, exit_code, for_memory, log, status, reason):
     (tmp_path / "run.log").write_text("x" * 10_000 + log)
-    found = died(exit_code, for_memory, "in training epoch 1", GIB, str(tmp_path / "run.log"))
+    found = diagnose_exit(exit_code, for_memory, "in training epoch 1", GIB, str(tmp_path / "run.log"))
     assert found[0] == status and reason in found[1]
 
 
 def test_a_log_that_was_never_begun():
-    assert died(1, False, "at its start", 0, "/nowhere/run.log")[0] == "failed"
+    assert diagnose_exit(1, False, "at its start", 0, "/nowhere/run.log")[0] == "failed"
 
 
 def _wrapped(inner):
@@ -96,4 +101,4 @@ def _wrapped(inner):
     ],
 )
 def test_which_exceptions_say_that_memory_has_run_out(error, expected):
-    assert no_memory(error) is expected
+    assert is_memory_error(error) is expected
