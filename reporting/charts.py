@@ -192,10 +192,10 @@ def draw_intervals(
         beside: rows of all charts that are read side by side and so share their axis; empty for `rows` alone.
     """
     room = round(0.34 * width / CHARACTER_WIDTH)
-    labels = min(max(cell_len(row.label) for row in rows), room) * CHARACTER_WIDTH
+    labels = 8 + round(CHARACTER_WIDTH * min(max(cell_len(row.label) for row in rows), room))
     intervals = [interval for row in beside or rows for interval in row.intervals]
     ends = [end for one in intervals for end in (one.low, one.value, one.high) if end is not None]
-    across = fit_scale(ends, round(labels) + 12, width - 16, zero=signed or min(ends) < max(ends) / 2)
+    across = fit_scale(ends, labels + 8, width - 16, zero=signed or min(ends) < max(ends) / 2)
     heights = [10 + 10 * len(row.intervals) for row in rows]
     top, bottom = 4, 4 + sum(heights)
     parts = []
@@ -205,7 +205,7 @@ def draw_intervals(
         parts.append(line.format(kind, across(value), across(value), top, bottom))
         parts.append(_draw_tick(across(value), bottom + 16, f"+{text}" if signed and value > 0 else text))
     for row, row_height in zip(rows, heights, strict=True):
-        parts.append(draw_label(row.label, round(labels) + 4, top + row_height / 2 + 4, room))
+        parts.append(draw_label(row.label, labels, top + row_height / 2 + 4, room))
         for place, interval in enumerate(row.intervals):
             parts.append(_draw_interval(interval, across, top + 10 * (place + 1)))
         top += row_height
