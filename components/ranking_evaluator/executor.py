@@ -16,8 +16,8 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.ranking_evaluator.sequences_file import SequencesFile
-from components.ranking_evaluator.table import format_table
-from components.ranking_evaluator.verdict import Verdict, judge
+from components.ranking_evaluator.table import format_evaluation
+from components.ranking_evaluator.verdict import NO_BASELINE, judge
 from model.baselines import own_frequency, popularity
 from model.baselines.statistical_network import CountedNetwork
 from model.config import EvaluationConfig
@@ -30,7 +30,7 @@ from model.export.serving_module import ServingModule
 from model.methods import METHODS
 from model.ranker import Ranker
 from schemas.catalogue import Catalogue
-from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE
+from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE, Verdict
 from schemas.sequences import TEST
 
 _log = logging.getLogger("dspnet")
@@ -73,9 +73,7 @@ REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], CountedNetwork]] = {
 }
 """What every candidate is measured beside: it needs nothing but the catalogues."""
 
-_ANY_HISTORY = np.iinfo(np.int32).max  # the examples have been cut
-
-_log = logging.getLogger("dspnet")
+_ANY_HISTORY = np.iinfo(np.int32).max  # histories have already been cut to windows.max_history
 
 
 class Executor(base_executor.BaseExecutor):
@@ -100,7 +98,7 @@ class Executor(base_executor.BaseExecutor):
 
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
         rankers: dict[str, Ranker] = {title: _load(candidate)}
-        no_baseline = "no blessed model to compare with"
+        no_baseline = NO_BASELINE
         if baseline:
             rankers[BASELINE] = _load(baseline)
             if not hasattr(rankers[BASELINE], "encode"):
@@ -119,18 +117,12 @@ class Executor(base_executor.BaseExecutor):
             )
         metrics = {name: model.metrics for name, model in evaluation.models.items()}
         verdict = judge(config, metrics[title], metrics.get(BASELINE), no_baseline)
-        document = {
-            "name": exec_properties["name"],
-            **dataclasses.asdict(evaluation),
-            "catalogue": {"items": len(items), "scenes": len(scenes)},
-            "k": config.k,
-            "settings": config.model_dump(mode="json"),
-            "verdict": dataclasses.asdict(verdict),
-        }
-        text = json.dumps(document, indent=1, allow_nan=False)
+        evaluation = dataclasses.replace(
+            evaluation, name=exec_properties["name"], settings=config.model_dump(mode="json"), verdict=verdict
+        )
+        text = json.dumps(evaluation.to_json(), indent=1, allow_nan=False)
         io_utils.write_string_file(os.path.join(output, EVALUATION_FILE), text + "\n")
-        table = format_table(evaluation, config.k, verdict)
-        io_utils.write_string_file(os.path.join(output, TABLE_FILE), table + "\n")
+        io_utils.write_string_file(os.path.join(output, TABLE_FILE), format_evaluation(evaluation) + "\n")
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), candidate, baseline, verdict)
 
 

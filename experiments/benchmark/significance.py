@@ -14,10 +14,11 @@ from experiments.benchmark.rows import BASELINE, DSPNET, BenchmarkRow, summarise
 from experiments.benchmark.store import read_measured_sequences
 from experiments.runs.result import RunResult
 from model.evaluation.bootstrap import REPLICATES
-from model.evaluation.comparison import compare, holm
-from model.evaluation.paired_difference import SIGNIFICANCE, Estimate, PairedDifference
+from model.evaluation.comparison import SIGNIFICANCE, MetricComparison, compare
+from model.evaluation.paired_test import holm
 from model.evaluation.pairing import MeasuredSequences, UnequalTestSetsError, pair
 from schemas.errors import UserError
+from schemas.evaluation import Estimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _compare_rows(
     folder: str, rows: Sequence[BenchmarkRow], dspnet: int, baseline: int, metrics: Sequence[str]
 ) -> list[BaselineComparison]:
     """Compares two rows in the metrics of which the baseline is the best."""
-    differences: Mapping[str, PairedDifference] = {}
+    compared: Mapping[str, MetricComparison] = {}
     ours, theirs = _find_common_seeds(rows[dspnet], rows[baseline])
     reason = _find_obstacle(ours, theirs)
     if reason is None:
@@ -162,14 +163,14 @@ def _compare_rows(
                 for results in (ours, theirs)
             )
             common = [metric for metric in metrics if metric in own.metrics and metric in other.metrics]
-            differences = compare(other, own, common).metrics if common else {}
-            reason = "no test sequence was measured by both" if len(differences) < len(metrics) else None
+            compared = compare(other, own, common).metrics if common else {}
+            reason = "no test sequence was measured by both" if len(compared) < len(metrics) else None
         except (UserError, UnequalTestSetsError) as error:
             reason = str(error)
     seeds = tuple(result.seed for result in ours)
     return [
-        _make_comparison(metric, dspnet, baseline, differences[metric], seeds)
-        if metric in differences
+        _make_comparison(metric, dspnet, baseline, compared[metric], seeds)
+        if metric in compared
         else _make_untested(metric, dspnet, baseline, rows, reason)
         for metric in metrics
     ]
@@ -194,23 +195,24 @@ def _find_obstacle(ours: Sequence[RunResult], theirs: Sequence[RunResult]) -> st
 
 
 def _make_comparison(
-    metric: str, dspnet: int, baseline: int, difference: PairedDifference, seeds: tuple[int, ...]
+    metric: str, dspnet: int, baseline: int, comparison: MetricComparison, seeds: tuple[int, ...]
 ) -> BaselineComparison:
-    tested = difference.p_value is not None
+    tested = comparison.p_value is not None
+    difference = comparison.difference
     return BaselineComparison(
         metric=metric,
         dspnet=dspnet,
         baseline=baseline,
-        dspnet_mean=difference.other.value,
-        baseline_mean=difference.reference.value,
-        difference=difference.difference,
-        relative=_relative(difference.difference.value, difference.reference.value),
-        p_value=difference.p_value,
+        dspnet_mean=comparison.other.value,
+        baseline_mean=comparison.reference.value,
+        difference=Estimate(difference.value, difference.low, difference.high),
+        relative=_relative(difference.value, comparison.reference.value),
+        p_value=comparison.p_value,
         adjusted=None,
         significant=False if tested else None,
         seeds=seeds,
-        sequences=difference.sequences,
-        users=difference.users,
+        sequences=comparison.sequences,
+        users=comparison.users,
         reason=None if tested else "fewer than two users",
     )
 

@@ -10,8 +10,7 @@ from experiments.comparison.config_difference import config_difference
 from experiments.comparison.metric_words import measure_title, more_is_better, task_title
 from experiments.comparison.words import correction, verdict
 from model.evaluation.bootstrap import REPLICATES
-from model.evaluation.comparison import Comparison
-from model.evaluation.paired_difference import SIGNIFICANCE, PairedDifference
+from model.evaluation.comparison import SIGNIFICANCE, Comparison, MetricComparison
 from reporting.console import short_path
 
 
@@ -94,5 +93,7 @@ def _comparison(compared: ComparedRuns, place: int) -> dict[str, Any]:
     }
 
 
-def _difference(part: PairedDifference) -> dict[str, Any]:
-    return {**dataclasses.asdict(part), "equal": part.equal, "significant": part.significant}
+def _difference(part: MetricComparison) -> dict[str, Any]:
+    content = dataclasses.asdict(part)
+    p_value = content["difference"].pop("p_value")
+    return {**content, "p_value": p_value, "equal": part.equal, "significant": part.significant}

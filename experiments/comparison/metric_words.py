@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from model.evaluation.paired_difference import Estimate, PairedDifference
+from model.evaluation.comparison import MetricComparison
 from reporting import titles
+from schemas.evaluation import Estimate
 
 
 def task_title(metric: str) -> str:
@@ -64,7 +65,7 @@ def with_interval(estimate: Estimate, sign: str = "") -> str:
     return f"{estimate.value:{sign}z.4f} [{estimate.low:{sign}z.4f}, {estimate.high:{sign}z.4f}]"
 
 
-def relation(metric: str, difference: PairedDifference) -> str:
+def relation(metric: str, difference: MetricComparison) -> str:
     """Returns how a run whose difference is significant stands to the reference: better, worse, higher or lower."""
     words = ("better", "worse") if more_is_better(metric) else ("higher", "lower")
     return words[0] if difference.difference.value > 0 else words[1]

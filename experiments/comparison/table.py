@@ -7,8 +7,7 @@ from experiments.comparison.compared import ComparedRuns
 from experiments.comparison.metric_words import kind_of, measure_title, task_title
 from experiments.comparison.words import correction, verdict
 from model.evaluation.bootstrap import REPLICATES
-from model.evaluation.comparison import Comparison
-from model.evaluation.paired_difference import PairedDifference
+from model.evaluation.comparison import Comparison, MetricComparison
 from reporting.console import short_path
 from serving.table import display_width
 
@@ -72,7 +71,7 @@ def _table(letter: str, metrics: Sequence[str], comparison: Comparison) -> Itera
         yield f"{title:{tasks}}  {measure_title(metric):{measures}}  {_row(comparison.metrics[metric])}"
 
 
-def _row(part: PairedDifference) -> str:
+def _row(part: MetricComparison) -> str:
     change = part.difference
     interval = "" if change.low is None else f"[{change.low:+z.4f}, {change.high:+z.4f}]"
     shares = "/".join(f"{share:.1%}" for share in (part.higher, part.lower, part.equal))
@@ -91,14 +90,14 @@ def _groups(letter: str, comparison: Comparison) -> Iterator[str]:
         yield f"{title:{width}}{''.join(f'  {_cell(parts.get(name)):<28}' for name in names)}".rstrip()
 
 
-def _cell(part: PairedDifference | None) -> str:
+def _cell(part: MetricComparison | None) -> str:
     if part is None:
         return "-"
     change = part.difference
     return _change(part) + ("" if change.low is None else f" [{change.low:+z.4f}, {change.high:+z.4f}]")
 
 
-def _change(part: PairedDifference) -> str:
+def _change(part: MetricComparison) -> str:
     return f"{part.difference.value:+z.4f}{_MARK if part.significant else ' '}"
 
 

@@ -1,8 +1,7 @@
 """The verdict on a comparison, in plain words."""
 
 from experiments.comparison.metric_words import headline, metric_title, more_is_better, relation, with_interval
-from model.evaluation.comparison import Comparison, Comparisons
-from model.evaluation.paired_difference import SIGNIFICANCE, PairedDifference
+from model.evaluation.comparison import SIGNIFICANCE, Comparison, Comparisons, MetricComparison
 
 FEW_USERS = 30
 """With fewer, neither a bootstrap nor a t-test can be relied on."""
@@ -41,7 +40,7 @@ def correction(comparisons: Comparisons) -> str:
     )
 
 
-def _on(metric: str, reference: str, name: str, difference: PairedDifference) -> str:
+def _on(metric: str, reference: str, name: str, difference: MetricComparison) -> str:
     title, amount = metric_title(metric), with_interval(difference.difference, "+")
     if difference.identical:
         return f"{name} and {reference} are equal on {title} for every sequence."

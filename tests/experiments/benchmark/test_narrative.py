@@ -8,7 +8,7 @@ from experiments.benchmark.narrative import describe_cautions, describe_verdict
 from experiments.benchmark.rows import group_runs
 from experiments.benchmark.significance import BaselineComparisons, compare_with_best_baselines
 from experiments.runs.result import RunResult
-from model.evaluation.paired_difference import Estimate
+from schemas.evaluation import Estimate
 from tests.experiments.benchmark.made_up import CONFIG, METRICS, planned, result, unfinished
 
 NO_TESTS = BaselineComparisons(0, 0.05, 1000, ())

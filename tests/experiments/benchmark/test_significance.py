@@ -14,8 +14,8 @@ from experiments.benchmark.significance import (
     compare_with_best_baselines,
 )
 from experiments.runs.result import RunResult
-from model.evaluation.comparison import holm
-from model.evaluation.paired_difference import Estimate
+from model.evaluation.paired_test import holm
+from schemas.evaluation import Estimate
 from tests.experiments.benchmark.made_up import METRICS, result, run_folder, values, write_sequences
 
 
