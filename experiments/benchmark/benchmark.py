@@ -4,8 +4,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from experiments.benchmark import outputs
 from experiments.benchmark.plan import BenchmarkSpec, Limits, plan_runs
 from experiments.benchmark.progress import RunProgress, describe_outcome, estimate_seconds_left
+from experiments.benchmark.result import BenchmarkInfo
 from experiments.benchmark.searches import check_searches, describe_search_space, run_searches
 from experiments.benchmark.store import add_keys, find_completed_runs, make_benchmark_folder, run_folder
 from experiments.runs.dataset import Dataset, prepare_dataset
@@ -66,7 +68,7 @@ def benchmark(
         completed = find_completed_runs(runs, data, folder, source_digests()["Trainer"], limits.memory_limit)
         for line in completed.describe(len(runs)):
             screen.line(line)
-        tables = LiveTables(folder, runs, screen, config, spec, limits, command)
+        tables = LiveTables(folder, runs, screen, _describe_benchmark(config, spec, limits, command))
         results = _execute(runs, data, folder, completed.results, limits, keep_models, screen, tables)
         screen.line(f"\n{tables.write(results)}")
     _report_failures(runs, results, folder)
@@ -79,36 +81,11 @@ class LiveTables:
         folder: folder of the benchmark.
         runs: all runs of the benchmark.
         screen: where a warning is shown if the tables cannot be written while the benchmark runs.
-        config: configuration that all methods share.
-        spec: what is compared.
-        limits: what each method may cost.
-        command: command as it was typed.
+        info: what the benchmark shows of itself.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        runs: Sequence[Run],
-        screen: Screen,
-        config: PipelineConfig,
-        spec: BenchmarkSpec,
-        limits: Limits,
-        command: str,
-    ):
-        # Imported here, because a benchmark that is refused needs no statistics and no charts.
-        from experiments.benchmark.result import BenchmarkInfo
-
-        self._folder, self._runs, self._screen = folder, runs, screen
-        self._info = BenchmarkInfo(
-            name=config.name,
-            command=command,
-            seeds=spec.seeds,
-            machine=describe_machine(),
-            versions=read_versions(DISTRIBUTIONS),
-            memory_limit=limits.memory_limit,
-            trials=limits.trials,
-            search_space=describe_search_space(config, spec) if limits.trials else {},
-        )
+    def __init__(self, folder: str, runs: Sequence[Run], screen: Screen, info: BenchmarkInfo):
+        self._folder, self._runs, self._screen, self._info = folder, runs, screen, info
         self._next_time = 0.0
 
     def write_now_and_then(self, results: Mapping[str, RunResult]) -> None:
@@ -130,15 +107,26 @@ class LiveTables:
         Returns:
             Text for a terminal.
         """
-        from experiments.benchmark.outputs import write_outputs
-
         start = time.monotonic()
         done = [results[run.name] for run in self._runs if run.name in results]
         planned = [run for run in self._runs if run.name not in results]
-        text = write_outputs(self._folder, done, planned, self._info)
+        text = outputs.write_outputs(self._folder, done, planned, self._info)
         end = time.monotonic()
         self._next_time = end + _PAUSE * (end - start)
         return text
+
+
+def _describe_benchmark(config: PipelineConfig, spec: BenchmarkSpec, limits: Limits, command: str) -> BenchmarkInfo:
+    return BenchmarkInfo(
+        name=config.name,
+        command=command,
+        seeds=spec.seeds,
+        machine=describe_machine(),
+        versions=read_versions(DISTRIBUTIONS),
+        memory_limit=limits.memory_limit,
+        trials=limits.trials,
+        search_space=describe_search_space(config, spec) if limits.trials else {},
+    )
 
 
 def _execute(

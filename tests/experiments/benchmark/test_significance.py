@@ -11,15 +11,19 @@ from experiments.benchmark.rows import group_runs
 from experiments.benchmark.significance import (
     BaselineComparison,
     BaselineComparisons,
+    average_over_seeds,
     compare_with_best_baselines,
 )
 from experiments.runs.result import RunResult
 from model.evaluation.paired_test import holm
+from model.evaluation.pairing import MeasuredSequences, UnequalTestSetsError
 from schemas.evaluation import Estimate
 from tests.experiments.benchmark.made_up import METRICS, result, run_folder, values, write_sequences
 
 
-def cells(folder: pathlib.Path, qualities: dict[str, float], seeds: tuple[int, ...] = (7, 8, 9)) -> list[RunResult]:
+def make_results(
+    folder: pathlib.Path, qualities: dict[str, float], seeds: tuple[int, ...] = (7, 8, 9)
+) -> list[RunResult]:
     return [result(label, seed, quality, folder) for label, quality in qualities.items() for seed in seeds]
 
 
@@ -43,7 +47,7 @@ def averaged(label: str, quality: float, metric: str, seeds: tuple[int, ...], fo
 
 
 def test_it_is_the_paired_test_of_users_averaged_over_seeds(tmp_path: pathlib.Path) -> None:
-    results = cells(tmp_path, {"SASRec": 0.45, "MSDP": 0.2, "DSPnet": 0.5})
+    results = make_results(tmp_path, {"SASRec": 0.45, "MSDP": 0.2, "DSPnet": 0.5})
     rows, found = group_runs(results), compare(tmp_path, results, METRICS)
     raw = []
     for metric in METRICS:
@@ -78,7 +82,7 @@ def test_the_best_baseline_is_that_of_the_column(tmp_path: pathlib.Path) -> None
 
 
 def test_only_seeds_that_both_have_are_averaged(tmp_path: pathlib.Path) -> None:
-    results = cells(tmp_path, {"SASRec": 0.4}, (8, 9)) + cells(tmp_path, {"DSPnet": 0.5}, (7, 8))
+    results = make_results(tmp_path, {"SASRec": 0.4}, (8, 9)) + make_results(tmp_path, {"DSPnet": 0.5}, (7, 8))
     column = compare(tmp_path, results, ["next_item/recall@10"]).columns[0]
     alone = compare(tmp_path, [results[0], results[3]], ["next_item/recall@10"]).columns[0]
     assert column.seeds == (8,)
@@ -86,7 +90,7 @@ def test_only_seeds_that_both_have_are_averaged(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_statistical_method_is_the_same_with_any_seed(tmp_path: pathlib.Path) -> None:
-    results = [result("popularity", 7, 0.4, tmp_path), *cells(tmp_path, {"DSPnet": 0.5}, (8, 9))]
+    results = [result("popularity", 7, 0.4, tmp_path), *make_results(tmp_path, {"DSPnet": 0.5}, (8, 9))]
     column = compare(tmp_path, results, ["next_item/recall@10"]).columns[0]
     assert column.seeds == (8, 9) and column.p_value is not None
     ours = averaged("DSPnet", 0.5, "next_item/recall@10", (8, 9), tmp_path)
@@ -95,7 +99,7 @@ def test_a_statistical_method_is_the_same_with_any_seed(tmp_path: pathlib.Path) 
 
 
 def test_sequences_pair_whatever_their_order(tmp_path: pathlib.Path) -> None:
-    results = cells(tmp_path, {"SASRec": 0.4, "DSPnet": 0.5}, (7, 8))
+    results = make_results(tmp_path, {"SASRec": 0.4, "DSPnet": 0.5}, (7, 8))
     before = compare(tmp_path, results, METRICS)
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -169,3 +173,33 @@ def test_equal_runs_differ_in_nothing(tmp_path: pathlib.Path) -> None:
 def test_without_opponents_nothing_is_compared(tmp_path: pathlib.Path, labels: tuple[str, ...]) -> None:
     found = compare(tmp_path, [result(label, folder=tmp_path) for label in labels], METRICS)
     assert (found.tests, found.columns) == (0, ())
+
+
+def measured(users: list[bytes], sequences: list[int], **metrics: list[float]) -> MeasuredSequences:
+    columns = {name: np.array(column, np.float32) for name, column in metrics.items()}
+    return MeasuredSequences(np.array(users), np.array(sequences), np.array(["low"] * len(users)), columns)
+
+
+def test_each_sequence_has_the_mean_of_its_values_whatever_the_order() -> None:
+    first = measured([b"b", b"a", b"a"], [5, 9, 3], r=[1, 0.5, 0])
+    second = measured([b"a", b"a", b"b"], [3, 9, 5], r=[1, 0.25, 0])
+    mean = average_over_seeds([first, second])
+    assert mean.users.tolist() == [b"a", b"a", b"b"] and mean.sequences.tolist() == [3, 9, 5]
+    assert mean.metrics["r"].tolist() == [0.5, 0.375, 0.5]
+    alone = average_over_seeds([first])
+    assert alone.metrics["r"].tolist() == [0, 0.5, 1]
+
+
+def test_what_any_seed_has_not_measured_has_no_mean() -> None:
+    first = measured([b"a", b"b"], [1, 2], r=[1, np.nan], n=[1, 1])
+    second = measured([b"a", b"b"], [1, 2], r=[0, 1])
+    mean = average_over_seeds([first, second])
+    assert list(mean.metrics) == ["r"]
+    np.testing.assert_array_equal(mean.metrics["r"], [0.5, np.nan])
+
+
+@pytest.mark.parametrize("other", [([b"a", b"c"], [1, 2]), ([b"a", b"b"], [1, 3]), ([b"a"], [1])])
+def test_other_users_or_futures_are_refused(other: tuple[list[bytes], list[int]]) -> None:
+    users, sequences = other
+    with pytest.raises(UnequalTestSetsError):
+        average_over_seeds([measured([b"a", b"b"], [1, 2], r=[0, 1]), measured(users, sequences, r=[0] * len(users))])
