@@ -35,7 +35,7 @@ class Dataset:
     sequences: dict[str, int]
     digest: str
 
-    def files(self, split: str) -> list[str]:
+    def glob_files(self, split: str) -> list[str]:
         """Returns a glob of the example files of a split."""
         return [os.path.join(locate_split(self.examples_uri, split), "*.gz")]
 
@@ -59,7 +59,7 @@ def prepare_dataset(config: PipelineConfig) -> Dataset:
     log_file = os.path.join(folder, LOG_FILE)
     with WorkerProcess(_prepare, config, folder, log_file) as process:
         try:
-            for answer in process.messages(every=60):
+            for answer in process.receive(every=60):
                 if answer is not None:
                     process.end()
                 if isinstance(answer, BaseException):

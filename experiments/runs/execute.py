@@ -115,7 +115,7 @@ def _watch(spec: RunSpec, memory_limit: int | None, on_epoch: OnEpoch, on_stage:
         return dataclasses.replace(result, cost=RunCost(peak_memory_bytes=peak))
 
     with WorkerProcess(work, spec) as process:
-        for message in process.messages(WATCH_SECONDS):
+        for message in process.receive(WATCH_SECONDS):
             if isinstance(message, RunResult):
                 process.end()
                 return message
@@ -123,7 +123,7 @@ def _watch(spec: RunSpec, memory_limit: int | None, on_epoch: OnEpoch, on_stage:
                 if message.out_of_memory:
                     return end(OUT_OF_MEMORY, describe_refusal(message.message, stage, peak))
                 return end(FAILED, describe_error(message.message, stage, spec.log_file))
-            used = process.memory_bytes()
+            used = process.measure_memory()
             peak = max(peak, used)
             if memory_limit is not None and used > memory_limit:
                 return end(OUT_OF_MEMORY, describe_over_limit(spec.run, used, memory_limit, stage))

@@ -55,7 +55,7 @@ class WorkerProcess:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         other.close()
 
-    def messages(self, every: float) -> Iterator[Any]:
+    def receive(self, every: float) -> Iterator[Any]:
         """Yields what the function sends until the process ends, and None whenever it was silent for some time.
 
         Args:
@@ -75,7 +75,7 @@ class WorkerProcess:
                 break
         self._process.join(_END_SECONDS)
 
-    def memory_bytes(self) -> int:
+    def measure_memory(self) -> int:
         """Returns what the process and those it has started hold in memory now; 0 when it has ended."""
         try:
             process = psutil.Process(self._process.pid)

@@ -130,8 +130,8 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
             return trained.relabel(run)
     shutil.rmtree(spec.model_folder, ignore_errors=True)
     arguments = types.SimpleNamespace(
-        train_files=data.files(TRAIN),
-        eval_files=data.files(VALIDATION),
+        train_files=data.glob_files(TRAIN),
+        eval_files=data.glob_files(VALIDATION),
         model_run_dir=spec.training_folder,
         serving_model_dir=spec.model_folder,
         custom_config={
@@ -179,7 +179,7 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
     start = time.monotonic()
     config, label = spec.run.config.evaluation, spec.run.label
     items, scenes = load_catalogues(spec.data.catalogue_uri)
-    batches = evaluation_batches(spec.data.files(TEST), config.batch_size)
+    batches = evaluation_batches(spec.data.glob_files(TEST), config.batch_size)
     ranker = load(spec.model_folder)
     with SequencesFile(os.path.join(spec.folder, SEQUENCES_FILE)) as file:
         measured = evaluate(

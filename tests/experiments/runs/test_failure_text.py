@@ -23,7 +23,7 @@ class ResourceExhaustedError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("cell", "stage", "advice"),
+    ("run", "stage", "advice"),
     [
         (
             make_cell(),
@@ -44,8 +44,8 @@ class ResourceExhaustedError(Exception):
         (make_cell("popularity"), "while it counted", "Raise --memory-gib."),
     ],
 )
-def test_over_the_limit(cell, stage, advice):
-    reason = describe_over_limit(cell, 3 * GIB, 2 * GIB, stage)
+def test_over_the_limit(run, stage, advice):
+    reason = describe_over_limit(run, 3 * GIB, 2 * GIB, stage)
     assert reason.startswith(f"It took 3.00 GiB {stage}, more than the 2.00 GiB it was given. Raise --memory-gib")
     assert reason.endswith(advice)
 

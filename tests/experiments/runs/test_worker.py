@@ -1,4 +1,4 @@
-"""What a cell hands to the trainer, and what it takes back; nothing is trained here."""
+"""What a run hands to the trainer, and what it takes back; nothing is trained here."""
 
 import dataclasses
 import json
@@ -43,9 +43,9 @@ def runs(monkeypatch):
     return seen
 
 
-def _spec(folder, cell=None, source_digest="s1", **data):
+def _spec(folder, run=None, source_digest="s1", **data):
     made = dataclasses.replace(make_data(folder), **data)
-    return RunSpec(cell or make_cell(), made, str(folder), source_digest, evaluate=True)
+    return RunSpec(run or make_cell(), made, str(folder), source_digest, evaluate=True)
 
 
 def test_the_trainer_is_told_all_it_needs(runs, link, tmp_path):
@@ -81,10 +81,12 @@ def test_what_is_trained_is_not_trained_again(runs, link, tmp_path):
     first = train(_spec(tmp_path), link)
     assert train(_spec(tmp_path), link) == first and len(runs) == 1
     assert not (tmp_path / "checkpoints").exists()
+    renamed = dataclasses.replace(make_cell(), label="Another")
+    assert train(_spec(tmp_path, renamed), link) == dataclasses.replace(first, label="Another") and len(runs) == 1
 
 
 @pytest.mark.parametrize(
-    "change", [{"source_digest": "s2"}, {"digest": "other"}, {"cell": make_cell(learning_rate=0.02)}, {}]
+    "change", [{"source_digest": "s2"}, {"digest": "other"}, {"run": make_cell(learning_rate=0.02)}, {}]
 )
 def test_a_model_of_something_else_or_half_a_model_is_trained_anew(runs, link, tmp_path, change):
     train(_spec(tmp_path), link)

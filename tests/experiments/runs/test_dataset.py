@@ -32,7 +32,7 @@ def test_other_data_have_another_digest(tmp_path):
 
 
 def test_files_of_a_split(tmp_path):
-    assert make_data(tmp_path).files("val") == [str(tmp_path / "examples" / "Split-val" / "*.gz")]
+    assert make_data(tmp_path).glob_files("val") == [str(tmp_path / "examples" / "Split-val" / "*.gz")]
 
 
 def _answer(link, config, folder, log_file):

@@ -7,8 +7,8 @@ from schemas.errors import UserError
 from tests.experiments.runs.cells import make_cell, make_config
 
 
-def _key(cell, data="d1", **values):
-    return run_key(dataclasses.replace(cell, config=with_values(cell.config, values)), data)
+def _key(run, data="d1", **values):
+    return run_key(dataclasses.replace(run, config=with_values(run.config, values)), data)
 
 
 def test_values_are_changed_by_key():
@@ -23,6 +23,7 @@ def test_values_are_changed_by_key():
         ({"training.epochs": 0}, "training.epochs: .*greater than 0. Received: 0"),
         ({"training.speed": 1}, "training.speed: unknown key"),
         ({"nothing.at.all": 1}, "nothing: unknown key"),
+        ({"training.epochs.first": 1}, "training.epochs.first: epochs holds a value, not a section. Received: 3"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(values, message):
@@ -31,7 +32,7 @@ def test_values_that_do_not_fit_are_refused(values, message):
 
 
 def test_the_key_is_of_what_numbers_depend_on():
-    cell = make_cell()
+    run = make_cell()
     changes = (
         {"training.seed": 8},
         {"training.target": "period"},
@@ -40,13 +41,13 @@ def test_the_key_is_of_what_numbers_depend_on():
         {"windows.max_history": 7},
         {"evaluation.k": [1, 10]},
     )
-    keys = {_key(cell), _key(cell, data="d2"), *(_key(cell, **change) for change in changes)}
+    keys = {_key(run), _key(run, data="d2"), *(_key(run, **change) for change in changes)}
     assert len(keys) == len(changes) + 2
 
 
 def test_the_key_is_of_nothing_else():
-    cell = make_cell()
-    other = dataclasses.replace(cell, name="other", label="Other", tuned={})
+    run = make_cell()
+    other = dataclasses.replace(run, name="other", label="Other", tuned={})
     values = {
         "name": "elsewhere",
         "workdir": "/elsewhere",
@@ -54,7 +55,7 @@ def test_the_key_is_of_nothing_else():
         "evaluation.thresholds": {"next_item/recall@10": 0.9},
         "serving.retrieval": "scann",
     }
-    assert _key(other, **values) == _key(cell)
+    assert _key(other, **values) == _key(run)
 
 
 @pytest.mark.parametrize(("method", "learned"), [("sasrec", True), ("dspnet", True), ("popularity", False)])

@@ -1,4 +1,4 @@
-"""What becomes of a cell, whatever its process does; the processes here train nothing."""
+"""What becomes of a run, whatever its process does; the processes here train nothing."""
 
 import dataclasses
 import json
@@ -73,8 +73,8 @@ def _be_killed(link, spec):
 def _run(monkeypatch, folder, work, memory_limit=None, killed=lambda: 0, **options):
     monkeypatch.setattr(module, "work", work)
     monkeypatch.setattr(module, "count_memory_kills", killed)
-    result = execute_run(make_cell(), make_data(folder), str(folder / "cell"), memory_limit=memory_limit, **options)
-    path = folder / "cell" / "result.json"
+    result = execute_run(make_cell(), make_data(folder), str(folder / "run"), memory_limit=memory_limit, **options)
+    path = folder / "run" / "result.json"
     assert path.exists() == (result.status != STOPPED)
     assert not path.exists() or json.loads(path.read_text()) == result.to_json()
     return result
@@ -100,7 +100,7 @@ def test_finished(monkeypatch, tmp_path, keep_model):
     assert result.machine["cores"] and result.machine["processor"]
     assert tuple(result.to_json()["cost"]) == COST and result.cost.wall_seconds > 0
     assert result.cost.peak_memory_bytes == 10**12, "the process knows better than who looks now and then"
-    there = [name for name in KEPT if (tmp_path / "cell" / name).exists()]
+    there = [name for name in KEPT if (tmp_path / "run" / name).exists()]
     assert there == (["model"] if keep_model else [])
 
 
@@ -112,7 +112,7 @@ def test_without_evaluation_there_are_no_metrics(monkeypatch, tmp_path):
 def test_stopped(monkeypatch, tmp_path):
     result = _run(monkeypatch, tmp_path, _train, on_epoch=lambda entry: False, keep_model=True)
     assert (result.status, result.metrics, result.training, result.cost) == (STOPPED, None, None, RunCost())
-    assert not [name for name in KEPT if (tmp_path / "cell" / name).exists()]
+    assert not [name for name in KEPT if (tmp_path / "run" / name).exists()]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_cell_killed_at_its_end_has_its_training_or_its_result(monkeypatch, tm
         patch.setattr(*((module, "write_result") if dies == "write" else (module.shutil, "rmtree")), die)
         with pytest.raises(KeyboardInterrupt):
             _run(monkeypatch, tmp_path, _train)
-    there = [name for name in (*KEPT, "result.json") if (tmp_path / "cell" / name).exists()]
+    there = [name for name in (*KEPT, "result.json") if (tmp_path / "run" / name).exists()]
     assert there == ([*KEPT] if dies == "write" else ["model", "checkpoints", "result.json"])
 
 
@@ -159,5 +159,5 @@ def test_an_old_result_is_gone_before_a_cell_is_run_again(monkeypatch, tmp_path)
     _run(monkeypatch, tmp_path, _train)
     with pytest.raises(KeyboardInterrupt):
         _run(monkeypatch, tmp_path, _train, on_epoch=lambda entry: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert not (tmp_path / "cell" / "result.json").exists()
-    assert (tmp_path / "cell" / "checkpoints").exists(), "it goes on from there"
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert (tmp_path / "run" / "checkpoints").exists(), "it goes on from there"
