@@ -7,6 +7,7 @@ from typing import NamedTuple
 from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean, same_number, summarise_metric
 from experiments.benchmark.significance import BaselineComparison, BaselineComparisons
 from experiments.runs.result import RunResult
+from reporting.numbers import format_spread
 from reporting.titles import TASKS, metric_title, pick_headline_k
 
 FEW_SEEDS = 3
@@ -21,6 +22,10 @@ class _Contender(NamedTuple):
     @property
     def mean(self) -> float:
         return self.summary.mean or 0.0
+
+    @property
+    def mean_text(self) -> str:
+        return format_spread(self.mean, self.summary.spread)
 
 
 def describe_verdict(rows: Sequence[BenchmarkRow], ks: Sequence[int], comparisons: BaselineComparisons) -> list[str]:
@@ -95,15 +100,6 @@ def ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def mean_text(summary: SeedMean) -> str:
-    """Returns a mean and its spread over seeds as text.
-
-    >>> mean_text(SeedMean("measured", 0.34081, 0.00123, 3)), mean_text(SeedMean("measured", 0.3, None, 1))
-    ('0.3408 ± 0.0012', '0.3000')
-    """
-    return f"{summary.mean:.4f}" + ("" if summary.spread is None else f" ± {summary.spread:.4f}")
-
-
 def _describe_order(rows: Sequence[BenchmarkRow], metric: str) -> str | None:
     """Says who is first in a column, and where the best row of DSPnet stands."""
     found = [_Contender(row, summarise_metric(row, metric)) for row in rows if row.competes]
@@ -114,11 +110,10 @@ def _describe_order(rows: Sequence[BenchmarkRow], metric: str) -> str | None:
     title = f"{TASKS[task]} {metric_title(measure)}"
     best = ranked[0]
     if len(ranked) == 1:
-        shown = mean_text(best.summary)
-        return f"{title}: {best.row.name} has {shown}; there is no other method to compare it with yet."
+        return f"{title}: {best.row.name} has {best.mean_text}; there is no other method to compare it with yet."
     winners = [one for one in ranked if same_number(one.mean, best.mean)]
     subject = f"{best.row.name} is" if len(winners) == 1 else f"{join_words([one.row.name for one in winners])} are"
-    start = f"{title}: {subject} first of {len(ranked)} with {mean_text(best.summary)}"
+    start = f"{title}: {subject} first of {len(ranked)} with {best.mean_text}"
     own = next((one for one in ranked if one.row.role == DSPNET), None)
     if own is None:
         return f"{start}; DSPnet was not measured."
@@ -133,7 +128,7 @@ def _describe_order(rows: Sequence[BenchmarkRow], metric: str) -> str | None:
 
 def _gap_text(best: _Contender, other: _Contender) -> str:
     gap = best.mean - other.mean
-    return f"{mean_text(other.summary)}, {gap:.4f} ({gap / best.mean:.1%}) behind"
+    return f"{other.mean_text}, {gap:.4f} ({gap / best.mean:.1%}) behind"
 
 
 def _describe_comparisons(rows: Sequence[BenchmarkRow], comparisons: BaselineComparisons) -> Iterator[str]:

@@ -92,6 +92,11 @@ class BenchmarkRow:
             return None
         return any(result.tuned for result in self.finished)
 
+    @property
+    def source(self) -> str | None:
+        """Where the method comes from; None for a method that is not in the registry."""
+        return METHODS[self.method].source if self.method in METHODS else None
+
     def setting_text(self, setting: str) -> str | None:
         """Returns the value of one of `SETTINGS`, or of ``tuned``, in words; None where it does not apply."""
         if setting == "tuned":
@@ -100,12 +105,11 @@ class BenchmarkRow:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the entry of the row in benchmark.json."""
-        method = METHODS.get(self.method)
         return {
             "name": self.name,
             "label": self.label,
             "method": self.method,
-            "source": method.source if method else None,
+            "source": self.source,
             "role": self.role,
             **{setting: self.setting_text(setting) for setting in (*SETTINGS, "tuned")},
             "competes": self.competes,

@@ -166,11 +166,7 @@ def make_versions_table(versions: Mapping[str, str]) -> Table:
 
 def make_sources_table(rows: Sequence[BenchmarkRow]) -> Table:
     """Returns where the method of each row comes from."""
-    entries = [row.to_json() for row in rows]
-    table_rows = [
-        Row((_name_cell(entry["name"]), _code(entry["method"] or _NOTHING), entry["source"] or _NOTHING))
-        for entry in entries
-    ]
+    table_rows = [Row((_name_cell(row.name), _code(row.method), row.source or _NOTHING)) for row in rows]
     caption = "Methods and where they come from"
     return Table(_word_columns("row", "model.name", "source"), tuple(table_rows), caption, html_class=_WRAPPED)
 
