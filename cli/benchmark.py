@@ -42,13 +42,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
-    from experiments.benchmark.benchmark import Budget, benchmark
-    from experiments.benchmark.plan import read_choice
+    from experiments.benchmark.benchmark import benchmark
+    from experiments.benchmark.plan import Limits, read_spec
     from experiments.runs.memory import read_limit
 
-    choice = read_choice(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
-    budget = Budget(read_limit(arguments.memory_gib), arguments.trials)
-    benchmark(config, choice, budget, keep_models=arguments.keep_models, command=arguments.typed)
+    spec = read_spec(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
+    limits = Limits(read_limit(arguments.memory_gib), arguments.trials)
+    benchmark(config, spec, limits, keep_models=arguments.keep_models, command=arguments.typed)
 
 
 COMMAND = Command(
@@ -56,7 +56,7 @@ COMMAND = Command(
     "train and measure all methods on the same splits, as the tables of the paper",
     _add_arguments,
     _run,
-    stopped="Stopped. The same command resumes: finished cells are kept.",
+    stopped="Stopped. The same command resumes: finished runs are kept.",
     description="Trains and measures methods on the same splits, each in a process of its own, and writes the tables "
     "of the paper. What is finished is kept: the same command resumes.",
 )

@@ -16,7 +16,8 @@ DOCUMENTS = [
 ]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```", re.DOTALL)
-_SOURCE = re.compile(r"`((?:schemas|reporting|model|serving|public_data|components|pipeline|experiments|cli|tests)/[\w./]+)`")
+_FLOORS = "schemas|reporting|model|serving|public_data|components|pipeline|experiments|cli|tests"
+_SOURCE = re.compile(rf"`((?:{_FLOORS})/[\w./]+)`")
 
 
 def find_anchors(text: str) -> set[str]:

@@ -1,6 +1,6 @@
 """Each number of the tables against one that is computed from what was measured of each sequence, in another way."""
 
-import pathlib
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from experiments.benchmark.facts import benchmark_facts
-from tests.experiments.benchmark.made_up import GROUPS, result, unfinished, write_sequences
+from tests.experiments.benchmark.made_up import GROUPS, result, run_folder, summarise, unfinished, write_sequences
 
 SEQUENCES, USERS = 90, 40
 METRICS = [f"{task}/{kind}@10" for task in ("next_item", "period_items", "next_scene") for kind in ("recall", "ndcg")]
@@ -43,17 +42,18 @@ def users() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory, raw: dict[str, list[Values]], users: list[str]) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("cells")
+def content(tmp_path_factory: pytest.TempPathFactory, raw: dict[str, list[Values]], users: list[str]) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("benchmark")
     results = []
     for label, seeds in SEEDS.items():
         for seed, measured in zip(seeds, raw[label], strict=True):
             one = result(label, seed, measured=measured, folder=folder)
-            one["config"] = {**one["config"], "evaluation": {"k": [10]}}
-            write_sequences(pathlib.Path(one["folder"]), measured, users)
+            config = {**one.config, "evaluation": {"k": [10]}}
+            one = dataclasses.replace(one, config=config)
+            write_sequences(run_folder(folder, one), measured, users)
             results.append(one)
-    results += [unfinished("MSDP", 9, config=results[0]["config"]), unfinished("CARCA", config=results[0]["config"])]
-    return benchmark_facts(results, {"name": "shop"})
+    results += [unfinished("MSDP", 9, config=config), unfinished("CARCA", config=config)]
+    return summarise(results, folder).to_json()
 
 
 def means(runs: list[Values], metric: str, group: str | None = None) -> list[float]:
@@ -62,13 +62,13 @@ def means(runs: list[Values], metric: str, group: str | None = None) -> list[flo
     return [column[~np.isnan(column)].sum() / np.count_nonzero(~np.isnan(column)) for column in columns]
 
 
-def test_means_spreads_and_marks(facts: dict[str, Any], raw: dict[str, list[Values]]) -> None:
-    tables = [*facts["tables"], *facts["groups"]]
+def test_means_spreads_and_marks(content: dict[str, Any], raw: dict[str, list[Values]]) -> None:
+    tables = [*content["tables"], *content["groups"]]
     assert [len(table["columns"]) for table in tables] == [2, 2, 2, 6, 6]
     for table in tables:
         for place, column in enumerate(table["columns"]):
             metric, _, group = column["metric"].partition("/group=")
-            cells = {facts["rows"][of["row"]]["label"]: of["cells"][place] for of in table["rows"]}
+            cells = {content["rows"][of["row"]]["label"]: of["cells"][place] for of in table["rows"]}
             nothing = {"mean": None, "spread": None, "seeds": 0, "mark": None}
             assert cells.pop("CARCA") == {"state": "out_of_memory", **nothing}
             wanted = {label: np.array(means(raw[label], metric, group or None)) for label in SEEDS}
@@ -82,15 +82,15 @@ def test_means_spreads_and_marks(facts: dict[str, Any], raw: dict[str, list[Valu
 
 
 def test_differences_to_the_best_baseline(
-    facts: dict[str, Any], raw: dict[str, list[Values]], users: list[str]
+    content: dict[str, Any], raw: dict[str, list[Values]], users: list[str]
 ) -> None:
-    columns = facts["comparisons"]["columns"]
-    assert [column["metric"] for column in columns] == METRICS and facts["comparisons"]["tests"] == len(METRICS)
+    columns = content["comparisons"]["columns"]
+    assert [column["metric"] for column in columns] == METRICS and content["comparisons"]["tests"] == len(METRICS)
     chosen = set()
     for column in columns:
         metric = column["metric"]
         best = max(("SASRec", "MSDP", "popularity"), key=lambda label: np.mean(means(raw[label], metric)))
-        assert facts["rows"][column["baseline"]]["label"] == best
+        assert content["rows"][column["baseline"]]["label"] == best
         chosen.add(best)
         seeds = [7, 8] if best == "MSDP" else [7, 8, 9]
         assert column["seeds"] == seeds
@@ -124,7 +124,7 @@ def test_what_is_shown_alike_is_ranked_by_what_is_behind_it() -> None:
         result(label, measured={"next_item/recall@10": (np.arange(30_000) < number).astype(np.float32)})
         for label, number in hits.items()
     ]
-    table = benchmark_facts(results, {"name": "shop"})["tables"][0]
+    table = summarise(results).to_json()["tables"][0]
     place = [column["metric"] for column in table["columns"]].index("next_item/recall@10")
     cells = {of_row["label"]: of_row["cells"][place] for of_row in table["rows"]}
     assert len({f"{cells[label]['mean']:.4f}" for label in hits if label != "SceneCTC"}) == 1
