@@ -10,18 +10,17 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from model.baselines.counted import count
-from model.config import ModelConfig, ServingConfig, TrainingConfig
+from model.baselines.statistical_network import fit_network
+from model.config import MONITOR, NEXT, PREFIX, ModelConfig, ServingConfig, TrainingConfig
 from model.data.batches import fingerprint_batches, index_batches, prefix_batches, training_batches
 from model.data.vocabulary import FingerprintTable, load_catalogues
 from model.export.retrieval import describe, in_words
 from model.export.saved_model import EXACT, export
 from model.export.serving_module import ServingModule
-from model.learned import build_network, build_recommender
-from model.networks.base import Network
+from model.networks.base import Network, build_network
 from model.training.callbacks import Backup, EarlyStopping, FiniteLosses, History
 from model.training.progress import TrainingProgress
-from model.training.recommender import VALIDATION_METRIC
+from model.training.recommender import build_recommender
 from schemas.catalogue import Catalogue
 from schemas.sequences import TRAIN, VALIDATION
 
@@ -48,11 +47,11 @@ def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) 
     settings = fn_args.custom_config
     catalogues = load_catalogues(settings["catalogue_uri"])
     model_config = ModelConfig.model_validate(settings["model"])
-    if model_config.method.learned:
+    if model_config.method.trained:
         _train(fn_args, model_config, *catalogues, callbacks)
         return
     config = TrainingConfig.model_validate(settings["training"])
-    network = count(model_config, config, fn_args.train_files, *catalogues)
+    network = fit_network(model_config, config, fn_args.train_files, *catalogues)
     History(fn_args.model_run_dir, None).save(fn_args.model_run_dir)
     module = ServingModule(network, *catalogues, settings["max_history"])
     export(module, fn_args.serving_model_dir, settings["name"], EXACT)
@@ -82,7 +81,7 @@ def _train(
         )
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
     # Validation asks about whole histories, whatever is trained on.
-    target = "next" if config.target == "prefix" else config.target
+    target = NEXT if config.target == PREFIX else config.target
     validation = None
     if sequences[VALIDATION]:
         validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables, target)
@@ -101,7 +100,7 @@ def _train(
         folder = os.path.join(settings["checkpoint_dir"], _run_key(fn_args, strategy.num_replicas_in_sync))
         backup = Backup(folder, model)
         epochs_done = backup.restore()
-    monitor = None if validation is None else f"val_{VALIDATION_METRIC}"
+    monitor = None if validation is None else MONITOR
     history = History(folder, monitor, parameters=sum(int(tf.size(x)) for x in network.trainable_variables))
     callbacks = [
         FiniteLosses(),
@@ -124,7 +123,7 @@ def _train(
         train = training_batches(
             fn_args.train_files, batch_size, seed=config.seed, first_epoch=epochs_done, epochs=config.epochs
         )
-        cuts = config.target == "prefix" and not model.has_all_prefixes
+        cuts = config.target == PREFIX and not model.has_all_prefixes
         train = index_batches(train, *tables, target, ordered=cuts or model.reads_order)
         if cuts:
             train = prefix_batches(train, seed=config.seed, first_step=epochs_done * steps)

@@ -11,7 +11,7 @@ import yaml
 
 from components.report.config import ReportConfig
 from components.sequence_example_gen.config import SourceConfig, SplitConfig, WindowsConfig
-from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
+from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.methods import METHODS
 from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
 from schemas.config_model import ConfigModel
@@ -97,9 +97,9 @@ class PipelineConfig(ConfigModel):
     @pydantic.model_validator(mode="after")
     def _negatives_fit_targets(self) -> "PipelineConfig":
         training = self.training
-        reads_histories = "training.target=prefix" if training.target == "prefix" else None
-        if self.model.name == "bert4rec":
-            reads_histories = "model.name=bert4rec"
+        reads_histories = "training.target=prefix" if training.target == PREFIX else None
+        if self.model.method.trains_on_histories:
+            reads_histories = f"model.name={self.model.name}"
         if training.candidates.sampling == "in_batch" and reads_histories:
             raise ValueError(
                 "training.candidates.sampling: in_batch takes negatives from futures and corrects for how often items "

@@ -19,7 +19,7 @@ from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_table
 from components.ranking_evaluator.verdict import Verdict, judge
 from model.baselines import own_frequency, popularity
-from model.baselines.statistical_network import CountedNetwork
+from model.baselines.statistical_network import StatisticalNetwork
 from model.config import EvaluationConfig
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
@@ -67,7 +67,7 @@ class EvaluationProgress:
 
 BASELINE = "last blessed model"
 
-REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], CountedNetwork]] = {
+REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], StatisticalNetwork]] = {
     METHODS["popularity"].title: popularity.from_catalogues,
     METHODS["own_frequency"].title: own_frequency.from_catalogues,
 }

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-TARGETS = {"next": "the first future item", "period": "all of the future", "prefix": "what follows any prefix"}
+from model.config import NEXT, PERIOD, PREFIX
+
+TARGETS = {NEXT: "the first future item", PERIOD: "all of the future", PREFIX: "what follows any prefix"}
 SETTINGS = {"target": "trained on", "objective": "objective", "sampling": "candidates", "tuned": "tuned"}
 """Titles of the columns that tell rows apart, in their order."""
 _TUNED = {

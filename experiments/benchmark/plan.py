@@ -5,18 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.benchmark.ablations import ABLATIONS
-from experiments.runs.run import Role, Run, with_values
+from experiments.runs.run import Run, with_values
+from model.config import TARGETS
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from schemas.errors import UserError
 
 ALL = "all"
-TARGETS = ("next", "period", "prefix")
-
-DSPNET, CARCA = "dspnet", "carca"
-_ROLES: Mapping[str, Role] = {DSPNET: "dspnet", "dspnet_minus": "ablation"}
-CARCA_NEGATIVES = 128
-"""CARCA compares each candidate with the whole history: with all items of a catalogue no memory would do."""
+DSPNET = "dspnet"
 
 Tuned = Mapping[tuple[str, str], Mapping[str, Any]]
 """By method and target, the keys that a search chose, with their values."""
@@ -104,21 +100,21 @@ def method_config(
     """
     chosen: dict[str, Any] = {"model.name": method, "training.target": target, "training.seed": seed}
     chosen["serving.retrieval"] = "exact"  # an index would be measured along with the method, and not all can have one
-    if method == CARCA and config.training.candidates.sampling == "none":
-        chosen |= {"training.candidates.sampling": "uniform", "training.candidates.number": CARCA_NEGATIVES}
+    negatives = METHODS[method].default_negatives
+    if negatives is not None and config.training.candidates.sampling == "none":
+        chosen |= {"training.candidates.sampling": "uniform", "training.candidates.number": negatives}
     return with_values(config, chosen | dict(values))
 
 
 def _methods(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int, is_first: bool) -> Iterator[Run]:
     for name in choice.methods:
         method = METHODS[name]
-        role = _ROLES.get(name, "baseline")
-        if method.learned or is_first:
+        if method.trained or is_first:
             for target in choice.targets:
                 values = tuned.get((name, target), _NO_VALUES)
-                its_seed = f"-seed{seed}" if method.learned else ""
+                its_seed = f"-seed{seed}" if method.trained else ""
                 its_config = method_config(config, name, target, seed, values)
-                yield Run(f"{_slug(name)}-{target}{its_seed}", method.title, role, its_config, values)
+                yield Run(f"{_slug(name)}-{target}{its_seed}", method.title, method.role, its_config, values)
 
 
 def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) -> Iterator[Run]:

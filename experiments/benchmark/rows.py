@@ -6,10 +6,10 @@ from typing import Any
 
 from experiments.benchmark.ablations import ABLATIONS
 from experiments.runs.run import FINISHED, OUT_OF_MEMORY
+from model.config import TARGETS
 from model.methods import METHODS
 
 DSPNET, BASELINE, ABLATION = "dspnet", "baseline", "ablation"
-DSPNET_MINUS = "dspnet_minus"
 
 _PARTS = [ablation.label for ablation in ABLATIONS]
 _FUSION = {part.label for part in ABLATIONS if any(key.startswith("model.") for key in part.values)}
@@ -17,7 +17,6 @@ _FUSION = {part.label for part in ABLATIONS if any(key.startswith("model.") for 
 
 SETTINGS = ("target", "objective", "sampling")
 """What may differ in rows of the same label."""
-_TARGETS = ("next", "period", "prefix")
 
 Result = Mapping[str, Any]
 
@@ -69,7 +68,7 @@ class Row:
     @property
     def counted(self) -> bool:
         """Whether nothing is trained, so that the seed has no influence."""
-        return self.method in METHODS and not METHODS[self.method].learned
+        return self.method in METHODS and not METHODS[self.method].trained
 
     @property
     def of_fusion(self) -> bool:
@@ -146,7 +145,7 @@ def _several(rows: Sequence[Row]) -> set[tuple[str, str]]:
 def _unstarted(label: str, target: str, seeds: Sequence[int]) -> Row:
     """Returns the row of cells that have no result yet; what it is follows from its label."""
     method = next((method.name for method in METHODS.values() if method.title == label), "")
-    role = DSPNET if method == DSPNET else ABLATION if method in ("", DSPNET_MINUS) else BASELINE
+    role = METHODS[method].role if method else ABLATION
     return Row(label, method, role, target, "", "", missing=tuple(sorted(seeds)))
 
 
@@ -156,7 +155,7 @@ def _place(row: Row) -> tuple[Any, ...]:
         place = (order.index(DSPNET) - 0.5, _PARTS.index(row.label) if row.label in _PARTS else len(_PARTS))
     else:
         place = (order.index(row.method) if row.method in order else len(order), 0)
-    target = _TARGETS.index(row.target) if row.target in _TARGETS else len(_TARGETS)
+    target = TARGETS.index(row.target) if row.target in TARGETS else len(TARGETS)
     return (*place, row.label, target, row.objective, row.sampling)
 
 

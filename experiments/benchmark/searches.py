@@ -81,9 +81,9 @@ def search_space(config: PipelineConfig, choice: Choice) -> dict[str, dict[str, 
     return {
         name: {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, name).items()}
         for name in choice.methods
-        if METHODS[name].learned
+        if METHODS[name].trained
     }
 
 
 def _wanted(choice: Choice) -> list[tuple[str, str]]:
-    return [(name, target) for name in choice.methods if METHODS[name].learned for target in choice.targets]
+    return [(name, target) for name in choice.methods if METHODS[name].trained for target in choice.targets]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from experiments.runs.dataset import Dataset
-from model.methods import METHODS
+from model.config import MONITOR as MONITOR  # what an entry is judged by, if there is a validation split
+from model.methods import METHODS, Role
 from pipeline.config import PipelineConfig, parse_config
 
 FINISHED: Literal["finished"] = "finished"
@@ -15,7 +16,6 @@ OUT_OF_MEMORY: Literal["out_of_memory"] = "out_of_memory"
 FAILED: Literal["failed"] = "failed"
 STOPPED: Literal["stopped"] = "stopped"
 
-Role = Literal["dspnet", "baseline", "ablation"]
 Status = Literal["finished", "out_of_memory", "failed", "stopped"]
 
 
@@ -40,7 +40,7 @@ class Run:
     @property
     def learned(self) -> bool:
         """Whether it is trained epoch by epoch; else it counts, once."""
-        return METHODS[self.config.model.name].learned
+        return METHODS[self.config.model.name].trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +102,6 @@ STAGE: Literal["stage"] = "stage"
 """Comes with a phrase that says where the work is, as in "in training epoch 3"."""
 EPOCH: Literal["epoch"] = "epoch"
 """Comes with an entry of `training.json`, and waits for True, to go on, or False, to stop."""
-MONITOR = "val_next_item_ndcg@10"
-"""What such an entry is judged by, if there is a validation split."""
 # The last message is a status of `experiments.runs.run`. Finished comes with what was measured, failed and out of
 # memory with what the exception said.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.run import FAILED, FINISHED, MONITOR, STOPPED, Role, Run, RunResult, with_values
+from experiments.runs.run import FAILED, FINISHED, MONITOR, STOPPED, Run, RunResult, with_values
 from experiments.tuning import records
 from experiments.tuning.lines import stage_line
 from experiments.tuning.records import TRAINED, TrialRecord
@@ -109,8 +109,7 @@ def _train(number: int, values: Mapping[str, Any], trainings: Trainings, folder:
     if epochs.known and not keeps_up(max(epochs.known)):
         return RunResult(STOPPED, "", None)
     name = config.model.name
-    role: Role = "dspnet" if name == "dspnet" else "baseline"
-    cell = Run(f"{name}-trial{number}", METHODS[name].title, role, config, values)
+    cell = Run(f"{name}-trial{number}", METHODS[name].title, METHODS[name].role, config, values)
     outcome = trainings.execute_run(
         cell,
         trainings.data,

@@ -99,7 +99,7 @@ def search_space(config: PipelineConfig) -> list[Dimension]:
         UserError: if there is nothing to search.
     """
     method = config.model.name
-    if not METHODS[method].learned:
+    if not METHODS[method].trained:
         raise UserError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
     space = dimensions({part: getattr(config, part) for part in PARTS}, ranges_of(config.tuning, method))
     if not space:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from model.config import NEXT, PERIOD
 from model.data.padding import distinct
 from model.data.prefixes import random_prefixes
 from model.data.vocabulary import FingerprintTable
@@ -118,7 +119,7 @@ def index_batches(
     batches: tf.data.Dataset,
     items: FingerprintTable,
     scenes: FingerprintTable,
-    target: str = "period",
+    target: str = PERIOD,
     ordered: bool = False,
 ) -> tf.data.Dataset:
     """Turns fingerprints into catalogue indices, for training and validation.
@@ -137,7 +138,7 @@ def index_batches(
 
     def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = batch if ordered else _without_order(batch)
-        batch = _next_alone(batch) if target == "next" else batch
+        batch = _next_alone(batch) if target == NEXT else batch
         return {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
 
     return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)

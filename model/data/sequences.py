@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from model.config import PERIOD, PREFIX, TARGETS
 from model.data.vocabulary import FingerprintTable
 from schemas import sequences
 from schemas.catalogue import Catalogue
@@ -88,9 +89,6 @@ class TrainSequences:
         return self._items(items.values), self._scenes(scenes.values), timestamps.values, items.row_splits
 
 
-NEXT, PERIOD, PREFIX = "next", "period", "prefix"
-
-
 class Followed(NamedTuple):
     """Pairs of an event and one that follows it.
 
@@ -117,7 +115,7 @@ def what_follows(batch: SequenceBatch, target: str) -> Followed:
     Raises:
         ValueError: if the target is none of these.
     """
-    if target not in (NEXT, PERIOD, PREFIX):
+    if target not in TARGETS:
         raise ValueError(f"A target is next, period or prefix. Received: {target!r}")
     history = batch.history
     future = batch.future if target == PERIOD else first_events(batch.future)

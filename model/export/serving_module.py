@@ -11,7 +11,7 @@ import tensorflow as tf
 from model.config import ServingConfig
 from model.data.padding import distinct, right_align
 from model.data.vocabulary import FingerprintTable, fingerprint_strings
-from model.networks.base import Network, Outputs, ServedNetwork
+from model.networks.base import Outputs, ServedNetwork
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
@@ -50,7 +50,7 @@ class _Untracked:
 
 
 class ServingModule(tf.Module):
-    """A network with its catalogues, trained or counted.
+    """A network with its catalogues, trained or statistical.
 
     Beside the signatures it has what an evaluator and a batch job need, who know fingerprints rather than raw ids:
     `score`, `recommend_fingerprints`, `recommend_unseen_fingerprints`, and the fingerprints of both catalogues; it is
@@ -75,7 +75,7 @@ class ServingModule(tf.Module):
         item_vectors: float32 [N_v + 2, item_dim]; row k is item k of the catalogue, counted from 1. None where
             scores are no inner products.
         item_bias: float32 [N_v], part of each item's score, or None.
-        embed_users: signature `embed_users`, see `_embed_users`; None for a network that counts.
+        embed_users: signature `embed_users`, see `_embed_users`; None for a statistical network.
         item_scores: see `model.ranker.Ranker.item_scores`.
         item_scores_at: see `model.ranker.Ranker.item_scores_at`.
         exact_items: finds the best items, all compared.
@@ -118,7 +118,7 @@ class ServingModule(tf.Module):
         self.item_scores = _function(self._scorer.chunk, input_signature=[spec, _INT, _INT])
         self.item_scores_at = _function(self._item_scores_at, input_signature=[spec, _CELLS, _CELLS])
         self.embed_users = None
-        if isinstance(network, Network):
+        if network.embeds_users:
             self.embed_users = _function(self._embed_users, input_signature=_HISTORY_IDS)
 
     @_function(input_signature=_HISTORY_FINGERPRINTS)

@@ -12,7 +12,7 @@ from model.config import EvaluationConfig, ModelConfig
 from model.evaluation.evaluate import Estimate
 from model.export.saved_model import EXACT, export
 from model.export.serving_module import ServingModule
-from model.learned import build_network
+from model.networks.base import build_network
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
 METRIC = "next_item/recall@1"

@@ -9,16 +9,17 @@ import tf_keras
 
 from experiments.runs.run import MONITOR, with_values
 from experiments.tuning.tune import search_space
-from model.learned import CLASSES, build_network, build_recommender
-from model.methods import METHODS
-from model.training.recommender import VALIDATION_METRIC
+from model.config import VALIDATION_METRIC
+from model.methods import METHODS, load
+from model.networks.base import build_network
+from model.training.recommender import build_recommender
 from pipeline.config import PipelineConfig
 from pipeline.tuning_config import Dimension
 from tests.experiments.tuning.searches import config
 from tests.sequence_data import catalogues, planted
 
 ITEMS, SCENES = 12, 3
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+LEARNED = [name for name, method in METHODS.items() if method.trained]
 
 
 def configured(method: str) -> PipelineConfig:
@@ -66,7 +67,7 @@ def test_all_that_is_searched_changes_the_training(method: str) -> None:
 @pytest.mark.parametrize("method", LEARNED)
 def test_each_weight_of_an_own_term_is_searched(method: str) -> None:
     as_is = configured(method)
-    terms = CLASSES[method][1].own_terms
+    terms = load(METHODS[method].recommender).own_terms
     fixed = dict(terms(as_is.training))
     for dimension in search_space(as_is):
         changed = terms(with_values(as_is, {dimension.key: ends(dimension)[0]}).training)

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from model.config import ModelConfig, TrainingConfig
-from model.learned import build_network, log_frequency
 from model.methods import METHODS
+from model.networks.base import build_network, log_frequency
 from schemas.catalogue import Catalogue
 from tests import recommenders
 from tests.recommenders import ITEMS, SCENES
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+LEARNED = [name for name, method in METHODS.items() if method.trained]
 HISTORY = tf.constant([[3, 4, 0], [5, ITEMS + 1, 1]]), tf.constant([[1, 2, 0], [4, SCENES + 1, 1]])
 
 

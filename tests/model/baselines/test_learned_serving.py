@@ -10,7 +10,7 @@ from model.methods import METHODS
 from schemas.identity import fingerprints
 from tests import served_model
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+LEARNED = [name for name, method in METHODS.items() if method.trained]
 ITEMS, SCENES = 12, 3  # of `tests.sequence_data.planted`
 
 HISTORIES = [["item3", "item4"], ["item1", "item2", "item2", "item9", "item5"], [""], ["never seen", "item0"]]

@@ -5,17 +5,15 @@ import pydantic
 import pytest
 import tensorflow as tf
 
-from model.config import TrainingConfig
+from model.config import VALIDATION_METRIC, TrainingConfig
 from model.data.batches import prefix_batches
-from model.learned import CLASSES
 from model.losses.full import LOSSES
-from model.methods import METHODS
+from model.methods import METHODS, load
 from model.networks.base import Outputs
-from model.training.recommender import VALIDATION_METRIC
 from tests import recommenders
 from tests.recommenders import ITEMS
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+LEARNED = [name for name, method in METHODS.items() if method.trained]
 OWN_TERMS = [
     ("dspnet", "apr_loss", {"adversarial": {"weight": 0.3}}, {"adversarial": {"weight": 0}}),
     ("dspnet", "ccr_loss", {"contrastive": {"weight": 0.3}}, {"contrastive": {"weight": 0}}),
@@ -58,7 +56,7 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(name):
         distribution={"contrast_weight": 0.5},
     )
     logs = _logged(model)
-    own = sum(weights[term] * logs[term] for term in CLASSES[name][1].own_terms(model.config))
+    own = sum(weights[term] * logs[term] for term in load(METHODS[name].recommender).own_terms(model.config))
     assert logs["loss"] == pytest.approx(logs["item_loss"] + 0.7 * logs["scene_loss"] + own, rel=1e-5)
 
 
@@ -147,7 +145,7 @@ def test_the_validation_metric_is_ndcg_at_10(name):
     assert float(model.test_step(batch)[VALIDATION_METRIC]) == pytest.approx(np.mean(gains), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in LEARNED if not CLASSES[name][1].has_all_prefixes])
+@pytest.mark.parametrize("name", [name for name in LEARNED if not load(METHODS[name].recommender).has_all_prefixes])
 def test_prefixes_are_batches_that_are_cut(name):
     """What a step is given is what follows a place in the history, and its loss is that of such a batch."""
     model = recommenders.build(name, target="prefix", objective="softmax")
