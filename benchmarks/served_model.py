@@ -20,7 +20,7 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     import tensorflow as tf
 
     from model.config import ModelConfig, ServingConfig
-    from model.export.saved_model import export
+    from model.export.saved_model import RetrievalDescription, export
     from model.export.serving_module import ServingModule
     from model.networks.base import build_network
 
@@ -31,7 +31,7 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     serve = ServingConfig(retrieval=retrieval)
     begin = time.perf_counter()
     module = ServingModule(network, *catalogues, max_history=500, config=serve)
-    export(module, folder, "random", {"method": retrieval})
+    export(module, folder, "random", RetrievalDescription(retrieval))
     return time.perf_counter() - begin
 
 

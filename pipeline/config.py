@@ -3,7 +3,8 @@
 import argparse
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
 import pydantic
@@ -12,6 +13,7 @@ import yaml
 from components.report.config import ReportConfig
 from components.sequence_example_gen.config import SourceConfig, SplitConfig, WindowsConfig
 from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
+from model.job import TrainingJob
 from model.methods import METHODS
 from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
 from schemas.config_model import ConfigModel
@@ -61,6 +63,27 @@ class PipelineConfig(ConfigModel):
     """Apache Beam."""
     enable_cache: bool = True
     """Steps whose inputs, settings and code have not changed are not run again."""
+
+    def training_job(
+        self,
+        *,
+        checkpoint_dir: str,
+        source_digest: str,
+        catalogue_uri: str = "",
+        sequences: Mapping[str, int] = MappingProxyType({}),
+    ) -> TrainingJob:
+        """Returns what `model.trainer.run_fn` is told; arguments as for `model.job.TrainingJob`."""
+        return TrainingJob(
+            name=self.name,
+            model=self.model,
+            training=self.training,
+            serving=self.serving,
+            max_history=self.windows.max_history,
+            checkpoint_dir=checkpoint_dir,
+            source_digest=source_digest,
+            catalogue_uri=catalogue_uri,
+            sequences=sequences,
+        )
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -24,7 +24,6 @@ from model.config import EvaluationConfig
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export.retrieval import in_words
 from model.export.saved_model import EXACT, load, read_retrieval
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
@@ -144,8 +143,7 @@ def _load(model: types.Artifact) -> Any:
     folder = path_utils.serving_model_path(model.uri)
     retrieval = read_retrieval(folder)
     if retrieval != EXACT:
-        how = in_words(retrieval)
-        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", how)
+        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", retrieval)
     return load(folder)
 
 

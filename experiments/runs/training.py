@@ -49,17 +49,12 @@ def train(task: RunSpec, link: Connection) -> dict[str, Any]:
         eval_files=data.files(VALIDATION),
         model_run_dir=run_folder,
         serving_model_dir=model,
-        custom_config={
-            "name": cell.config.name,
-            "model": cell.config.model.model_dump(mode="json"),
-            "training": cell.config.training.model_dump(mode="json"),
-            "serving": cell.config.serving.model_dump(mode="json"),
-            "max_history": cell.config.windows.max_history,
-            "catalogue_uri": data.catalogue_uri,
-            "sequences": data.sequences,
-            "checkpoint_dir": checkpoints,
-            "source_digest": task.source_digest,
-        },
+        custom_config=cell.config.training_job(
+            checkpoint_dir=checkpoints,
+            source_digest=task.source_digest,
+            catalogue_uri=data.catalogue_uri,
+            sequences=data.sequences,
+        ).to_json(),
     )
     link.send((STAGE, "before the first epoch" if cell.learned else "while it counted"))
     start = time.monotonic()
