@@ -90,7 +90,10 @@ def fit_network(
 
     Raises:
         FileNotFoundError: if no file matches.
+        ValueError: if the method is trained.
     """
+    if model.method.trained:
+        raise ValueError(f"{model.name} is trained, and cannot be fitted by counting. Build it with build_network.")
     fit: Fit = load(model.method.fit)
     return fit(TrainSequences(train_files, items, scenes), items, scenes, model.max_length, training)
 

@@ -234,7 +234,12 @@ def build_network(
         items: the item catalogue.
         scenes: the scene catalogue.
         training: how the network will be trained.
+
+    Raises:
+        ValueError: if the method is statistical.
     """
+    if not config.method.trained:
+        raise ValueError(f"{config.name} is statistical, and has nothing to train. Fit it with fit_network.")
     network_class: type[Network] = load(config.method.network)
     return network_class.create(config, training, items, scenes)
 

@@ -99,7 +99,7 @@ def test_no_file_is_refused(tmp_path, name):
 
 
 def test_a_method_that_learns_is_refused(tmp_path):
-    with pytest.raises(KeyError, match="bert4rec"):
+    with pytest.raises(ValueError, match="bert4rec is trained"):
         _count(tmp_path, "bert4rec", DATA)
 
 
