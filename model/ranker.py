@@ -1,4 +1,4 @@
-"""What an evaluator asks of anything that ranks."""
+"""The interface between an evaluator and anything that ranks."""
 
 from typing import Protocol, TypedDict
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 class Encoded(TypedDict):
-    """What a ranker makes of a batch of histories, before any candidate is looked at.
+    """A batch of histories as a ranker has encoded it, before any candidate is scored.
 
     Keys:
         queries: [batch, ...], of what type it likes, what `Ranker.item_scores` compares items with.

@@ -9,6 +9,9 @@ Choices: the encoder is the BERT4Rec-style one of this project (the paper offers
 reordered with probability one half each. Departures: `training.context_contrast.mask_share` of the events are hidden,
 and the size of what is reordered is uniform, where the authors draw either from Beta(3, 3), whose mean is one half; and
 neither contrast is multiplied by its temperature, as theirs are, so that their gamma of 1 at tau_2 = 0.2 is 0.2 here.
+
+Two variants read the scene of each event as an attribute of it (the DSPnet paper, 4.1): SceneContraRec is ContraRec but
+for that, and SceneCTC has the context-target contrast alone.
 """
 
 from typing import Any, Self

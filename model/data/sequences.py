@@ -1,7 +1,18 @@
-"""The train split as arrays, a batch at a time: what counting reads.
+"""The train split as arrays, a batch at a time: what statistical methods read.
 
 Unlike the batches of `model.data.batches`, events keep their times and futures their order and their repeats; rows are
 ragged (values and where each row begins), so that one long history does not pad the rest.
+
+What counting takes to follow what is the training target, as trained methods have it (`what_follows`):
+
+========== ===================================================================================
+``next``   the last event of a history is followed by the first event of its future
+``period`` the last event of a history is followed by every event of its future
+``prefix`` every event of a history is followed by the next one, the last by the future's first
+========== ===================================================================================
+
+A target says more than it seems to: on news, that of the histories' own transitions (`prefix`) is worth a sixth of
+`next`, because what was read before the cutoff is old by then.
 """
 
 from collections.abc import Iterator, Sequence

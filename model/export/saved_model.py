@@ -1,4 +1,7 @@
-"""Writes what a model server loads: the SavedModel, requests to warm it up with, and how it finds items."""
+"""What a model server loads: the SavedModel, requests to warm it up with, and how it finds items.
+
+A model server sends itself the warm-up requests before it serves a version, so that no user waits for a first call.
+"""
 
 import dataclasses
 import json

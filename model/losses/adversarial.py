@@ -1,4 +1,11 @@
-"""Adversarial prior regularisation (Eq. 4), in logits: log D = -softplus(-l) and log(1 - D) = -softplus(l)."""
+"""Adversarial prior regularisation (Eq. 4): what each side minimises, the discriminators D_S and D_V, and the prior.
+
+Losses are in logits: log D = -softplus(-l) and log(1 - D) = -softplus(l).
+
+The priors p(z) of the users' representations (3.2 and appendix D.2) all have mean 0; the Gaussian and the uniform prior
+have variance 1 in every dimension, so that weights chosen for one make sense for the other. A new prior is a class with
+`sample`, named in `PRIORS`.
+"""
 
 import dataclasses
 import math
@@ -9,6 +16,58 @@ import tf_keras
 
 from model.networks.base import Representations
 from model.training import replicas
+
+
+def minimax(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """One sequence's part of Eq. 4: log D(prior) + log(1 - D(z)), float [batch].
+
+    The discriminator maximises it, the network minimises it; it is 2 log 1/2 for a discriminator that only guesses.
+
+    Args:
+        prior_logits: logits of draws from the prior, float [batch].
+        logits: logits of representations z, float [batch].
+    """
+    return -tf.math.softplus(-prior_logits) - tf.math.softplus(logits)
+
+
+def non_saturating(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """-log D(z), float [batch]: pulls at z also where the discriminator is sure that it is not the prior's."""
+    return tf.math.softplus(-logits)
+
+
+GENERATOR_LOSSES = {"minimax": minimax, "non_saturating": non_saturating}
+"""What the network minimises; the discriminators maximise `minimax` in either case."""
+
+
+def accuracy(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The share of right answers, float [batch]: 0, 1/2 or 1 for each pair; 1/2 is chance."""
+    right = tf.stack([prior_logits > 0, logits <= 0])
+    return tf.reduce_mean(tf.cast(right, tf.float32), axis=0)
+
+
+HIDDEN_LAYERS = 2
+
+NEGATIVE_SLOPE = 0.2
+
+
+class Discriminator(tf_keras.layers.Layer):
+    """Tells representations of users from draws of the prior: D(z) = sigmoid of what it returns.
+
+    The paper leaves its form open; this is a small MLP with leaky ReLUs, which do not starve the network of
+    gradients, as wide as z.
+    """
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Creates the dense layers."""
+        self.hidden = [tf_keras.layers.Dense(int(input_shape[-1]), name=f"hidden_{i}") for i in range(HIDDEN_LAYERS)]
+        self.output_layer = tf_keras.layers.Dense(1, name="output")
+        super().build(input_shape)
+
+    def call(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns logits, float [batch], of whether z, float [batch, dim], comes from the prior."""
+        for layer in self.hidden:
+            z = tf.nn.leaky_relu(layer(z), NEGATIVE_SLOPE)
+        return self.output_layer(z)[:, 0]
 
 
 class Prior(Protocol):
@@ -59,57 +118,6 @@ PRIORS: dict[str, Prior] = {"gaussian": Gaussian(), "multi_gaussian": MultiGauss
 
 def _purpose(seed: tf.Tensor, number: int) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, number)
-
-
-HIDDEN_LAYERS = 2
-NEGATIVE_SLOPE = 0.2
-
-
-class Discriminator(tf_keras.layers.Layer):
-    """Tells representations of users from draws of the prior: D(z) = sigmoid of what it returns.
-
-    The paper leaves its form open; this is a small MLP with leaky ReLUs, which do not starve the network of
-    gradients, as wide as z.
-    """
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        """Creates the dense layers."""
-        self.hidden = [tf_keras.layers.Dense(int(input_shape[-1]), name=f"hidden_{i}") for i in range(HIDDEN_LAYERS)]
-        self.output_layer = tf_keras.layers.Dense(1, name="output")
-        super().build(input_shape)
-
-    def call(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns logits, float [batch], of whether z, float [batch, dim], comes from the prior."""
-        for layer in self.hidden:
-            z = tf.nn.leaky_relu(layer(z), NEGATIVE_SLOPE)
-        return self.output_layer(z)[:, 0]
-
-
-def minimax(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """One sequence's part of Eq. 4: log D(prior) + log(1 - D(z)), float [batch].
-
-    The discriminator maximises it, the network minimises it; it is 2 log 1/2 for a discriminator that only guesses.
-
-    Args:
-        prior_logits: logits of draws from the prior, float [batch].
-        logits: logits of representations z, float [batch].
-    """
-    return -tf.math.softplus(-prior_logits) - tf.math.softplus(logits)
-
-
-def non_saturating(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """-log D(z), float [batch]: pulls at z also where the discriminator is sure that it is not the prior's."""
-    return tf.math.softplus(-logits)
-
-
-GENERATOR_LOSSES = {"minimax": minimax, "non_saturating": non_saturating}
-"""What the network minimises; the discriminators maximise `minimax` in either case."""
-
-
-def accuracy(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """The share of right answers, float [batch]: 0, 1/2 or 1 for each pair; 1/2 is chance."""
-    right = tf.stack([prior_logits > 0, logits <= 0])
-    return tf.reduce_mean(tf.cast(right, tf.float32), axis=0)
 
 
 class AdversarialPrior(tf.Module):

@@ -1,4 +1,7 @@
-"""What the networks of all learned methods share: embeddings, what is added to scores, and the scores themselves."""
+"""The networks of all trained methods share embeddings, what is added to scores, and the scores themselves.
+
+`Network` is their base class; `ServedNetwork` is what the served model asks of any network, trained or statistical.
+"""
 
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
