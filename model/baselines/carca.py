@@ -191,9 +191,9 @@ class Profile(NamedTuple):
 
     Attributes:
         h_scene: state of the last event, float [batch, item_dim], like the next three.
-        h_item: the same.
-        z_scene: the same.
-        z_item: the same.
+        h_item: state of the last event.
+        z_scene: state of the last event.
+        z_item: state of the last event.
         events: what candidates look at, float [batch, time, 2 item_dim + 1].
     """
 

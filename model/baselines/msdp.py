@@ -30,11 +30,11 @@ from schemas.catalogue import PAD_INDEX, Catalogue
 
 
 def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws one of the scales for each sequence, all alike.
+    """Draws one of the scales for each sequence, each scale with the same probability.
 
     Args:
         scales: the sizes of windows to choose from.
-        batch: sequences of this replica; all must have as many.
+        batch: number of sequences of this replica; all replicas must have as many.
         seed: int [2]; the same seed draws the same for a sequence, whatever the replicas.
 
     Returns:
@@ -151,9 +151,9 @@ def siamese_loss(left: tf.Tensor, right: tf.Tensor, left_predicted: tf.Tensor, r
 
     Args:
         left: a, float [batch, d].
-        right: b, likewise.
-        left_predicted: p(a), likewise.
-        right_predicted: p(b), likewise.
+        right: b, float [batch, d].
+        left_predicted: p(a), float [batch, d].
+        right_predicted: p(b), float [batch, d].
 
     Returns:
         float [batch], from -1 for copies that are alike to 1.

@@ -22,11 +22,11 @@ Read: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class StatisticalNetwork(tf.Module):
-    """Ranks by counts; nothing in it is trained.
+    """Ranks by counts, of which nothing is trained.
 
     Args:
         items: scores items; its queries are int32 [batch, any].
-        scenes: scores scenes, likewise.
+        scenes: scores scenes; its queries are int32 [batch, any].
         read: from histories, catalogue indices int32 [batch, time] each with 0 for padding anywhere, to the queries of
             `items` and of `scenes`.
         name: name of the module.
@@ -48,12 +48,12 @@ class StatisticalNetwork(tf.Module):
         self._read = read
 
     def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Outputs:
-        """Reads histories; what is known of them is what they are compared with.
+        """Reads histories; the result is already what candidates are compared with.
 
         Args:
             items: int32 [batch, time], item indices, oldest first, 0 where padded, N + 1 where unknown.
-            scenes: int32 [batch, time'], scene indices, likewise.
-            training: means nothing here.
+            scenes: int32 [batch, time'], scene indices, oldest first, 0 where padded, N_s + 1 where unknown.
+            training: ignored; nothing is trained.
         """
         item_queries, scene_queries = self._read(items, scenes)
         return Outputs(scene_queries, item_queries, None)

@@ -36,7 +36,7 @@ class Events(NamedTuple):
 
     Attributes:
         items: int32 [E], indices of the catalogue, 1..N; N + 1 is not in it.
-        scenes: int32 [E], likewise.
+        scenes: int32 [E], indices of the catalogue, 1..N; N + 1 is not in it.
         timestamps: int64 [E], unix seconds.
         starts: int64 [S + 1]; sequence s has the events starts[s]..starts[s + 1] - 1.
     """
@@ -48,12 +48,12 @@ class Events(NamedTuple):
 
 
 class SequenceBatch(NamedTuple):
-    """Some sequences.
+    """A batch of sequences.
 
     Attributes:
-        users: int64 [S], which user each is of.
-        history: their histories.
-        future: their futures.
+        users: int64 [S], hash of the user of each sequence.
+        history: histories of the sequences.
+        future: futures of the sequences.
     """
 
     users: npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ class Followed(NamedTuple):
 
 
 def what_follows(batch: SequenceBatch, target: str) -> Followed:
-    """Returns the pairs of a batch; a sequence without a history or without a future has none but within itself.
+    """Returns the pairs of a batch; a sequence without a history or without a future has pairs within itself alone.
 
     Args:
         batch: sequences.

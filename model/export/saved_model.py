@@ -107,7 +107,7 @@ def export(module: ServingModule, folder: str, name: str, retrieval: RetrievalDe
     """Writes a model.
 
     Args:
-        module: what to write.
+        module: model to write.
         folder: folder to write into.
         name: name of the served model.
         retrieval: how the model finds items, from `describe_retrieval`.

@@ -91,7 +91,7 @@ class MultiGaussian:
 
     Attributes:
         pairs: half the number of components; centres 2 j and 2 j + 1 are `distance` away on axis j, one each way.
-        distance: of a centre from 0, in standard deviations of a component.
+        distance: distance of a centre from 0, in standard deviations of a component.
     """
 
     pairs: int = 2

@@ -238,7 +238,7 @@ def _write(tensor: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, rows: tf.Tensor
 
 
 def _add_rows(tensor: tf.Tensor, rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """Adds to some rows in place, likewise; rows may repeat."""
+    """Adds to some rows in place, of a tensor that nobody else holds; rows may repeat."""
     rows, group = tf.unique(rows)  # a GPU loses all but one of repeated rows
     values = tf.math.unsorted_segment_sum(values, group, tf.size(rows))
     return tf.raw_ops.InplaceAdd(x=tensor, i=tf.cast(rows, tf.int32), v=values)

@@ -42,7 +42,7 @@ class Outputs(NamedTuple):
 
     Attributes:
         o_scene: o_S, float [batch, scene_dim] (Eq. 5).
-        o_item: o_V, float [batch, item_dim] (Eq. 5), or what else the network's `item_scorer` reads.
+        o_item: o_V, float [batch, item_dim] (Eq. 5), or whatever the network's `item_scorer` reads.
         copies: scores of the items of the histories, with `ModelConfig.repeat_head`.
     """
 
@@ -73,7 +73,7 @@ class Network(tf_keras.layers.Layer):
         items: number N_v of items in the catalogue.
         scenes: number N_s of scenes in the catalogue.
         item_prior: float [N_v], where the items' biases start with `config.popularity_prior`.
-        scene_prior: float [N_s], likewise.
+        scene_prior: float [N_s], where the scenes' biases start.
     """
 
     query_spec = tf.TensorSpec([None, None], tf.float32, "queries")
@@ -144,11 +144,11 @@ class Network(tf_keras.layers.Layer):
 
         Args:
             items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices likewise.
+            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
             training: whether dropout is on.
 
         Returns:
-            `Representations`, or what else has their attributes.
+            `Representations`, or another object with their attributes.
         """
         raise NotImplementedError
 

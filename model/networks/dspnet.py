@@ -76,7 +76,7 @@ class DSPnetNetwork(Network):
 
         Args:
             items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices likewise.
+            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
             training: whether dropout is on.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What training does with any method: a step, a validation step, and the losses of prediction (Eq. 6)."""
+"""The training of any method: a step, a validation step, and the losses of prediction (Eq. 6)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ _VALIDATION_K = 10
 class Recommender(tf_keras.Model):
     """Trains a network on the prediction of items and scenes, and on what a method adds to that.
 
-    As it stands it is the vanilla objective, L_DSL of items + lambda L_DSL of scenes; a method overrides `terms`.
+    Its own objective is the vanilla one, L_DSL of items + lambda L_DSL of scenes; a method overrides `terms`.
 
     Args:
         network: the network, which alone is exported.
@@ -75,7 +75,7 @@ class Recommender(tf_keras.Model):
 
     @staticmethod
     def own_measures(config: TrainingConfig) -> Sequence[str]:
-        """Returns the names of what else a method measures."""
+        """Returns the names of further values that a method measures."""
         return ()
 
     def _build(self) -> None:
@@ -95,7 +95,7 @@ class Recommender(tf_keras.Model):
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
-        """What a step changes."""
+        """Variables that a step changes."""
         return self.network.trainable_variables
 
     def checkpointed(self) -> dict[str, Any]:
@@ -113,12 +113,12 @@ class Recommender(tf_keras.Model):
         return self.network(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=training)
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
-        """Returns the terms of the loss, as they are in `weights_of_terms`, and what else is measured.
+        """Returns the terms of the loss, by their names in `weights_of_terms`, and further measured values.
 
         Args:
             batch: see `model.data.batches.index_batches`.
-            seed: int [2], of all that the step draws but dropout.
-            tape: that records.
+            seed: int [2], seed of all that the step draws but dropout.
+            tape: tape that records the network's gradients.
 
         Returns:
             float [batch] each, by name.

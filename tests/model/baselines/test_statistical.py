@@ -177,7 +177,7 @@ def _earlier_item(rng: np.random.RandomState) -> Split:
     return data[:400], data[400:]
 
 
-LEARNED_BY = {
+FOUND_BY = {
     _popular_item: {"popularity", "recent_popularity", "scene_popularity", "last_item", "cooccurrence"},
     _recent_shift: {"recent_popularity"},
     _scene_of_the_last_event: {"scene_popularity"},
@@ -187,7 +187,7 @@ LEARNED_BY = {
 }
 
 
-@pytest.fixture(scope="module", params=LEARNED_BY, ids=[pattern.__name__[1:] for pattern in LEARNED_BY])
+@pytest.fixture(scope="module", params=FOUND_BY, ids=[pattern.__name__[1:] for pattern in FOUND_BY])
 def learnable(request, tmp_path_factory):
     """A pattern, its train split as a file and as catalogues, and what is asked."""
     train, asked = request.param(np.random.RandomState(0))
@@ -206,7 +206,7 @@ def test_learns_what_it_can_and_nothing_else(learnable, name):
     ]
     best = np.argmax(network.score_items(network.represent(*histories)), axis=1)
     hits = np.mean(items.ids[best] == [one.future[0][0] for one in asked])
-    if name in LEARNED_BY[pattern]:
+    if name in FOUND_BY[pattern]:
         assert hits > 0.95
     else:
         assert hits < 0.6
