@@ -83,12 +83,12 @@ def _measure(
     import tensorflow as tf
 
     from model.config import ModelConfig, TrainingConfig
-    from model.learned import compile_model
     from model.losses.chunked import full_catalogue_loss
     from model.losses.full import LOSSES
     from model.losses.sampled import log_uniform, sampled_loss
     from model.networks.dspnet import DSPnet, DSPnetNetwork
     from model.training.lazy_adam import LazyAdam
+    from model.training.recommender import compile_model
 
     imports = _resident()
     family, objective = kind.split()

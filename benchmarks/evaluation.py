@@ -81,8 +81,8 @@ def _batches(catalogues: tuple[Any, Any], sequences: int) -> Any:
     rng = np.random.default_rng(7)
     items, scenes = (catalogue.fingerprints for catalogue in catalogues)
 
-    def draw(prints: Any, time: int) -> Any:
-        return prints[np.minimum(rng.zipf(1.2, [sequences, time]) - 1, len(prints) - 1)]
+    def draw(fingerprints: Any, time: int) -> Any:
+        return fingerprints[np.minimum(rng.zipf(1.2, [sequences, time]) - 1, len(fingerprints) - 1)]
 
     futures = {names.FUTURE_ITEMS: draw(items, FUTURE), names.FUTURE_SCENES: draw(scenes, FUTURE)}
     columns = {

@@ -20,9 +20,9 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     import tensorflow as tf
 
     from model.config import ModelConfig, ServingConfig
-    from model.export.saved_model import export
+    from model.export.saved_model import RetrievalDescription, export
     from model.export.serving_module import ServingModule
-    from model.learned import build_network
+    from model.networks.base import build_network
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
     catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)
@@ -31,7 +31,7 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     serve = ServingConfig(retrieval=retrieval)
     begin = time.perf_counter()
     module = ServingModule(network, *catalogues, max_history=500, config=serve)
-    export(module, folder, "random", {"method": retrieval})
+    export(module, folder, "random", RetrievalDescription(retrieval))
     return time.perf_counter() - begin
 
 

@@ -42,8 +42,8 @@ def main() -> None:
     import tensorflow as tf
     import tf_keras
 
-    from model.learned import compile_model
     from model.networks.dspnet import DSPnet, DSPnetNetwork
+    from model.training.recommender import compile_model
     from pipeline.config import load_config
 
     base = load_config(args.config, args.set)

@@ -1,4 +1,4 @@
-"""DSPnet in TensorFlow and Keras: encoders, losses, metrics, training and export.
+"""DSPnet and the methods that it is compared with, in TensorFlow and Keras: networks, losses, training and export.
 
 TensorFlow Recommenders needs Keras 2, which TensorFlow picks only if the variable below is set before its
 first import.

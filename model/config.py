@@ -1,12 +1,48 @@
 """What can be chosen about the model, its training and its evaluation; defaults follow the paper (4.1)."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import pydantic
+import pydantic_core
 
 from model.evaluation.tasks import problem_with
-from model.methods import METHODS, Method, MethodName, Objective
+from model.methods import METHODS, Method, Objective
 from schemas.config_model import ConfigModel
+
+Target = Literal["period", "next", "prefix"]
+NEXT: Target = "next"
+PERIOD: Target = "period"
+PREFIX: Target = "prefix"
+TARGETS: tuple[Target, ...] = (NEXT, PERIOD, PREFIX)
+"""What can be predicted in training, as `training.target` names it, in the order of tables."""
+assert set(TARGETS) == set(get_args(Target))
+
+VALIDATION_METRIC = "next_item_ndcg@10"
+"""Measure by which training stops and keeps its best epoch, as a recommender logs it."""
+MONITOR = f"val_{VALIDATION_METRIC}"
+"""The same measure in the log of an epoch, where Keras marks what was measured on the validation split."""
+
+
+def _registered(name: Any) -> str:
+    """Returns the name of a registered method.
+
+    Raises:
+        pydantic_core.PydanticCustomError: if there is no such method; names those that there are.
+    """
+    if not isinstance(name, str) or name not in METHODS:
+        known = [repr(known) for known in METHODS]
+        expected = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise pydantic_core.PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    return name
+
+
+if TYPE_CHECKING:
+    MethodName: TypeAlias = str
+else:
+    # The names document the key; what counts is the registry as it is when a configuration is read.
+    MethodName = Annotated[
+        Literal[tuple(METHODS)], pydantic.PlainValidator(_registered), pydantic.PlainSerializer(str, str)
+    ]
 
 
 class ModelConfig(ConfigModel):
@@ -134,7 +170,7 @@ class TrainingConfig(ConfigModel):
     """
     gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
     """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
-    target: Literal["period", "next", "prefix"] = "period"
+    target: Target = PERIOD
     """What is predicted in training: all of the future window, its first event, or what follows a prefix.
 
     A prefix ends anywhere in the history, drawn anew for each sequence and epoch.

@@ -1,4 +1,4 @@
-"""What an evaluator asks of anything that ranks."""
+"""The interface between an evaluator and anything that ranks."""
 
 from typing import Protocol, TypedDict
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 class Encoded(TypedDict):
-    """What a ranker makes of a batch of histories, before any candidate is looked at.
+    """A batch of histories as a ranker has encoded it, before any candidate is scored.
 
     Keys:
-        queries: [batch, ...], of what type it likes, what `Ranker.item_scores` compares items with.
+        queries: [batch, ...], of the ranker's own type, what `Ranker.item_scores` compares items with.
         rows: int64 [P], with `columns` the cells of the score matrix that have a score of their own; each once.
         columns: int64 [P], 0-based items, each of its row's history.
         scores: float32 [P], the scores of these cells, instead of what `Ranker.item_scores` gives.
@@ -30,7 +30,7 @@ class Ranker(Protocol):
 
     Attributes:
         item_fingerprints: int64 [N_v], the items it can rank, in the order of their scores.
-        scene_fingerprints: int64 [N_s], likewise.
+        scene_fingerprints: int64 [N_s], the scenes it can rank, in the order of their scores.
     """
 
     item_fingerprints: tf.Tensor
@@ -41,7 +41,7 @@ class Ranker(Protocol):
 
         Args:
             items: int64 [batch, time], fingerprints of the item history, oldest first; -1 is padding.
-            scenes: int64 [batch, time'], likewise.
+            scenes: int64 [batch, time'], fingerprints of the scene history, oldest first; -1 is padding.
         """
         ...
 

@@ -3,7 +3,8 @@
 import argparse
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
 import pydantic
@@ -11,7 +12,8 @@ import yaml
 
 from components.report.config import ReportConfig
 from components.sequence_example_gen.config import SourceConfig, SplitConfig, WindowsConfig
-from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
+from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
+from model.job import TrainingJob
 from model.methods import METHODS
 from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
 from schemas.config_model import ConfigModel
@@ -63,6 +65,27 @@ class PipelineConfig(ConfigModel):
     enable_cache: bool = True
     """Steps whose inputs, settings and code have not changed are not run again."""
 
+    def training_job(
+        self,
+        *,
+        checkpoint_dir: str,
+        source_digest: str,
+        catalogue_uri: str = "",
+        sequences: Mapping[str, int] = MappingProxyType({}),
+    ) -> TrainingJob:
+        """Returns what `model.trainer.run_fn` is told; arguments as for `model.job.TrainingJob`."""
+        return TrainingJob(
+            name=self.name,
+            model=self.model,
+            training=self.training,
+            serving=self.serving,
+            max_history=self.windows.max_history,
+            checkpoint_dir=checkpoint_dir,
+            source_digest=source_digest,
+            catalogue_uri=catalogue_uri,
+            sequences=sequences,
+        )
+
     @pydantic.model_validator(mode="before")
     @classmethod
     def _search_suits_objective(cls, values: Any) -> Any:
@@ -98,9 +121,9 @@ class PipelineConfig(ConfigModel):
     @pydantic.model_validator(mode="after")
     def _negatives_fit_targets(self) -> "PipelineConfig":
         training = self.training
-        reads_histories = "training.target=prefix" if training.target == "prefix" else None
-        if self.model.name == "bert4rec":
-            reads_histories = "model.name=bert4rec"
+        reads_histories = "training.target=prefix" if training.target == PREFIX else None
+        if self.model.method.trains_on_histories:
+            reads_histories = f"model.name={self.model.name}"
         if training.candidates.sampling == "in_batch" and reads_histories:
             raise ValueError(
                 "training.candidates.sampling: in_batch takes negatives from futures and corrects for how often items "

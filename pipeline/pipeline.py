@@ -58,16 +58,11 @@ def create_pipeline(
         examples=example_gen.outputs["examples"],
         catalogue=catalogue.outputs["catalogue"],
         run_fn=RUN_FN,
-        custom_config={
-            "name": config.name,
-            "model": config.model.model_dump(mode="json"),
-            "training": config.training.model_dump(mode="json"),
-            "serving": config.serving.model_dump(mode="json"),
-            "max_history": config.windows.max_history,
-            "source_digest": digests.get("Trainer", ""),
+        job=config.training_job(
             # Outside the artifact's folder, which TFX removes when a step fails: a killed training resumes from here.
-            "checkpoint_dir": posixpath.join(pipeline_root, "checkpoints"),
-        },
+            checkpoint_dir=posixpath.join(pipeline_root, "checkpoints"),
+            source_digest=digests.get("Trainer", ""),
+        ),
     )
     baseline = tfx.dsl.Resolver(
         strategy_class=latest_blessed_model_strategy.LatestBlessedModelStrategy,

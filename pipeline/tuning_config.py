@@ -12,37 +12,16 @@ from typing import Any, TypeAlias
 import pydantic
 
 from model.config import TrainingConfig
-from model.methods import METHODS
+from model.methods import METHODS, SearchSpace
 from schemas.config_model import ConfigModel
 from schemas.dotted_keys import as_text, set_value
 
-
-def _weights(low: float, high: float) -> dict[str, Any]:
-    """Of L_APR and L_CCR (Eq. 9)."""
-    weight = {"low": low, "high": high, "log": True}
-    return {"training.adversarial.weight": weight, "training.contrastive.weight": weight}
-
-
-_BESIDE_SOFTMAX = _weights(1e-5, 1e-1)
-_BESIDE_EQ_6 = _weights(1e-9, 1e-5)
-_CONTEXT_CONTRAST = {
-    "training.context_contrast.weight": {"low": 0.01, "high": 1.0, "log": True},
-    "training.context_contrast.temperature": {"choices": [0.1, 0.2, 0.5]},
-}
 _SPACE = {"training.learning_rate": {"low": 3e-4, "high": 3e-3, "log": True}}
-_OWN = {
-    "dspnet": _BESIDE_SOFTMAX,
-    "dspnet_minus": _BESIDE_SOFTMAX,
-    "bert4rec": {
-        "training.cloze.mask_share": {"choices": [0.2, 0.4, 0.6]},
-        "training.cloze.weight": {"low": 0.1, "high": 1.0, "log": True},
-    },
-    "msdp": {"training.distribution.contrast_weight": {"low": 0.01, "high": 1.0, "log": True}},
-    "contrarec": _CONTEXT_CONTRAST,
-    "scene_ctc": {"training.context_contrast.target_temperature": {"choices": [0.5, 1.0, 2.0]}},
-    "scene_contrarec": _CONTEXT_CONTRAST,
-    "carca": {"training.candidates.number": {"choices": [64, 128, 256]}},
-}
+
+
+def _own_spaces() -> dict[str, SearchSpace]:
+    """Returns what is searched for one method alone by default, by method."""
+    return {name: method.search_space for name, method in METHODS.items() if method.search_space}
 
 
 PARTS = ("model", "training")
@@ -102,7 +81,7 @@ class TuningConfig(ConfigModel):
     Values are `{low: 1, high: 10}`, with `log: true` drawn by order of magnitude, or `{choices: [1, 2]}`. Keys that
     are given take the place of the default ones.
     """
-    own: dict[str, Ranges] = pydantic.Field(default=_OWN, validate_default=True)
+    own: dict[str, Ranges] = pydantic.Field(default=_own_spaces(), validate_default=True)
     """Keys searched for one method alone, likewise: {method: {key: values}}.
     A method that is given takes the place of its default, the others keep theirs. Of DSPnet and DSPnet- the default
     suits the objective: under `bce` and `gbce`, whose losses are thousands of times smaller, from 1.0e-9 to 1.0e-5.
@@ -120,16 +99,16 @@ class TuningConfig(ConfigModel):
             return own
         for name in own:
             if name not in METHODS:
-                learned = ", ".join(name for name, method in METHODS.items() if method.learned)
-                raise ValueError(f"there is no method {name!r}; those that learn are {learned}")
-            if not METHODS[name].learned:
+                trained = ", ".join(name for name, method in METHODS.items() if method.trained)
+                raise ValueError(f"there is no method {name!r}; those that learn are {trained}")
+            if not METHODS[name].trained:
                 raise ValueError(f"{name} counts and learns nothing, so nothing of it can be searched")
-        return {**_OWN, **{name: _by_key(ranges) for name, ranges in own.items()}}
+        return {**_own_spaces(), **{name: _by_key(ranges) for name, ranges in own.items()}}
 
 
 def ranges_of(tuning: TuningConfig, method: str) -> Ranges:
     """Returns what is searched for a method, by key; nothing for one that counts."""
-    return {**tuning.space, **tuning.own.get(method, {})} if METHODS[method].learned else {}
+    return {**tuning.space, **tuning.own.get(method, {})} if METHODS[method].trained else {}
 
 
 def suited_to(objective: Any, tuning: Any) -> Any:
@@ -142,7 +121,8 @@ def suited_to(objective: Any, tuning: Any) -> Any:
     own = tuning.get("own", {}) if isinstance(tuning, Mapping) else None
     if objective == "softmax" or not isinstance(own, Mapping):
         return tuning
-    return {**tuning, "own": {"dspnet": _BESIDE_EQ_6, "dspnet_minus": _BESIDE_EQ_6, **own}}
+    suited = {name: method.search_space_of_bce for name, method in METHODS.items() if method.search_space_of_bce}
+    return {**tuning, "own": {**suited, **own}}
 
 
 def _by_key(ranges: Any, prefix: str = "") -> Any:

@@ -5,8 +5,8 @@ import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
-from model.learned import build_network, build_recommender
-from model.training.recommender import Batch, Recommender
+from model.networks.base import build_network
+from model.training.recommender import Batch, Recommender, build_recommender
 from schemas.catalogue import Catalogue
 
 ITEMS, SCENES = 12, 4

@@ -10,8 +10,7 @@ from model.config import ModelConfig, ServingConfig
 from model.export.saved_model import EXACT
 from model.export.saved_model import export as export_module
 from model.export.serving_module import ServingModule
-from model.learned import build_network
-from model.networks.base import Network
+from model.networks.base import Network, build_network
 from schemas.catalogue import Catalogue
 from tests.sequence_data import Sequence, catalogues, planted
 

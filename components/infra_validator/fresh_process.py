@@ -106,7 +106,7 @@ def libraries_for(method: str) -> list[str]:
     """Returns the files with the operations that a way to find items needs beside TensorFlow's own.
 
     Args:
-        method: as `model.export.retrieval` writes it beside the model.
+        method: as `model.export.saved_model` writes it beside the model.
 
     Raises:
         ImportError: if it is ScaNN, which is not installed; that is no fault of the model.

@@ -52,7 +52,7 @@ def validate(folder: str, histories: Sequence[Histories], items: Ids, scenes: Id
     """
     known = signatures.read_signatures(folder)
     with refusing(f"its {RETRIEVAL_FILE} cannot be read"):
-        method = read_retrieval(folder)["method"]
+        method = read_retrieval(folder).method
     left_out = items.catalogue.fingerprints[:LEFT_OUT]
     questions = list(itertools.product(known, histories))
     requests = [_request(signature, asked, items.raw(left_out)) for signature, asked in questions]

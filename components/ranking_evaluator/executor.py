@@ -19,12 +19,11 @@ from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_evaluation
 from components.ranking_evaluator.verdict import NO_BASELINE, judge
 from model.baselines import own_frequency, popularity
-from model.baselines.statistical_network import CountedNetwork
+from model.baselines.statistical_network import StatisticalNetwork
 from model.config import EvaluationConfig
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export.retrieval import in_words
 from model.export.saved_model import EXACT, load, read_retrieval
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
@@ -36,7 +35,7 @@ from schemas.sequences import TEST
 
 _log = logging.getLogger("dspnet")
 
-REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], CountedNetwork]] = {
+REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], StatisticalNetwork]] = {
     METHODS["popularity"].title: popularity.from_catalogues,
     METHODS["own_frequency"].title: own_frequency.from_catalogues,
 }
@@ -109,8 +108,7 @@ def _load(model: types.Artifact) -> Any:
     folder = path_utils.serving_model_path(model.uri)
     retrieval = read_retrieval(folder)
     if retrieval != EXACT:
-        how = in_words(retrieval)
-        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", how)
+        _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", retrieval)
     return load(folder)
 
 

@@ -1,7 +1,6 @@
 """Trainer: TFX's Trainer with one more input, the catalogue."""
 
 import json
-from typing import Any
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
@@ -10,6 +9,7 @@ from tfx.utils import proto_utils
 
 from components import artifacts
 from components.trainer import executor
+from model.job import TrainingJob
 from schemas import sequences
 
 
@@ -36,26 +36,24 @@ class Trainer(base_component.BaseComponent):
     """Trains on the train split, stops early on the val split, and exports a SavedModel.
 
     Args:
-        examples: what SequenceExampleGen wrote.
-        catalogue: what Catalogue wrote.
+        examples: examples from SequenceExampleGen.
+        catalogue: catalogues from Catalogue.
         run_fn: dotted path of the training function, as in ``model.trainer.run_fn``.
-        custom_config: JSON-able settings for it. A digest of its source code belongs here, so that a change of
-            code is not answered from the cache.
+        job: what to train and how; its digest of the source code keeps a change of code from being answered from the
+            cache.
     """
 
     SPEC_CLASS = TrainerSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(
-        self, examples: channel.BaseChannel, catalogue: channel.BaseChannel, run_fn: str, custom_config: dict[str, Any]
-    ):
+    def __init__(self, examples: channel.BaseChannel, catalogue: channel.BaseChannel, run_fn: str, job: TrainingJob):
         spec = TrainerSpec(
             examples=examples,
             catalogue=catalogue,
             train_args=proto_utils.proto_to_json(trainer_pb2.TrainArgs(splits=[sequences.TRAIN])),
             eval_args=proto_utils.proto_to_json(trainer_pb2.EvalArgs(splits=[sequences.VALIDATION])),
             run_fn=run_fn,
-            custom_config=json.dumps(custom_config, sort_keys=True),
+            custom_config=json.dumps(job.to_json(), sort_keys=True),
             model=channel.OutputChannel(standard_artifacts.Model, self, "model"),
             model_run=channel.OutputChannel(standard_artifacts.ModelRun, self, "model_run"),
         )

@@ -1,5 +1,6 @@
-"""The work of Trainer: TFX's generic executor, told about catalogue and sizes."""
+"""The work of Trainer: TFX's generic executor, told where the catalogues are and how many sequences there are."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -7,14 +8,12 @@ from tfx import types
 from tfx.components.trainer import executor as trainer_executor
 from tfx.types import artifact_utils
 
+from model.job import TrainingJob
 from schemas import sequences
 
 
 class Executor(trainer_executor.GenericExecutor):
-    """Runs `run_fn` with two more entries in its `custom_config`.
-
-    ``catalogue_uri`` is the catalogue's folder; ``sequences`` maps each split to its number of sequences.
-    """
+    """Runs `run_fn` on a `TrainingJob` that is completed by what only the input artifacts know."""
 
     def Do(
         self,
@@ -23,10 +22,10 @@ class Executor(trainer_executor.GenericExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """See TFX's `GenericExecutor.Do`."""
-        custom_config = json.loads(exec_properties["custom_config"])
-        custom_config["catalogue_uri"] = artifact_utils.get_single_uri(input_dict["catalogue"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
-        custom_config["sequences"] = {
-            split: examples.get_int_custom_property(f"sequences_{split}") for split in sequences.SPLITS
-        }
-        super().Do(input_dict, output_dict, {**exec_properties, "custom_config": json.dumps(custom_config)})
+        job = dataclasses.replace(
+            TrainingJob.from_json(json.loads(exec_properties["custom_config"])),
+            catalogue_uri=artifact_utils.get_single_uri(input_dict["catalogue"]),
+            sequences={split: examples.get_int_custom_property(f"sequences_{split}") for split in sequences.SPLITS},
+        )
+        super().Do(input_dict, output_dict, {**exec_properties, "custom_config": json.dumps(job.to_json())})

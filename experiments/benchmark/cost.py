@@ -7,18 +7,11 @@ from typing import Any
 
 from experiments.benchmark.rows import ABLATION, BenchmarkRow, SeedMean, summarise
 from experiments.runs.result import RunCost
+from model.methods import METHODS
 
 MEBIBYTE = 2**20
 
-ORDERS_OF_GROWTH = {
-    "bert4rec": "O(B·ρ·|T|·K)",
-    "carca": "O(B·K + B·H′·K·N′·d)",
-    "scene_ctc": "O(B·K)",
-    "msdp": "O(B·K + B²·d)",
-    "contrarec": "O(B·K + B²·d)",
-    "scene_contrarec": "O(B·K + B²·d)",
-    "dspnet": "O(B·K + 2·B²·d)",
-}
+ORDERS_OF_GROWTH = {name: method.step_cost for name, method in METHODS.items() if method.step_cost}
 """Time of the prediction part of a training step, as the paper's Table 5 has it."""
 SYMBOLS = (
     "B: batch size, K: candidate items, d: width of a head, |T|: length of the sequence, ρ: share of it that the Cloze "

@@ -10,7 +10,7 @@ from experiments.benchmark.narrative import name_metric
 from experiments.benchmark.result import BenchmarkResult, LearningCurve
 from experiments.benchmark.rows import BenchmarkRow
 from experiments.benchmark.sections import Section
-from experiments.runs.run import MONITOR
+from model.config import MONITOR
 from model.evaluation.tasks import GROUPS
 from reporting.charts import Interval, IntervalRow, Line, draw_intervals, draw_lines
 from reporting.html import make_environment

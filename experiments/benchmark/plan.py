@@ -4,18 +4,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.runs.run import Role, Run, with_values
+from experiments.runs.run import Run, with_values
+from model.config import TARGETS
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from schemas.errors import UserError
 
 ALL = "all"
-TARGETS = ("next", "period", "prefix")
-
-DSPNET, CARCA = "dspnet", "carca"
-_ROLES: Mapping[str, Role] = {DSPNET: "dspnet", "dspnet_minus": "ablation"}
-CARCA_NEGATIVES = 128
-"""CARCA compares each candidate with the whole history: with all items of a catalogue no memory would do."""
+DSPNET = "dspnet"
 
 TunedValues = Mapping[tuple[str, str], Mapping[str, Any]]
 """The values that searches chose, by dotted key of the configuration, for each method and training target."""
@@ -155,8 +151,9 @@ def configure_method(
     """
     chosen: dict[str, Any] = {"model.name": method, "training.target": target, "training.seed": seed}
     chosen["serving.retrieval"] = "exact"  # an index would be measured along with the method, and not all can have one
-    if method == CARCA and config.training.candidates.sampling == "none":
-        chosen |= {"training.candidates.sampling": "uniform", "training.candidates.number": CARCA_NEGATIVES}
+    negatives = METHODS[method].default_negatives
+    if negatives is not None and config.training.candidates.sampling == "none":
+        chosen |= {"training.candidates.sampling": "uniform", "training.candidates.number": negatives}
     return with_values(config, chosen | dict(values))
 
 
@@ -165,15 +162,15 @@ def _plan_methods(
 ) -> Iterator[Run]:
     for name in spec.methods:
         method = METHODS[name]
-        if not (method.learned or is_first):
+        if not (method.trained or is_first):
             continue
         for target in spec.targets:
             values = tuned.get((name, target), _NO_VALUES)
-            suffix = f"-seed{seed}" if method.learned else ""
+            suffix = f"-seed{seed}" if method.trained else ""
             yield Run(
                 name=f"{name.replace('_', '-')}-{target}{suffix}",
                 label=method.title,
-                role=_ROLES.get(name, "baseline"),
+                role=method.role,
                 config=configure_method(config, name, target, seed, values),
                 tuned=values,
             )

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
-from experiments.runs.run import MONITOR, Run
+from experiments.runs.run import Run
+from model.config import MONITOR
 from reporting.console import Screen
 from reporting.numbers import format_seconds
 
@@ -61,7 +62,7 @@ def describe_runs(runs: Sequence[Run]) -> list[str]:
     lines = []
     for number, run in enumerate(runs, start=1):
         training = run.config.training
-        parts = [run.label, *[training.target] * several_targets, *[f"seed {training.seed}"] * run.learned]
+        parts = [run.label, *[training.target] * several_targets, *[f"seed {training.seed}"] * run.trained]
         lines.append(f"[{number}/{len(runs)}] {', '.join(parts)} … ")
     return lines
 
@@ -105,10 +106,10 @@ def estimate_seconds_left(waiting: Sequence[Run], done: Sequence[tuple[Run, RunR
     for run, result in done:
         seconds = _total_seconds(result)
         by_row.setdefault(_row_key(run), []).append(seconds)
-        by_kind[run.learned].append(seconds)
+        by_kind[run.trained].append(seconds)
     total = 0.0
     for run in waiting:
-        times = by_row.get(_row_key(run)) or by_kind[run.learned] or ([] if run.learned else by_kind[True])
+        times = by_row.get(_row_key(run)) or by_kind[run.trained] or ([] if run.trained else by_kind[True])
         if not times:
             return None
         total += sum(times) / len(times)

@@ -19,7 +19,8 @@ from experiments.benchmark.rows import SETTINGS, BenchmarkRow, group_runs
 from experiments.benchmark.settings import SearchSummary, SettingsComparison, compare_settings, summarise_search
 from experiments.benchmark.significance import BaselineComparisons, compare_with_best_baselines
 from experiments.runs.result import RunResult, SliceSize, TrainingHistory
-from experiments.runs.run import MONITOR, Run
+from experiments.runs.run import Run
+from model.config import MONITOR
 from model.evaluation.tasks import GROUPS
 
 

@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from experiments.benchmark.plan import ABLATIONS, TARGETS
+from experiments.benchmark.plan import ABLATIONS
 from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
 from experiments.runs.run import Run
+from model.config import TARGETS
 from model.methods import METHODS
 
 DSPNET, BASELINE, ABLATION = "dspnet", "baseline", "ablation"
@@ -78,7 +79,7 @@ class BenchmarkRow:
     @property
     def statistical(self) -> bool:
         """Whether nothing is trained, so that the seed has no influence."""
-        return self.method in METHODS and not METHODS[self.method].learned
+        return self.method in METHODS and not METHODS[self.method].trained
 
     @property
     def changes_fusion(self) -> bool:

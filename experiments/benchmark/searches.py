@@ -72,10 +72,10 @@ def describe_search_space(config: PipelineConfig, spec: BenchmarkSpec) -> dict[s
     return {
         name: {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, name).items()}
         for name in spec.methods
-        if METHODS[name].learned
+        if METHODS[name].trained
     }
 
 
 def _list_searches(spec: BenchmarkSpec) -> list[tuple[str, str]]:
     """Returns the method and the target of each search."""
-    return [(name, target) for name in spec.methods if METHODS[name].learned for target in spec.targets]
+    return [(name, target) for name in spec.methods if METHODS[name].trained for target in spec.targets]

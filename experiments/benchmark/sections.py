@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from experiments.benchmark import tables
 from experiments.benchmark.result import BenchmarkResult
-from experiments.runs.run import MONITOR
+from model.config import MONITOR, NEXT, PERIOD, PREFIX
 from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
 
-TARGETS = {"next": "the first future item", "period": "all of the future", "prefix": "what follows any prefix"}
+TARGETS = {NEXT: "the first future item", PERIOD: "all of the future", PREFIX: "what follows any prefix"}
 """What a method is trained for, or what a statistical method counts, by training target."""
 
 _TUNED = {

@@ -101,7 +101,7 @@ def _advise(run: Run, stage: str) -> str:
     """Says what a person can do so that a run takes less memory, or may take more."""
     if "evaluation" in stage:
         return "Raise --memory-gib, or lower evaluation.batch_size."
-    if not run.learned:
+    if not run.trained:
         return "Raise --memory-gib."
     sampling = run.config.training.candidates.sampling
     if sampling == "in_batch":

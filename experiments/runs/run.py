@@ -5,18 +5,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from experiments.runs.dataset import Dataset
-from model.methods import METHODS
+from model.methods import METHODS, Role
 from pipeline.config import PipelineConfig, parse_config
 from schemas.dotted_keys import set_value
 from schemas.errors import UserError
-
-Role = Literal["dspnet", "baseline", "ablation"]
-
-MONITOR = "val_next_item_ndcg@10"
-"""The logged value that an epoch is judged by, if there is a validation split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +33,9 @@ class Run:
     tuned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def learned(self) -> bool:
+    def trained(self) -> bool:
         """Whether the method is trained epoch by epoch; otherwise it counts, once."""
-        return METHODS[self.config.model.name].learned
+        return METHODS[self.config.model.name].trained
 
 
 def run_key(run: Run, data_digest: str) -> str:

@@ -134,21 +134,16 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
         eval_files=data.glob_files(VALIDATION),
         model_run_dir=spec.training_folder,
         serving_model_dir=spec.model_folder,
-        custom_config={
-            "name": run.config.name,
-            "model": run.config.model.model_dump(mode="json"),
-            "training": run.config.training.model_dump(mode="json"),
-            "serving": run.config.serving.model_dump(mode="json"),
-            "max_history": run.config.windows.max_history,
-            "catalogue_uri": data.catalogue_uri,
-            "sequences": data.sequences,
-            "checkpoint_dir": spec.checkpoints_folder,
-            "source_digest": spec.source_digest,
-        },
+        custom_config=run.config.training_job(
+            checkpoint_dir=spec.checkpoints_folder,
+            source_digest=spec.source_digest,
+            catalogue_uri=data.catalogue_uri,
+            sequences=data.sequences,
+        ).to_json(),
     )
-    link.send(StageMessage("before the first epoch" if run.learned else "while it counted"))
+    link.send(StageMessage("before the first epoch" if run.trained else "while it counted"))
     start = time.monotonic()
-    trainer.run_fn(arguments, callbacks=[Reporter(link)] if run.learned else ())
+    trainer.run_fn(arguments, callbacks=[Reporter(link)] if run.trained else ())
     seconds = time.monotonic() - start
     history = TrainingHistory.from_json(read_json(os.path.join(spec.training_folder, TRAINING_FILE)) or {})
     trained = dataclasses.replace(
@@ -197,15 +192,15 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
 
 def _summarize_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float) -> RunCost:
     """Returns the cost of a training, given the seconds of the call of `run_fn`."""
-    learned = spec.run.learned
+    trained = spec.run.trained
     epochs = [epoch["seconds"] for epoch in history.epochs]
     replicas = max(1, len(tf.config.list_logical_devices("GPU")))
     batch = spec.run.config.training.batch_size * replicas
     sequences_an_epoch = spec.data.sequences[TRAIN] // batch * batch
     steady = epochs[1:] or epochs  # the first epoch also builds the graph
     return RunCost(
-        training_seconds=sum(epochs) if learned else run_seconds,
-        epochs=len(epochs) if learned else None,
+        training_seconds=sum(epochs) if trained else run_seconds,
+        epochs=len(epochs) if trained else None,
         best_epoch=history.best_epoch,
         sequences_per_second=sequences_an_epoch * len(steady) / sum(steady) if steady else None,
         training_peak_memory_bytes=peak_bytes(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.runs.result import FINISHED, STOPPED, Status, write_json
-from experiments.runs.run import MONITOR
+from model.config import MONITOR
 from pipeline.tuning_config import Dimension
 from schemas.atomic_file import write_whole
 from schemas.dotted_keys import as_yaml

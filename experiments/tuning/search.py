@@ -17,7 +17,7 @@ from experiments.runs.dataset import Dataset
 from experiments.runs.execute import execute_run
 from experiments.runs.process import exclusive_lock
 from experiments.runs.result import FAILED, FINISHED, STOPPED, RunResult, Status
-from experiments.runs.run import MONITOR, Role, Run, with_values
+from experiments.runs.run import Run, with_values
 from experiments.tuning.narrative import (
     describe_failure,
     describe_new_search,
@@ -27,6 +27,7 @@ from experiments.tuning.narrative import (
 )
 from experiments.tuning.result import TRAINED, TRIALS_FILE, SearchResult, TrialResult, write_best, write_trials
 from experiments.tuning.study import STUDY_FILE, Attempt, Study, open_study
+from model.config import MONITOR
 from model.methods import METHODS
 from pipeline.cache_keys import source_digests
 from pipeline.config import PipelineConfig
@@ -125,7 +126,7 @@ def list_dimensions(config: PipelineConfig) -> list[Dimension]:
         UserError: if there is nothing to search.
     """
     method = config.model.name
-    if not METHODS[method].learned:
+    if not METHODS[method].trained:
         raise UserError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
     space = dimensions({part: getattr(config, part) for part in PARTS}, ranges_of(config.tuning, method))
     if not space:
@@ -253,9 +254,8 @@ class _TrialTrainer:
         if attempt.epochs and not keeps_up(max(attempt.epochs)):
             return STOPPED, ""
         name = config.model.name
-        role: Role = "dspnet" if name == "dspnet" else "baseline"
         result = self._execute_run(
-            Run(f"{name}-trial{number}", METHODS[name].title, role, config, attempt.values),
+            Run(f"{name}-trial{number}", METHODS[name].title, METHODS[name].role, config, attempt.values),
             self._data,
             folder,
             memory_limit=self._memory_limit,

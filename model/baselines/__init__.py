@@ -1,1 +1,1 @@
-"""Ways to rank that learn little or nothing: what a model must beat."""
+"""The methods that DSPnet is compared with, trained and statistical."""

@@ -1,11 +1,10 @@
 """CARCA: candidates attend to the user's history by themselves (Rashed et al., RecSys 2022).
 
 An event is item and scene, as in `model.baselines.contrarec`; self-attention encodes the history, and each candidate
-then looks at all of it (`model.baselines.carca`), where other methods have one vector a user. So a score
-costs a pass over the history, and a training step over a whole catalogue as many attention weights as it has users,
-candidates, events and heads, with all that their gradients need: more than fits for large catalogues, as in the paper's
-tables. With `training.candidates.sampling` a step has few candidates; recommending goes through the catalogue in blocks
-either way.
+then looks at all of it (`CrossAttention`), where other methods have one vector a user. So a score costs a pass over the
+history, and a training step over a whole catalogue costs as many attention weights as it has users, candidates, events
+and heads, with all that their gradients need: more than fits for large catalogues, as in the paper's tables. With
+`training.candidates.sampling` a step has few candidates; recommending goes through the catalogue in blocks either way.
 
 Choices: the self-attention is this project's encoder, with learned positions and residuals that add, where the authors'
 has neither; the last event alone is trained on, where they train on all; nothing is dropped out of what candidates look
@@ -192,9 +191,9 @@ class Profile(NamedTuple):
 
     Attributes:
         h_scene: state of the last event, float [batch, item_dim], like the next three.
-        h_item: the same.
-        z_scene: the same.
-        z_item: the same.
+        h_item: state of the last event.
+        z_scene: state of the last event.
+        z_item: state of the last event.
         events: what candidates look at, float [batch, time, 2 item_dim + 1].
     """
 

@@ -9,19 +9,23 @@ Choices: the encoder is the BERT4Rec-style one of this project (the paper offers
 reordered with probability one half each. Departures: `training.context_contrast.mask_share` of the events are hidden,
 and the size of what is reordered is uniform, where the authors draw either from Beta(3, 3), whose mean is one half; and
 neither contrast is multiplied by its temperature, as theirs are, so that their gamma of 1 at tau_2 = 0.2 is 0.2 here.
+
+Two variants read the scene of each event as an attribute of it (the DSPnet paper, 4.1): SceneContraRec is ContraRec but
+for that, and SceneCTC has the context-target contrast alone.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
-from model.config import TrainingConfig
+from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
 from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
 from model.losses.contrastive import supervised_contrast
 from model.networks.base import Outputs
 from model.networks.state_network import StateNetwork, one_state
 from model.training.recommender import Batch, Recommender
+from schemas.catalogue import Catalogue
 
 VIEWS = 2
 
@@ -32,6 +36,14 @@ class ContraRecNetwork(StateNetwork):
     def __init__(self, *args: Any, target_temperature: float = 1.0, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.target_temperature = target_temperature
+
+    @classmethod
+    def create(
+        cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
+    ) -> Self:
+        """See `model.networks.base.Network.create`; tau_1 is that of `training`."""
+        temperature = training.context_contrast.target_temperature
+        return super().create(config, training, items, scenes, target_temperature=temperature, **options)
 
     def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
         """See `Network.outputs`; inner products are divided by tau_1."""

@@ -20,9 +20,9 @@ import tensorflow as tf
 from scipy import sparse
 
 from model.baselines.counts import SparseCounts, tie_break
-from model.baselines.statistical_network import CountedNetwork, latest_known
-from model.config import TrainingConfig
-from model.data.sequences import PERIOD, TrainSequences, first_events
+from model.baselines.statistical_network import StatisticalNetwork, latest_known
+from model.config import PERIOD, TrainingConfig
+from model.data.sequences import TrainSequences, first_events
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 STRONGEST = 1000
@@ -34,7 +34,7 @@ PRODUCTS = 1 << 24
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
-) -> CountedNetwork:
+) -> StatisticalNetwork:
     """Counts what comes after what: a `model.baselines.statistical_network.Fit`."""
     # A batch of nobody, so that a train split without sequences makes counts, too.
     batches = [[sparse.csr_matrix((0, size), dtype=np.int32) for size in (len(items),) * 2 + (len(scenes),) * 2]]
@@ -60,7 +60,7 @@ def fit(
             latest_known(scene_history, len(scenes), max_length),
         )
 
-    return CountedNetwork(
+    return StatisticalNetwork(
         SparseCounts(_together(histories, futures), tie_break(items.future_counts), "items"),
         SparseCounts(_together(scene_histories, scene_futures), tie_break(scenes.future_counts), "scenes"),
         read,

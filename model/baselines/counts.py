@@ -1,4 +1,4 @@
-"""A ranking by counts: the rows of a sparse matrix that a history reads, added up.
+"""Counts of pairs, and a ranking by them: the rows of a sparse matrix that a history reads, added up.
 
 score(k) = sum over the rows f that a query reads of C[f, k], plus base[k]. With the last item as the one row, C is a
 Markov chain; with all items of the history, it is co-occurrence; with no row at all, base is popularity.

@@ -9,7 +9,7 @@ adjacent events.
 import tensorflow as tf
 
 from model.baselines.counts import PairCounts, SparseCounts, tie_break
-from model.baselines.statistical_network import CountedNetwork, latest_known
+from model.baselines.statistical_network import StatisticalNetwork, latest_known
 from model.config import TrainingConfig
 from model.data.sequences import TrainSequences, what_follows
 from schemas.catalogue import Catalogue
@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
-) -> CountedNetwork:
+) -> StatisticalNetwork:
     """Counts transitions (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
     of_items, of_scenes = PairCounts(len(items), len(items)), PairCounts(len(scenes), len(scenes))
     for batch in train:
@@ -28,7 +28,7 @@ def fit(
     def read(item_history: tf.Tensor, scene_history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return latest_known(item_history, len(items), 1), latest_known(scene_history, len(scenes), 1)
 
-    return CountedNetwork(
+    return StatisticalNetwork(
         SparseCounts(of_items.matrix(), tie_break(items.future_counts), "items"),
         SparseCounts(of_scenes.matrix(), tie_break(scenes.future_counts), "scenes"),
         read,

@@ -14,27 +14,27 @@ so sees more of the future than other methods do under `next`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 import tf_keras
 
-from model.config import TrainingConfig
+from model.config import PERIOD, ModelConfig, TrainingConfig
 from model.data.augmentation import mask
 from model.data.batches import FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_ITEMS, HISTORY_SCENES
 from model.networks.encoder import initializer
 from model.networks.state_network import StateNetwork, one_state
 from model.training import replicas
 from model.training.recommender import Batch, Recommender
-from schemas.catalogue import PAD_INDEX
+from schemas.catalogue import PAD_INDEX, Catalogue
 
 
 def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws one of the scales for each sequence, all alike.
+    """Draws one of the scales for each sequence, each scale with the same probability.
 
     Args:
         scales: the sizes of windows to choose from.
-        batch: sequences of this replica; all must have as many.
+        batch: number of sequences of this replica; all replicas must have as many.
         seed: int [2]; the same seed draws the same for a sequence, whatever the replicas.
 
     Returns:
@@ -77,6 +77,14 @@ class MSDPNetwork(StateNetwork):
         self.asked = asked
         shape = [len(self.scales), self.config.item_dim]
         self.prompts = self.add_weight("prompts", shape=shape, initializer=initializer())
+
+    @classmethod
+    def create(
+        cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
+    ) -> Self:
+        """See `model.networks.base.Network.create`; the windows are those of `training`."""
+        scales, asked = scales_of(training)
+        return super().create(config, training, items, scenes, scales=scales, asked=asked, **options)
 
     def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns the prompt of the window that users are asked about, float [batch, item_dim]."""
@@ -143,9 +151,9 @@ def siamese_loss(left: tf.Tensor, right: tf.Tensor, left_predicted: tf.Tensor, r
 
     Args:
         left: a, float [batch, d].
-        right: b, likewise.
-        left_predicted: p(a), likewise.
-        right_predicted: p(b), likewise.
+        right: b, float [batch, d].
+        left_predicted: p(a), float [batch, d].
+        right_predicted: p(b), float [batch, d].
 
     Returns:
         float [batch], from -1 for copies that are alike to 1.
@@ -161,4 +169,4 @@ def _cosine(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def scales_of(config: TrainingConfig) -> tuple[list[int], int]:
     """Returns the sizes of windows, the whole future last, and the place of the one that users are asked about."""
     scales = [*config.distribution.scales, WHOLE]
-    return scales, len(scales) - 1 if config.target == "period" else 0
+    return scales, len(scales) - 1 if config.target == PERIOD else 0

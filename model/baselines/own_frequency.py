@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.baselines.counts import tie_break
-from model.baselines.statistical_network import CountedNetwork
+from model.baselines.statistical_network import StatisticalNetwork
 from model.config import TrainingConfig
 from model.data.sequences import TrainSequences
 from model.data.vocabulary import find
@@ -75,12 +75,12 @@ class OwnCounts(tf.Module):
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
-) -> CountedNetwork:
+) -> StatisticalNetwork:
     """Needs no train sequences, only what catalogues know of them: a `model.baselines.statistical_network.Fit`."""
     return from_catalogues(items, scenes)
 
 
-def from_catalogues(items: Catalogue, scenes: Catalogue) -> CountedNetwork:
+def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:
     """Returns the user's own most frequent items and scenes, then those that are popular in train futures."""
     of_items, of_scenes = (OwnCounts(tie_break(catalogue.future_counts)) for catalogue in (items, scenes))
-    return CountedNetwork(of_items, of_scenes, lambda item_history, scene_history: (item_history, scene_history))
+    return StatisticalNetwork(of_items, of_scenes, lambda item_history, scene_history: (item_history, scene_history))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.baselines.counts import SparseCounts, no_rows
-from model.baselines.statistical_network import CountedNetwork, read_nothing
+from model.baselines.statistical_network import StatisticalNetwork, read_nothing
 from model.config import TrainingConfig
 from model.data.sequences import TrainSequences, what_follows
 from schemas.catalogue import Catalogue
@@ -16,7 +16,7 @@ from schemas.catalogue import Catalogue
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
-) -> CountedNetwork:
+) -> StatisticalNetwork:
     """Counts what follows (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
     of_items, of_scenes = np.zeros(len(items) + 2, np.int64), np.zeros(len(scenes) + 2, np.int64)
     for batch in train:
@@ -26,12 +26,12 @@ def fit(
     return ranked_by(of_items[1:-1], of_scenes[1:-1])
 
 
-def from_catalogues(items: Catalogue, scenes: Catalogue) -> CountedNetwork:
+def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:
     """Returns popularity in all of the train futures, which catalogues know."""
     return ranked_by(items.future_counts, scenes.future_counts)
 
 
-def ranked_by(items: npt.NDArray[np.number], scenes: npt.NDArray[np.number]) -> CountedNetwork:
+def ranked_by(items: npt.NDArray[np.number], scenes: npt.NDArray[np.number]) -> StatisticalNetwork:
     """Returns a network that scores the same for every history.
 
     Args:
@@ -39,4 +39,4 @@ def ranked_by(items: npt.NDArray[np.number], scenes: npt.NDArray[np.number]) -> 
         scenes: the score of each scene, [N_s].
     """
     of_items, of_scenes = (SparseCounts(no_rows(len(scores)), scores) for scores in (items, scenes))
-    return CountedNetwork(of_items, of_scenes, read_nothing)
+    return StatisticalNetwork(of_items, of_scenes, read_nothing)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from model.baselines.popularity import ranked_by
-from model.baselines.statistical_network import CountedNetwork
+from model.baselines.statistical_network import StatisticalNetwork
 from model.config import TrainingConfig
 from model.data.sequences import SequenceBatch, TrainSequences
 from schemas.catalogue import Catalogue
@@ -24,7 +24,7 @@ WAITING = 1 << 22
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
-) -> CountedNetwork:
+) -> StatisticalNetwork:
     """Weighs all train events: a `model.baselines.statistical_network.Fit`, which reads no history."""
     events = distinct_events(train)
     times = events["timestamp"].to_numpy()

@@ -12,6 +12,7 @@ the repeat head copies.
 
 import tensorflow as tf
 
+from model.config import PREFIX
 from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
 from model.losses.full import LOSSES
 from model.networks.base import Outputs
@@ -39,7 +40,7 @@ class SASRec(Recommender):
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the prediction of items and of scenes, with the target `prefix` averaged over all events."""
-        if self.config.target != "prefix":
+        if self.config.target != PREFIX:
             return super().terms(batch, seed, tape)
         states, items = self.network.states(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
         _, scenes = self.network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])

@@ -7,7 +7,7 @@ how often they came next after the last one.
 import tensorflow as tf
 
 from model.baselines.counts import PairCounts, SparseCounts, tie_break
-from model.baselines.statistical_network import CountedNetwork, latest_known
+from model.baselines.statistical_network import StatisticalNetwork, latest_known
 from model.config import TrainingConfig
 from model.data.sequences import TrainSequences, what_follows
 from schemas.catalogue import Catalogue
@@ -15,7 +15,7 @@ from schemas.catalogue import Catalogue
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
-) -> CountedNetwork:
+) -> StatisticalNetwork:
     """Counts what follows a scene (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
     of_items, of_scenes = PairCounts(len(scenes), len(items)), PairCounts(len(scenes), len(scenes))
     for batch in train:
@@ -27,7 +27,7 @@ def fit(
         last = latest_known(history, len(scenes), 1)
         return last, last
 
-    return CountedNetwork(
+    return StatisticalNetwork(
         SparseCounts(of_items.matrix(), tie_break(items.future_counts), "items"),
         SparseCounts(of_scenes.matrix(), tie_break(scenes.future_counts), "scenes"),
         read,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from model.config import NEXT, PERIOD
 from model.data.padding import distinct
 from model.data.prefixes import random_prefixes
 from model.data.vocabulary import FingerprintTable
@@ -67,7 +68,7 @@ def training_batches(
     Args:
         files: file names or globs.
         batch_size: sequences a batch; an epoch's last batch is left out when it is not full.
-        seed: of the shuffles.
+        seed: seed of the shuffles.
         first_epoch: number of the first epoch, from 0.
         epochs: number of the epoch at which to end.
 
@@ -118,7 +119,7 @@ def index_batches(
     batches: tf.data.Dataset,
     items: FingerprintTable,
     scenes: FingerprintTable,
-    target: str = "period",
+    target: str = PERIOD,
     ordered: bool = False,
 ) -> tf.data.Dataset:
     """Turns fingerprints into catalogue indices, for training and validation.
@@ -128,7 +129,7 @@ def index_batches(
         items: index of each item.
         scenes: index of each scene.
         target: ``period`` predicts all of the future; ``next`` only its first event.
-        ordered: whether the future as it happened is wanted, too; to look it up for nobody would cost each step.
+        ordered: whether the future as it happened is wanted, too; looking it up in vain would cost each step.
 
     Returns:
         Batches of int32 indices: ``history_items``, ``history_scenes``, ``next_item``, ``next_scene``,
@@ -137,7 +138,7 @@ def index_batches(
 
     def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = batch if ordered else _without_order(batch)
-        batch = _next_alone(batch) if target == "next" else batch
+        batch = _next_alone(batch) if target == NEXT else batch
         return {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
 
     return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
@@ -148,7 +149,7 @@ def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> t
 
     Args:
         batches: from `index_batches`, ordered.
-        seed: of the cuts, with the number of the step.
+        seed: seed of the cuts, with the number of the step.
         first_step: number of the first batch.
 
     Returns:

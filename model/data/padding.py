@@ -1,4 +1,4 @@
-"""Padding: index 0 may stand anywhere in a batch; these functions make the rest blind to where."""
+"""Padding: index 0 may stand anywhere in a batch; these functions make its place irrelevant."""
 
 import tensorflow as tf
 

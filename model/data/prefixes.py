@@ -19,10 +19,10 @@ def random_prefixes(
 
     Args:
         items: int [batch, time], oldest first, 0 where padded, on any side or in between.
-        scenes: int [batch, time'], likewise.
-        future_items: int [batch, f], in the order in which they happened, likewise.
-        future_scenes: int [batch, f'], likewise.
-        seed: int [2]; it alone decides, with a draw a row, so that a batch must be cut before replicas share it.
+        scenes: int [batch, time'], oldest first, 0 where padded.
+        future_items: int [batch, f], in the order in which they happened, 0 where padded.
+        future_scenes: int [batch, f'], in the order in which they happened, 0 where padded.
+        seed: int [2]; the seed alone decides, with a draw a row, so that a batch must be cut before replicas share it.
 
     Returns:
         the item and scene histories, int [batch, time] and [batch, time'], whose later events have become padding, and
@@ -42,7 +42,7 @@ def cut(history: tf.Tensor, future: tf.Tensor, after: tf.Tensor) -> tuple[tf.Ten
 
     Args:
         history: int [batch, time], oldest first, 0 where padded, on any side or in between.
-        future: int [batch, f], likewise.
+        future: int [batch, f], oldest first, 0 where padded.
         after: int32 [batch], how many events to move; all of them where there are fewer.
 
     Returns:

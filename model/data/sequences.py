@@ -1,7 +1,18 @@
-"""The train split as arrays, a batch at a time: what counting reads.
+"""The train split as arrays, a batch at a time: what statistical methods read.
 
 Unlike the batches of `model.data.batches`, events keep their times and futures their order and their repeats; rows are
 ragged (values and where each row begins), so that one long history does not pad the rest.
+
+What counting takes to follow what is the training target, as trained methods have it (`what_follows`):
+
+========== ===================================================================================
+``next``   the last event of a history is followed by the first event of its future
+``period`` the last event of a history is followed by every event of its future
+``prefix`` every event of a history is followed by the next one, the last by the future's first
+========== ===================================================================================
+
+A target says more than it seems to: on news, that of the histories' own transitions (`prefix`) is worth a sixth of
+`next`, because what was read before the cutoff is old by then.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from model.config import PERIOD, PREFIX, TARGETS
 from model.data.vocabulary import FingerprintTable
 from schemas import sequences
 from schemas.catalogue import Catalogue
@@ -24,7 +36,7 @@ class Events(NamedTuple):
 
     Attributes:
         items: int32 [E], indices of the catalogue, 1..N; N + 1 is not in it.
-        scenes: int32 [E], likewise.
+        scenes: int32 [E], indices of the catalogue, 1..N; N + 1 is not in it.
         timestamps: int64 [E], unix seconds.
         starts: int64 [S + 1]; sequence s has the events starts[s]..starts[s + 1] - 1.
     """
@@ -36,12 +48,12 @@ class Events(NamedTuple):
 
 
 class SequenceBatch(NamedTuple):
-    """Some sequences.
+    """A batch of sequences.
 
     Attributes:
-        users: int64 [S], which user each is of.
-        history: their histories.
-        future: their futures.
+        users: int64 [S], hash of the user of each sequence.
+        history: histories of the sequences.
+        future: futures of the sequences.
     """
 
     users: npt.NDArray[np.int64]
@@ -88,9 +100,6 @@ class TrainSequences:
         return self._items(items.values), self._scenes(scenes.values), timestamps.values, items.row_splits
 
 
-NEXT, PERIOD, PREFIX = "next", "period", "prefix"
-
-
 class Followed(NamedTuple):
     """Pairs of an event and one that follows it.
 
@@ -108,7 +117,7 @@ class Followed(NamedTuple):
 
 
 def what_follows(batch: SequenceBatch, target: str) -> Followed:
-    """Returns the pairs of a batch; a sequence without a history or without a future has none but within itself.
+    """Returns the pairs of a batch; a sequence without a history or without a future has pairs within itself alone.
 
     Args:
         batch: sequences.
@@ -117,7 +126,7 @@ def what_follows(batch: SequenceBatch, target: str) -> Followed:
     Raises:
         ValueError: if the target is none of these.
     """
-    if target not in (NEXT, PERIOD, PREFIX):
+    if target not in TARGETS:
         raise ValueError(f"A target is next, period or prefix. Received: {target!r}")
     history = batch.history
     future = batch.future if target == PERIOD else first_events(batch.future)

@@ -1,5 +1,9 @@
-"""Writes what a model server loads: the SavedModel, requests to warm it up with, and how it finds items."""
+"""What a model server loads: the SavedModel, requests to warm it up with, and how it finds items.
 
+A model server sends itself the warm-up requests before it serves a version, so that no user waits for a first call.
+"""
+
+import dataclasses
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -8,7 +12,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from model.export.serving_module import ServingModule
+from model.config import ServingConfig
+from model.data.batches import HISTORY_ITEMS, HISTORY_SCENES
+from model.export.serving_module import TOP_K, ServingModule
 from model.retrieval import scann
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from schemas.served_model import (
@@ -22,8 +28,128 @@ from schemas.served_model import (
     WARMUP_FILE,
 )
 
-EVENTS = 8
-"""Length of the history that is asked about."""
+MEASURED_QUERIES = 1000
+"""Enough for a recall to be known to a hundredth."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrievalDescription:
+    """How a served model finds the best items, and how many of them: a person must be able to tell.
+
+    Attributes:
+        method: ``exact`` or ``scann``.
+        scann_search_share: share of the index that a request searches; None for exact retrieval.
+        queries: number of histories that the recalls were measured on; None for exact retrieval.
+        recalls: by k, the share of the exact best k that the index finds.
+    """
+
+    method: str
+    scann_search_share: float | None = None
+    queries: int | None = None
+    recalls: Mapping[int, float] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns ``method`` and, of an approximate index, the other values, with a ``recall@k`` for each k."""
+        values = {"method": self.method, "scann_search_share": self.scann_search_share, "queries": self.queries}
+        recalls = {f"{_RECALL}{k}": recall for k, recall in self.recalls.items()}
+        return {key: value for key, value in {**values, **recalls}.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "RetrievalDescription":
+        """Reads what `to_json` returned."""
+        recalls = {int(key.removeprefix(_RECALL)): values[key] for key in values if key.startswith(_RECALL)}
+        return cls(values["method"], values.get("scann_search_share"), values.get("queries"), recalls)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key} {value}" for key, value in self.to_json().items())
+
+
+_RECALL = "recall@"
+EXACT = RetrievalDescription("exact")
+
+
+def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf.data.Dataset) -> RetrievalDescription:
+    """Returns how a model finds items; measures an approximate index against the exact ranking.
+
+    Args:
+        module: the model before its export.
+        config: how the model finds items.
+        batches: real histories to ask for, from `model.data.batches.fingerprint_batches`; read until there are
+            `MEASURED_QUERIES`.
+
+    Returns:
+        `EXACT`, or a description with the recall of the best 10 and `TOP_K` items (or of the whole catalogue, when it
+        is smaller).
+    """
+    if module.find_items.is_exact():
+        return EXACT
+    ks = sorted({min(k, module.item_ids.shape[0]) for k in (10, TOP_K)})
+
+    @tf.function(reduce_retracing=True)
+    def find(items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        queries = module.queries(items, scenes)
+        return module.exact_items(queries, ks[-1]).columns, module.find_items(queries, ks[-1]).columns
+
+    hits, queries = dict.fromkeys(ks, 0), 0
+    for batch in batches:
+        exact, approximate = (columns.numpy() for columns in find(batch[HISTORY_ITEMS], batch[HISTORY_SCENES]))
+        for expected, found in zip(exact, approximate, strict=True):
+            queries += 1
+            for k in ks:
+                hits[k] += len(set(expected[:k]) & set(found[:k]))
+        if queries >= MEASURED_QUERIES:
+            break
+    recalls = {k: hits[k] / (k * queries) for k in ks}
+    return RetrievalDescription("scann", config.scann_search_share, queries, recalls)
+
+
+def export(module: ServingModule, folder: str, name: str, retrieval: RetrievalDescription) -> None:
+    """Writes a model.
+
+    Args:
+        module: model to write.
+        folder: folder to write into.
+        name: name of the served model.
+        retrieval: how the model finds items, from `describe_retrieval`.
+    """
+    signatures = {
+        SERVING_DEFAULT: module.recommend,
+        SERVING_EXAMPLES: module.recommend_examples,
+        RECOMMEND_UNSEEN: module.recommend_unseen,
+    }
+    if module.embed_users is not None:
+        signatures[EMBED_USERS] = module.embed_users
+    tf.saved_model.save(module, folder, signatures=signatures)
+    tf.io.gfile.makedirs(os.path.join(folder, os.path.dirname(WARMUP_FILE)))
+    with tf.io.TFRecordWriter(os.path.join(folder, WARMUP_FILE)) as writer:
+        for record in warmup_records(name, signatures, module.item_ids, module.scene_ids):
+            writer.write(record)
+    with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
+        file.write(json.dumps(retrieval.to_json(), indent=2) + "\n")
+
+
+def load(folder: str) -> Any:
+    """Loads what `export` wrote, with the operations that the model needs.
+
+    Raises:
+        ImportError: if the model needs ScaNN, which is not installed.
+    """
+    if read_retrieval(folder) != EXACT:
+        scann.load_operations()
+    return tf.saved_model.load(folder)
+
+
+def read_retrieval(folder: str) -> RetrievalDescription:
+    """Returns how a model in a folder finds items; `EXACT` for a SavedModel that does not say."""
+    path = os.path.join(folder, RETRIEVAL_FILE)
+    if not tf.io.gfile.exists(path):
+        return EXACT
+    with tf.io.gfile.GFile(path) as file:
+        return RetrievalDescription.from_json(json.loads(file.read()))
+
+
+_WARMUP_EVENTS = 8
+"""Length of the history that warm-up requests ask about."""
 
 
 def warmup_records(
@@ -32,13 +158,13 @@ def warmup_records(
     """Yields requests to signatures, for a history and for a user without one, as serialized PredictionLogs.
 
     Args:
-        name: of the served model.
-        signatures: those that it has; a request to another one would keep a server from serving it.
-        item_ids: string [N_v], the catalogue; the history is of its first items, no person's.
-        scene_ids: string [N_s], likewise.
+        name: name of the served model.
+        signatures: signatures that the model has; a request to another one would keep a server from serving the model.
+        item_ids: string [N_v], the item catalogue; the history is made of its first items and is no person's.
+        scene_ids: string [N_s], the scene catalogue.
     """
-    items = item_ids[:EVENTS].numpy().tolist()
-    scenes = scene_ids[:EVENTS].numpy().tolist()
+    items = item_ids[:_WARMUP_EVENTS].numpy().tolist()
+    scenes = scene_ids[:_WARMUP_EVENTS].numpy().tolist()
     scenes = [scenes[place % len(scenes)] for place in range(len(items))]
     nobody: list[bytes] = []
     for history in ((items, scenes), (nobody, nobody)):
@@ -66,51 +192,3 @@ def _requests(name: str, items: Sequence[bytes], scenes: Sequence[bytes]) -> Ite
         for key, value in tensors.items():
             request.inputs[key].CopyFrom(tf.make_tensor_proto(value, tf.string))
         yield request
-
-
-EXACT = {"method": "exact"}
-
-
-def export(module: ServingModule, folder: str, name: str, retrieval: dict[str, Any]) -> None:
-    """Writes a model.
-
-    Args:
-        module: what to write.
-        folder: where to.
-        name: of the served model.
-        retrieval: how it finds items, from `model.export.retrieval.describe`.
-    """
-    signatures = {
-        SERVING_DEFAULT: module.recommend,
-        SERVING_EXAMPLES: module.recommend_examples,
-        RECOMMEND_UNSEEN: module.recommend_unseen,
-    }
-    if module.embed_users is not None:
-        signatures[EMBED_USERS] = module.embed_users
-    tf.saved_model.save(module, folder, signatures=signatures)
-    tf.io.gfile.makedirs(os.path.join(folder, os.path.dirname(WARMUP_FILE)))
-    with tf.io.TFRecordWriter(os.path.join(folder, WARMUP_FILE)) as writer:
-        for record in warmup_records(name, signatures, module.item_ids, module.scene_ids):
-            writer.write(record)
-    with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
-        file.write(json.dumps(retrieval, indent=2) + "\n")
-
-
-def read_retrieval(folder: str) -> dict[str, Any]:
-    """Returns how a model in a folder finds items; `EXACT` for a SavedModel that does not say."""
-    path = os.path.join(folder, RETRIEVAL_FILE)
-    if not tf.io.gfile.exists(path):
-        return EXACT
-    with tf.io.gfile.GFile(path) as file:
-        return json.loads(file.read())
-
-
-def load(folder: str) -> Any:
-    """Loads what `export` wrote, with the operations that it needs.
-
-    Raises:
-        ImportError: if it needs ScaNN, which is not installed.
-    """
-    if read_retrieval(folder) != EXACT:
-        scann.load_operations()
-    return tf.saved_model.load(folder)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from model.config import ServingConfig
 from model.data.padding import distinct, right_align
 from model.data.vocabulary import FingerprintTable, fingerprint_strings
-from model.networks.base import Network, Outputs, ServedNetwork
+from model.networks.base import Outputs, ServedNetwork
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
@@ -50,9 +50,9 @@ class _Untracked:
 
 
 class ServingModule(tf.Module):
-    """A network with its catalogues, trained or counted.
+    """A network with its catalogues, trained or statistical.
 
-    Beside the signatures it has what an evaluator and a batch job need, who know fingerprints rather than raw ids:
+    Beside the signatures the module has what an evaluator and a batch job need, which know fingerprints, not raw ids:
     `score`, `recommend_fingerprints`, `recommend_unseen_fingerprints`, and the fingerprints of both catalogues; it is
     a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors, if scores are inner products.
 
@@ -69,13 +69,13 @@ class ServingModule(tf.Module):
 
     Attributes:
         item_fingerprints: int64 [N_v], in the order of the catalogue.
-        scene_fingerprints: int64 [N_s], likewise.
+        scene_fingerprints: int64 [N_s], in the order of the catalogue.
         item_ids: string [N_v], raw ids in the same order.
-        scene_ids: string [N_s], likewise.
+        scene_ids: string [N_s], raw ids in the same order.
         item_vectors: float32 [N_v + 2, item_dim]; row k is item k of the catalogue, counted from 1. None where
             scores are no inner products.
         item_bias: float32 [N_v], part of each item's score, or None.
-        embed_users: signature `embed_users`, see `_embed_users`; None for a network that counts.
+        embed_users: signature `embed_users`, see `_embed_users`; None for a statistical network.
         item_scores: see `model.ranker.Ranker.item_scores`.
         item_scores_at: see `model.ranker.Ranker.item_scores_at`.
         exact_items: finds the best items, all compared.
@@ -118,7 +118,7 @@ class ServingModule(tf.Module):
         self.item_scores = _function(self._scorer.chunk, input_signature=[spec, _INT, _INT])
         self.item_scores_at = _function(self._item_scores_at, input_signature=[spec, _CELLS, _CELLS])
         self.embed_users = None
-        if isinstance(network, Network):
+        if network.embeds_users:
             self.embed_users = _function(self._embed_users, input_signature=_HISTORY_IDS)
 
     @_function(input_signature=_HISTORY_FINGERPRINTS)
@@ -127,7 +127,7 @@ class ServingModule(tf.Module):
 
         Args:
             items: int64 [batch, time], fingerprints of the item history, oldest first; -1 is padding.
-            scenes: int64 [batch, time'], likewise.
+            scenes: int64 [batch, time'], fingerprints of the scene history, oldest first; -1 is padding.
 
         Returns:
             float32 [batch, N_v] and [batch, N_s], in the order of `item_fingerprints`, `scene_fingerprints`.
@@ -190,11 +190,12 @@ class ServingModule(tf.Module):
 
         Args:
             history_item_ids: string [batch, time], oldest first, padded with "" on either side.
-            history_scene_ids: string [batch, time'], likewise.
+            history_scene_ids: string [batch, time'], oldest first, padded with "" on either side.
 
         Returns:
             ``item_ids`` string [batch, k], ``item_scores`` float32 [batch, k], ``scene_ids`` and
-            ``scene_scores`` likewise; best first. A place that nothing fills has the id "" and the lowest float32.
+            ``scene_scores`` in the same shapes; best first. A place that nothing fills has the id "" and the lowest
+            float32.
         """
         return self.recommend_fingerprints(
             fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
@@ -215,7 +216,7 @@ class ServingModule(tf.Module):
 
         Args:
             history_item_ids: string [batch, time], oldest first, padded with "" on either side.
-            history_scene_ids: string [batch, time'], likewise.
+            history_scene_ids: string [batch, time'], oldest first, padded with "" on either side.
             exclude_item_ids: string [batch, n], items to leave out, padded with "".
         """
         histories = fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
@@ -240,8 +241,8 @@ class ServingModule(tf.Module):
     def _ask(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[Any, Outputs]:
         items, scenes = _same_rows(items, scenes)
         items, scenes = (
-            right_align(table(prints), self._max_history)
-            for table, prints in ((self._item_table, items), (self._scene_table, scenes))
+            right_align(table(fingerprints), self._max_history)
+            for table, fingerprints in ((self._item_table, items), (self._scene_table, scenes))
         )
         known = self._untracked.network.represent(items, scenes, training=False)
         return known, self._untracked.network.outputs(known, items)

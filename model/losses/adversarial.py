@@ -1,4 +1,11 @@
-"""Adversarial prior regularisation (Eq. 4), in logits: log D = -softplus(-l) and log(1 - D) = -softplus(l)."""
+"""Adversarial prior regularisation (Eq. 4): what each side minimises, the discriminators D_S and D_V, and the prior.
+
+Losses are in logits: log D = -softplus(-l) and log(1 - D) = -softplus(l).
+
+The priors p(z) of the users' representations (3.2 and appendix D.2) all have mean 0; the Gaussian and the uniform prior
+have variance 1 in every dimension, so that weights chosen for one make sense for the other. A new prior is a class with
+`sample`, named in `PRIORS`.
+"""
 
 import dataclasses
 import math
@@ -9,80 +16,6 @@ import tf_keras
 
 from model.networks.base import Representations
 from model.training import replicas
-
-
-class Prior(Protocol):
-    """Draws representations."""
-
-    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [batch, dim]; `seed` is int [2] (see `model.training.replicas`)."""
-
-
-class Gaussian:
-    """The standard Gaussian N(0, I)."""
-
-    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [batch, dim]."""
-        return replicas.normal([batch, dim], seed)
-
-
-@dataclasses.dataclass(frozen=True)
-class MultiGaussian:
-    """An even mixture of Gaussians N(mu_j, I), whose centres lie in pairs around 0 on the first axes.
-
-    Attributes:
-        pairs: half the number of components; centres 2 j and 2 j + 1 are `distance` away on axis j, one each way.
-        distance: of a centre from 0, in standard deviations of a component.
-    """
-
-    pairs: int = 2
-    distance: float = 2.0
-
-    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [batch, dim]."""
-        component = tf.cast(replicas.uniform([batch], _purpose(seed, 1)) * 2 * self.pairs, tf.int32)
-        axis = tf.one_hot(component // 2 % dim, dim)
-        side = tf.cast(1 - component % 2 * 2, tf.float32)
-        return replicas.normal([batch, dim], _purpose(seed, 2)) + self.distance * side[:, tf.newaxis] * axis
-
-
-class Uniform:
-    """The uniform distribution on [-sqrt 3, sqrt 3) in every dimension."""
-
-    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [batch, dim]."""
-        return math.sqrt(3.0) * (2.0 * replicas.uniform([batch, dim], seed) - 1.0)
-
-
-PRIORS: dict[str, Prior] = {"gaussian": Gaussian(), "multi_gaussian": MultiGaussian(), "uniform": Uniform()}
-
-
-def _purpose(seed: tf.Tensor, number: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, number)
-
-
-HIDDEN_LAYERS = 2
-NEGATIVE_SLOPE = 0.2
-
-
-class Discriminator(tf_keras.layers.Layer):
-    """Tells representations of users from draws of the prior: D(z) = sigmoid of what it returns.
-
-    The paper leaves its form open; this is a small MLP with leaky ReLUs, which do not starve the network of
-    gradients, as wide as z.
-    """
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        """Creates the dense layers."""
-        self.hidden = [tf_keras.layers.Dense(int(input_shape[-1]), name=f"hidden_{i}") for i in range(HIDDEN_LAYERS)]
-        self.output_layer = tf_keras.layers.Dense(1, name="output")
-        super().build(input_shape)
-
-    def call(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns logits, float [batch], of whether z, float [batch, dim], comes from the prior."""
-        for layer in self.hidden:
-            z = tf.nn.leaky_relu(layer(z), NEGATIVE_SLOPE)
-        return self.output_layer(z)[:, 0]
 
 
 def minimax(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -110,6 +43,81 @@ def accuracy(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """The share of right answers, float [batch]: 0, 1/2 or 1 for each pair; 1/2 is chance."""
     right = tf.stack([prior_logits > 0, logits <= 0])
     return tf.reduce_mean(tf.cast(right, tf.float32), axis=0)
+
+
+HIDDEN_LAYERS = 2
+
+NEGATIVE_SLOPE = 0.2
+
+
+class Discriminator(tf_keras.layers.Layer):
+    """Tells representations of users from draws of the prior: D(z) = sigmoid of what it returns.
+
+    The paper leaves its form open; this is a small MLP with leaky ReLUs, which do not starve the network of
+    gradients, as wide as z.
+    """
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Creates the dense layers."""
+        self.hidden = [tf_keras.layers.Dense(int(input_shape[-1]), name=f"hidden_{i}") for i in range(HIDDEN_LAYERS)]
+        self.output_layer = tf_keras.layers.Dense(1, name="output")
+        super().build(input_shape)
+
+    def call(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns logits, float [batch], of whether z, float [batch, dim], comes from the prior."""
+        for layer in self.hidden:
+            z = tf.nn.leaky_relu(layer(z), NEGATIVE_SLOPE)
+        return self.output_layer(z)[:, 0]
+
+
+class Prior(Protocol):
+    """Draws representations."""
+
+    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [batch, dim]; `seed` is int [2] (see `model.training.replicas`)."""
+
+
+class Gaussian:
+    """The standard Gaussian N(0, I)."""
+
+    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [batch, dim]."""
+        return replicas.normal([batch, dim], seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiGaussian:
+    """An even mixture of Gaussians N(mu_j, I), whose centres lie in pairs around 0 on the first axes.
+
+    Attributes:
+        pairs: half the number of components; centres 2 j and 2 j + 1 are `distance` away on axis j, one each way.
+        distance: distance of a centre from 0, in standard deviations of a component.
+    """
+
+    pairs: int = 2
+    distance: float = 2.0
+
+    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [batch, dim]."""
+        component = tf.cast(replicas.uniform([batch], _purpose(seed, 1)) * 2 * self.pairs, tf.int32)
+        axis = tf.one_hot(component // 2 % dim, dim)
+        side = tf.cast(1 - component % 2 * 2, tf.float32)
+        return replicas.normal([batch, dim], _purpose(seed, 2)) + self.distance * side[:, tf.newaxis] * axis
+
+
+class Uniform:
+    """The uniform distribution on [-sqrt 3, sqrt 3) in every dimension."""
+
+    def sample(self, batch: tf.Tensor, dim: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [batch, dim]."""
+        return math.sqrt(3.0) * (2.0 * replicas.uniform([batch, dim], seed) - 1.0)
+
+
+PRIORS: dict[str, Prior] = {"gaussian": Gaussian(), "multi_gaussian": MultiGaussian(), "uniform": Uniform()}
+
+
+def _purpose(seed: tf.Tensor, number: int) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(seed, number)
 
 
 class AdversarialPrior(tf.Module):

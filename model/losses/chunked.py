@@ -1,14 +1,23 @@
 """The losses of `model.losses.full`, and ranks, over a catalogue too large for a score matrix [batch, N].
 
-What the repeat head copies needs no matrix either. Under softmax it adds to the partition function, and under Eq. 6
-it changes the terms of its own few cells.
+`full_catalogue_loss` reduces the scores of all candidates to one number a row, a chunk at a time, and computes its own
+gradient the same way (`reduce_and_pick`): a loss needs one number a row from all N scores x_k, the sum of softplus(x_k)
+or the log of the sum of exp(x_k), and beyond it only the scores of a few cells. So no more than one chunk of scores is
+alive at a time, whatever the batch and the catalogue.
+
+What the copy head adds needs no matrix either: under softmax it adds to the partition function, and under Eq. 6 it
+changes the terms of its own few cells. `target_ranks` counts, chunk by chunk, how many candidates are ahead of a
+target.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from model.losses.full import known_targets
 from model.networks.copy_head import CopyScores, add_copies, add_copies_at
-from model.networks.item_scorer import REDUCTIONS, ItemScorer, catalogue_size, chunk_length, for_chunks, reduce_and_pick
+from model.networks.item_scorer import ItemScorer, catalogue_size, chunk_length, chunk_scores, for_chunks, scores_at
 
 
 def full_catalogue_loss(
@@ -113,6 +122,97 @@ def target_ranks(
     return ranks[:, tf.newaxis]
 
 
+class Reduction(NamedTuple):
+    """One number per row from the scores of all candidates.
+
+    Attributes:
+        start: the number before the first chunk.
+        merge: takes it, float [batch], and the scores of a chunk, float [batch, C], and returns the next.
+        slope: takes the scores of a chunk and the final number; returns its derivatives by these scores.
+    """
+
+    start: float
+    merge: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    slope: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+REDUCTIONS = {
+    "bce": Reduction(
+        start=0.0,
+        merge=lambda total, scores: total + tf.reduce_sum(tf.math.softplus(scores), axis=1),
+        slope=lambda scores, _: tf.sigmoid(scores),
+    ),
+    "softmax": Reduction(
+        start=float("-inf"),
+        merge=lambda total, scores: _log_add(total, tf.reduce_logsumexp(scores, axis=1)),
+        slope=lambda scores, total: tf.exp(scores - total[:, tf.newaxis]),
+    ),
+}
+
+
+def reduce_and_pick(
+    reduction: Reduction,
+    outputs: tf.Tensor,
+    embeddings: tf.Tensor,
+    bias: tf.Tensor | None,
+    rows: tf.Tensor,
+    columns: tf.Tensor,
+    chunk_size: int | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the reduction over all candidates, float [batch], and the scores at some cells, float [P].
+
+    They are one function so that their gradients by the embeddings are one tensor, not two of catalogue size.
+
+    Args:
+        reduction: one of `REDUCTIONS`.
+        outputs: o, float [batch, d].
+        embeddings: float [N + 2, d]; row k is candidate k, rows 0 and N + 1 are no candidates.
+        bias: float [N], or None.
+        rows: int64 [P], the row of each cell; cells may repeat.
+        columns: int64 [P], its 0-based candidate.
+        chunk_size: candidates scored at a time; by default as many as make `CHUNK_SCORES`.
+    """
+    size, batch = catalogue_size(embeddings), tf.shape(outputs)[0]
+    chunk = chunk_length(chunk_size, batch, size)
+
+    @tf.custom_gradient
+    def function(outputs: tf.Tensor, embeddings: tf.Tensor, *biases: tf.Tensor) -> tuple[tuple, Callable]:
+        bias = biases[0] if biases else None
+
+        def merge(total: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+            return reduction.merge(total, chunk_scores(outputs, embeddings, bias, start, stop))
+
+        total = for_chunks(merge, tf.fill([batch], tf.cast(reduction.start, outputs.dtype)), size, chunk)
+
+        def gradient(by_total: tf.Tensor, by_cells: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            scaled = by_total[:, tf.newaxis] * outputs
+
+            def add(sums: tuple[tf.Tensor, ...], start: tf.Tensor, stop: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                slope = reduction.slope(chunk_scores(outputs, embeddings, bias, start, stop), total)
+                by_outputs, by_embeddings, *by_biases = sums
+                by_outputs += tf.matmul(slope, embeddings[1 + start : 1 + stop])
+                part = tf.matmul(slope, scaled, transpose_a=True)
+                by_embeddings = _write(by_embeddings, 1 + start, 1 + stop, part)
+                if by_biases:
+                    part = tf.linalg.matvec(slope, by_total, transpose_a=True)
+                    by_biases = [_write(by_biases[0], start, stop, part)]
+                return by_outputs, by_embeddings, *by_biases
+
+            zeros = tuple(_zeros_like(tensor) for tensor in (outputs, embeddings, *biases))
+            by_outputs, by_embeddings, *by_biases = for_chunks(add, zeros, size, chunk)
+            by_outputs *= by_total[:, tf.newaxis]
+
+            weights = by_cells[:, tf.newaxis]
+            by_outputs = _add_rows(by_outputs, rows, weights * tf.gather(embeddings, columns + 1))
+            by_embeddings = _add_rows(by_embeddings, columns + 1, weights * tf.gather(outputs, rows))
+            by_biases = [_add_rows(by_bias, columns, by_cells) for by_bias in by_biases]
+            return by_outputs, by_embeddings, *by_biases
+
+        return (total, scores_at(outputs, embeddings, bias, rows, columns)), gradient
+
+    return function(*(tf.convert_to_tensor(x) for x in (outputs, embeddings, bias) if x is not None))
+
+
 def _log_add_copies(total: tf.Tensor, copies: CopyScores) -> tf.Tensor:
     """Returns log(exp(total) + sum of exp(copied)) per row, float [batch]."""
     batch = tf.shape(total)[0]
@@ -124,3 +224,25 @@ def _log_add_copies(total: tf.Tensor, copies: CopyScores) -> tf.Tensor:
 
 def _nan_to(value: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(scores), value, scores)
+
+
+def _zeros_like(tensor: tf.Tensor) -> tf.Tensor:
+    # `tf.zeros_like` would be folded into a constant of the graph, which lives on and must not be written to.
+    return tf.raw_ops.Empty(shape=tf.shape(tensor), dtype=tensor.dtype, init=True)
+
+
+def _write(tensor: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Replaces rows start..stop-1 in place, of a tensor that nobody else holds."""
+    # `tf.tensor_scatter_nd_update` copies the whole tensor on a CPU, each time.
+    return tf.raw_ops.InplaceUpdate(x=tensor, i=tf.range(start, stop), v=rows)
+
+
+def _add_rows(tensor: tf.Tensor, rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Adds to some rows in place, of a tensor that nobody else holds; rows may repeat."""
+    rows, group = tf.unique(rows)  # a GPU loses all but one of repeated rows
+    values = tf.math.unsorted_segment_sum(values, group, tf.size(rows))
+    return tf.raw_ops.InplaceAdd(x=tensor, i=tf.cast(rows, tf.int32), v=values)
+
+
+def _log_add(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.maximum(a, b) + tf.math.softplus(-tf.abs(a - b))

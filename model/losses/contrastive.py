@@ -1,4 +1,10 @@
-"""Conditional contrastive regularisation (Eq. 8)."""
+"""Two contrasts between the sequences of a batch.
+
+- `contrastive_loss`: conditional contrastive regularisation L_CCR of DSPnet (Eq. 8).
+- `supervised_contrast`: the context-context contrast of ContraRec, which draws views of sequences with the same next
+  item together. It is the supervised contrastive loss (Khosla et al. 2020, L_out), where the next item is the class of
+  a sequence (Wang et al. 2023, Sequential Recommendation with Multiple Contrast Signals).
+"""
 
 import tensorflow as tf
 
@@ -45,7 +51,7 @@ _SHORTEST = 1e-6
 
 
 def supervised_contrast(views: tf.Tensor, labels: tf.Tensor | None, temperature: float) -> tf.Tensor:
-    """L_out of each sequence, the mean over its views as anchors.
+    """Supervised contrastive loss L_out of each sequence, the mean over its views as anchors.
 
     With s(a, b) = cos(a, b) / tau, A all other views of the global batch, and P those of A that are
     of the anchor's own sequence or of one with the same label, an anchor h has the loss

@@ -1,17 +1,22 @@
-"""What the networks of all learned methods share: embeddings, what is added to scores, and the scores themselves."""
+"""The networks of all trained methods share embeddings, what is added to scores, and the scores themselves.
 
-from typing import Any, NamedTuple, Protocol
+`Network` is their base class; `ServedNetwork` is what the served model asks of any network, trained or statistical.
+"""
+
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from model.config import ModelConfig
+from model.config import ModelConfig, TrainingConfig
 from model.data.padding import right_align
+from model.methods import load
 from model.networks.copy_head import CopyScores, RepeatHead, add_copies
 from model.networks.encoder import Embedding
 from model.networks.item_scorer import InnerProducts, ItemScorer
+from schemas.catalogue import Catalogue
 
 
 class Representations(NamedTuple):
@@ -37,7 +42,7 @@ class Outputs(NamedTuple):
 
     Attributes:
         o_scene: o_S, float [batch, scene_dim] (Eq. 5).
-        o_item: o_V, float [batch, item_dim] (Eq. 5), or what else the network's `item_scorer` reads.
+        o_item: o_V, float [batch, item_dim] (Eq. 5), or whatever the network's `item_scorer` reads.
         copies: scores of the items of the histories, with `ModelConfig.repeat_head`.
     """
 
@@ -68,11 +73,13 @@ class Network(tf_keras.layers.Layer):
         items: number N_v of items in the catalogue.
         scenes: number N_s of scenes in the catalogue.
         item_prior: float [N_v], where the items' biases start with `config.popularity_prior`.
-        scene_prior: float [N_s], likewise.
+        scene_prior: float [N_s], where the scenes' biases start.
     """
 
     query_spec = tf.TensorSpec([None, None], tf.float32, "queries")
-    """Of what `item_scorer` compares items with."""
+    """Shape and type of what `item_scorer` compares items with."""
+    embeds_users: ClassVar[bool] = True
+    """Whether representations of users are worth exporting."""
 
     def __init__(
         self,
@@ -92,6 +99,24 @@ class Network(tf_keras.layers.Layer):
         if config.popularity_prior:
             self.item_bias = self._bias("item_bias", items, item_prior)
             self.scene_bias = self._bias("scene_bias", scenes, scene_prior)
+
+    @classmethod
+    def create(
+        cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
+    ) -> Self:
+        """Returns a network with fresh weights for two catalogues.
+
+        A method whose network depends on how it is trained overrides this.
+
+        Args:
+            config: widths, depths and choices.
+            training: how the network will be trained.
+            items: the item catalogue.
+            scenes: the scene catalogue.
+            **options: further arguments of the class.
+        """
+        priors = log_frequency(items), log_frequency(scenes)
+        return cls(config, len(items), len(scenes), *priors, name=config.name, **options)
 
     def _bias(self, name: str, size: int, prior: npt.NDArray[np.float32] | None) -> tf.Variable:
         start = np.zeros(size, np.float32) if prior is None else prior
@@ -119,11 +144,11 @@ class Network(tf_keras.layers.Layer):
 
         Args:
             items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices likewise.
+            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
             training: whether dropout is on.
 
         Returns:
-            `Representations`, or what else has their attributes.
+            `Representations`, or another object with their attributes.
         """
         raise NotImplementedError
 
@@ -163,12 +188,14 @@ class ServedNetwork(Protocol):
     Histories are int32 catalogue indices, oldest first, 0 where padded, N + 1 where unknown.
 
     Attributes:
-        query_spec: of what `item_scorer` reads, the batch first.
+        query_spec: shape and type of what `item_scorer` reads, the batch first.
+        embeds_users: whether representations of users are worth exporting.
         item_scorer: scores items for `Outputs.o_item`.
         variables: all that a SavedModel must hold.
     """
 
     query_spec: tf.TensorSpec
+    embeds_users: ClassVar[bool]
 
     @property
     def item_scorer(self) -> ItemScorer:
@@ -195,3 +222,32 @@ class ServedNetwork(Protocol):
     def score_scenes(self, outputs: Outputs) -> tf.Tensor:
         """Returns the scores of all scenes, float [batch, N_s]."""
         ...
+
+
+def build_network(
+    config: ModelConfig,
+    items: Catalogue,
+    scenes: Catalogue,
+    training: TrainingConfig = TrainingConfig(),  # noqa: B008  (frozen)
+) -> Network:
+    """Returns the network of the configured method, with fresh weights, for two catalogues.
+
+    Args:
+        config: names the method; widths, depths and choices.
+        items: the item catalogue.
+        scenes: the scene catalogue.
+        training: how the network will be trained.
+
+    Raises:
+        ValueError: if the method is statistical.
+    """
+    if not config.method.trained:
+        raise ValueError(f"{config.name} is statistical, and has nothing to train. Fit it with fit_network.")
+    network_class: type[Network] = load(config.method.network)
+    return network_class.create(config, training, items, scenes)
+
+
+def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:
+    """Returns the log of each candidate's share of train futures, add-one smoothed, float32 [N]."""
+    counts = catalogue.future_counts + 1.0
+    return np.log(counts / counts.sum()).astype(np.float32)

@@ -58,7 +58,7 @@ def add_copies_at(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, copies
         scores: float [P], the scores of P cells.
         rows: int64 [P], their rows.
         columns: int64 [P], their 0-based candidates.
-        copies: of the same batch.
+        copies: what the same batch copies.
 
     Returns:
         float [P]; the score itself where nothing is copied.

@@ -1,4 +1,8 @@
-"""DSPnet as a Keras model: what its training step adds to the prediction of items and scenes."""
+"""DSPnet: two encoders, their fusion, what candidates are compared with (Eq. 2 to 5), and its training (Eq. 9).
+
+`DSPnetNetwork` is what is exported; `DSPnet` trains it, and adds adversarial prior regularisation (Eq. 4) and
+conditional contrastive regularisation (Eq. 8) to the prediction of items and scenes.
+"""
 
 from typing import Any
 
@@ -72,7 +76,7 @@ class DSPnetNetwork(Network):
 
         Args:
             items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices likewise.
+            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
             training: whether dropout is on.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What the methods of one sequence share: one encoder, whose last state is all that is known of a user."""
+"""The network of every method of one sequence: one encoder, whose last state is all that is known of a user."""
 
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ class StateNetwork(Network):
     of h is compared with the embeddings of scenes. Of a method of items alone it is trained without changing h, because
     its paper knows nothing of scenes, and to learn of them what it cannot see can make its items worse.
 
-    Args: as for `Network`.
+    Arguments are those of `Network`.
     """
 
     sees_scenes: ClassVar[bool] = False
@@ -47,7 +47,7 @@ class StateNetwork(Network):
 
         Args:
             items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices likewise.
+            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
             training: whether dropout is on.
 
         Returns:
@@ -77,7 +77,7 @@ class StateNetwork(Network):
         return self.encoder(embedded, valid, training=training)
 
     def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Any:
-        """Encodes histories; arguments as for `events`. Returns `Representations`, or what has their attributes."""
+        """Returns `Representations` of histories, or an object with their attributes; arguments as for `events`."""
         return one_state(self.encode(items, scenes, training=training))
 
     def outputs(self, known: Any, items: tf.Tensor) -> Outputs:

@@ -1,4 +1,13 @@
-"""The best candidates of a few users, and what is put in or left out afterwards."""
+"""The exact best candidates of a few users, and what is put in or left out afterwards.
+
+`ExactTopK` goes through the catalogue in as few passes as memory allows; `with_copies` mixes in what the copy head
+adds, and `without` takes away what was seen.
+
+`top_k` finds the best of each row of a score matrix faster than `tf.math.top_k` does for wide rows. `tf.math.top_k`
+walks through each row number by number, which takes several times as long as the matrix product that made the row. The
+maximum of a group of neighbours is vectorised; and what is among the k best is in one of the k groups whose maxima are
+best, so only their members have to be sorted.
+"""
 
 from typing import NamedTuple
 
@@ -22,6 +31,65 @@ class TopK(NamedTuple):
 
     scores: tf.Tensor
     columns: tf.Tensor
+
+
+CHUNK_SCORES = 1 << 24
+"""Scores held at a time, 64 MiB: one user's over 16M items, or 16 users' over a million."""
+
+
+class ExactTopK:
+    """Compares queries with every candidate.
+
+    It is asked like the top-k layers of TensorFlow Recommenders and answers like their `BruteForce`, but reads the
+    network's own table, where `BruteForce` holds a second one, and never more than `CHUNK_SCORES` scores at once, as
+    `Streaming` does, whose data set inside the graph takes two to twenty times as long
+    (`benchmarks/retrieval.py`).
+
+    Args:
+        scorer: scores queries and candidates.
+        chunk_scores: most scores held at a time.
+    """
+
+    def __init__(self, scorer: ItemScorer, chunk_scores: int = CHUNK_SCORES):
+        self._scorer = scorer
+        self._chunk_scores = chunk_scores
+
+    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> TopK:
+        """Returns the best candidates, best first; of equal scores the lower column first.
+
+        Args:
+            queries: [batch, ...], as the scorer reads them.
+            k: how many, at most N.
+        """
+        size, batch = self._scorer.size, tf.shape(queries)[0]
+        chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
+
+        def merge(best: TopK, start: tf.Tensor, stop: tf.Tensor) -> TopK:
+            return with_chunk(best, self._scorer.chunk(queries, start, stop), start, k)
+
+        nothing = TopK(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
+        return for_chunks(merge, nothing, size, chunk)
+
+    def is_exact(self) -> bool:
+        """Tells whether what is found is the best there is."""
+        return True
+
+
+def with_chunk(best: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
+    """Returns the k best of those of earlier chunks and of the next one.
+
+    Args:
+        best: [batch, k], of the columns before `start`.
+        scores: float [batch, C], of the columns from `start` on.
+        start: the first column of this chunk.
+        k: how many.
+    """
+    values, places = top_k(scores, tf.minimum(k, tf.shape(scores)[1]))
+    values = tf.concat([best.scores, values], axis=1)
+    columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
+    # Earlier chunks come first, and so does the lower of two equal scores.
+    top = tf.math.top_k(values, k)
+    return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))
 
 
 def best(ranked: TopK, k: int) -> TopK:
@@ -127,62 +195,3 @@ def _of_groups(scores: tf.Tensor, k: tf.Tensor | int) -> tuple[tf.Tensor, tf.Ten
     values, places = _plain(members, k)
     # Padding is never among the k best: width is at least k, and all of a row's columns come before the padding.
     return values, tf.gather(columns, places, batch_dims=1)
-
-
-CHUNK_SCORES = 1 << 24
-"""Scores held at a time, 64 MiB: one user's over 16M items, or 16 users' over a million."""
-
-
-class ExactTopK:
-    """Compares queries with every candidate.
-
-    It is asked like the top-k layers of TensorFlow Recommenders and answers like their `BruteForce`, but reads the
-    network's own table, where `BruteForce` holds a second one, and never more than `CHUNK_SCORES` scores at once, as
-    `Streaming` does, whose data set inside the graph takes two to twenty times as long
-    (`benchmarks/retrieval.py`).
-
-    Args:
-        scorer: scores queries and candidates.
-        chunk_scores: most scores held at a time.
-    """
-
-    def __init__(self, scorer: ItemScorer, chunk_scores: int = CHUNK_SCORES):
-        self._scorer = scorer
-        self._chunk_scores = chunk_scores
-
-    def __call__(self, queries: tf.Tensor, k: tf.Tensor | int) -> TopK:
-        """Returns the best candidates, best first; of equal scores the lower column first.
-
-        Args:
-            queries: [batch, ...], as the scorer reads them.
-            k: how many, at most N.
-        """
-        size, batch = self._scorer.size, tf.shape(queries)[0]
-        chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
-
-        def merge(best: TopK, start: tf.Tensor, stop: tf.Tensor) -> TopK:
-            return with_chunk(best, self._scorer.chunk(queries, start, stop), start, k)
-
-        nothing = TopK(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
-        return for_chunks(merge, nothing, size, chunk)
-
-    def is_exact(self) -> bool:
-        """Tells whether what is found is the best there is."""
-        return True
-
-
-def with_chunk(best: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
-    """Returns the k best of those of earlier chunks and of the next one.
-
-    Args:
-        best: [batch, k], of the columns before `start`.
-        scores: float [batch, C], of the columns from `start` on.
-        start: the first column of this chunk.
-        k: how many.
-    """
-    values, places = top_k(scores, tf.minimum(k, tf.shape(scores)[1]))
-    values = tf.concat([best.scores, values], axis=1)
-    columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
-    # Earlier chunks come first, and so does the lower of two equal scores.
-    top = tf.math.top_k(values, k)
-    return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))

@@ -1,9 +1,23 @@
-"""Training that survives being killed: all that the next epoch depends on lies on disk."""
+"""Training that survives being killed: everything that the next epoch depends on lies in one folder.
+
+The contract of resuming, which the callbacks below share:
+
+- Each callback takes up what an earlier process left in the folder when the callback is made.
+- Each writes at the end of an epoch, whole or not at all.
+- `FiniteLosses` comes first, so that nothing is kept of an epoch that diverged, and `Backup` comes last, so that the
+  weights that a run resumes from are never ahead of what the other callbacks have written. An epoch that was killed
+  in between is trained again, and its entries are replaced.
+- Whatever is random is drawn from the seed and the number of the step or epoch, or from a generator whose state is
+  saved, so that a resumed run reaches the same numbers as one that was never interrupted.
+
+`ResumableTraining` holds the callbacks of one training together.
+"""
 
 import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -12,35 +26,68 @@ import tf_keras
 from model.networks.base import Network
 from model.training.recommender import Recommender
 
+TRAINING_FILE = "training.json"
 
-class FiniteLosses(tf_keras.callbacks.Callback):
-    """Fails at the end of an epoch in which a logged value is infinite or not a number.
 
-    Stand before all callbacks that keep weights: a model of such numbers would be saved, exported and pushed.
+class ResumableTraining:
+    """The state of one training in a folder: weights so far, best weights, and what every epoch measured.
+
+    Must be made in the scope of the model's distribution strategy.
+
+    Args:
+        folder: folder of this training alone; must outlive the process.
+        model: a compiled model; takes up the weights of an interrupted run.
+        monitor: name of the logged value that decides which epoch is kept and when training stops; larger is better.
+            None for a training of all epochs, of which the last one is kept.
+        patience: epochs without a new best before training stops.
+
+    Attributes:
+        epochs_done: number of epochs that an interrupted run has completed, 0 for a new run.
+
+    Raises:
+        ValueError: if what an interrupted run left behind cannot be read.
     """
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at every logged value.
+    def __init__(self, folder: str, model: Recommender, monitor: str | None, patience: int):
+        self._folder = folder
+        self._backup = Backup(folder, model)
+        self.epochs_done = self._backup.restore()
+        parameters = sum(int(tf.size(variable)) for variable in model.network.trainable_variables)
+        self._history = History(folder, monitor, parameters)
+        self._stopping = None
+        if monitor is not None:
+            self._stopping = EarlyStopping(os.path.join(folder, "best"), model.network, monitor, patience)
 
-        Raises:
-            FloatingPointError: names the epoch and the values.
-        """
-        broken = sorted(name for name, value in (logs or {}).items() if not math.isfinite(value))
-        if broken:
-            raise FloatingPointError(
-                f"Training diverged in epoch {epoch + 1}: {', '.join(broken)} became infinite or not a number. "
-                "Lower training.learning_rate, or the weights of the terms in training."
-            )
+    def is_over(self, epochs: int) -> bool:
+        """Says whether an interrupted run had come to its end, of so many epochs at most."""
+        stopped = self._stopping is not None and self._stopping.is_over(self.epochs_done)
+        return self.epochs_done >= epochs or stopped
+
+    def callbacks(self, others: Sequence[tf_keras.callbacks.Callback]) -> list[tf_keras.callbacks.Callback]:
+        """Returns all callbacks of the training in their order; `others` see an epoch before it is saved."""
+        stopping = [] if self._stopping is None else [self._stopping]
+        return [FiniteLosses(), *stopping, self._history, *others, self._backup]
+
+    def finish(self, model_run_dir: str) -> None:
+        """Restores the best weights and writes `training.json` into another folder."""
+        self._history.save(model_run_dir)
+        if self._stopping is not None:
+            self._stopping.restore_best()
+
+    def remove(self) -> None:
+        """Removes the folder, so that, killed on the way, nobody takes it for that of an interrupted training."""
+        leftover = f"{self._folder}.over"
+        if tf.io.gfile.exists(leftover):
+            tf.io.gfile.rmtree(leftover)
+        tf.io.gfile.rename(self._folder, leftover)
+        tf.io.gfile.rmtree(leftover)
 
 
 class Backup(tf_keras.callbacks.Callback):
     """Saves weights, optimizers and the states of dropout after every epoch.
 
-    Everything else that is random is drawn from the seed and the number of the step or epoch, so a resumed run
-    goes on to the same numbers as one that was never interrupted.
-
     Args:
-        folder: where the latest epoch is kept; must outlive the process.
+        folder: folder where the latest epoch is kept; must outlive the process.
         model: a compiled model.
     """
 
@@ -57,7 +104,10 @@ class Backup(tf_keras.callbacks.Callback):
         )
 
     def restore(self) -> int:
-        """Takes up an interrupted run; returns the number of epochs that are done, 0 for a new run.
+        """Takes up an interrupted run.
+
+        Returns:
+            the number of epochs that are done, 0 for a new run.
 
         Raises:
             ValueError: if what the run left behind cannot be read.
@@ -74,13 +124,13 @@ class Backup(tf_keras.callbacks.Callback):
         return int(self._epochs_done.numpy())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves."""
+        """Saves the state after an epoch."""
         self._epochs_done.assign(epoch + 1)
         self._manager.save()
 
 
 def _dropout_generators(network: tf_keras.layers.Layer) -> list[tf.random.Generator]:
-    """Keras keeps the generators of random layers out of its checkpoints on purpose, for old ones to stay readable."""
+    """Returns the generators of dropout layers, which Keras leaves out of its own checkpoints on purpose."""
     layers = [layer for layer in network.submodules if isinstance(layer, tf_keras.layers.Dropout)]
     generators = [layer._random_generator._generator for layer in layers]
     return [generator for generator in generators if generator is not None]
@@ -93,8 +143,8 @@ class EarlyStopping(tf_keras.callbacks.Callback):
     model than one that was never interrupted.
 
     Args:
-        folder: where the best weights and the state are kept; must outlive the process.
-        network: whose weights are kept.
+        folder: folder where the best weights and the state are kept; must outlive the process.
+        network: network whose weights are kept.
         monitor: name of a logged value; larger is better.
         patience: epochs without a new best before training stops.
     """
@@ -106,45 +156,37 @@ class EarlyStopping(tf_keras.callbacks.Callback):
         self._state_file = os.path.join(folder, "state.json")
         self._weights = os.path.join(folder, "weights")
         self._checkpoint = tf.train.Checkpoint(network=network)
-        self._state = {"best": float("-inf"), "best_epoch": -1}
-        tf.io.gfile.makedirs(folder)
-        if tf.io.gfile.exists(self._state_file):
-            with tf.io.gfile.GFile(self._state_file) as file:
-                self._state = json.load(file)
+        state = _read_state(self._state_file) or {"best": float("-inf"), "best_epoch": -1}
+        self._best: float = state["best"]
+        self._best_epoch: int = state["best_epoch"]
 
     def is_over(self, epochs_done: int) -> bool:
-        """Says whether an interrupted run had come to its end."""
-        return epochs_done - 1 - self._state["best_epoch"] >= self.patience
+        """Says whether training has come to its end after so many epochs."""
+        return epochs_done - 1 - self._best_epoch >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps a new best, or stops after too many poor epochs."""
+        """Keeps a new best epoch, or stops after too many poor epochs."""
         value = (logs or {})[self.monitor]
-        if value > self._state["best"]:
-            self._state = {"best": float(value), "best_epoch": epoch}
+        if value > self._best:
+            self._best, self._best_epoch = float(value), epoch
             self._checkpoint.write(self._weights)
-            with tf.io.gfile.GFile(self._state_file + ".new", "w") as file:
-                json.dump(self._state, file)
-            tf.io.gfile.rename(self._state_file + ".new", self._state_file, overwrite=True)  # whole or not at all
+            _write_state(self._state_file, {"best": self._best, "best_epoch": self._best_epoch})
         self.model.stop_training = self.is_over(epoch + 1)
 
     def restore_best(self) -> None:
         """Restores the best epoch's weights."""
-        if self._state["best_epoch"] >= 0:
+        if self._best_epoch >= 0:
             self._checkpoint.read(self._weights).assert_consumed()
-
-
-TRAINING_FILE = "training.json"
 
 
 class History(tf_keras.callbacks.Callback):
     """Keeps the logged values of every epoch, also of those before training was killed and resumed.
 
-    Keras' own history lives in memory, so a resumed run would forget how it began. Stand before `Backup`:
-    an epoch that it has saved is never trained again, and must be known here by then.
+    Keras' own history lives in memory, so a resumed run would forget how it began.
 
     Args:
-        folder: where the epochs so far are kept; must outlive the process.
-        monitor: name of the logged value whose first maximum is the best epoch; without one the last epoch is.
+        folder: folder where the epochs so far are kept; must outlive the process.
+        monitor: name of the logged value whose first maximum is the best epoch; None if the last epoch is the best.
         parameters: how many numbers are trained.
     """
 
@@ -153,11 +195,8 @@ class History(tf_keras.callbacks.Callback):
         self._folder = folder
         self._monitor = monitor
         self._parameters = parameters
-        self._epochs: list[dict[str, float]] = []
-        state = os.path.join(folder, TRAINING_FILE)
-        if tf.io.gfile.exists(state):
-            with tf.io.gfile.GFile(state) as file:
-                self._epochs = json.load(file)["epochs"]
+        state = _read_state(os.path.join(folder, TRAINING_FILE))
+        self._epochs: list[dict[str, float]] = state["epochs"] if state else []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock of an epoch."""
@@ -166,17 +205,17 @@ class History(tf_keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds an epoch, in the place of one that was killed after it was kept here and is trained once more."""
         measured = {name: float(value) for name, value in (logs or {}).items()}
-        done = [one for one in self._epochs if one["epoch"] <= epoch]
-        self._epochs = [*done, {"epoch": epoch + 1, "seconds": time.monotonic() - self._start, **measured}]
+        earlier = [entry for entry in self._epochs if entry["epoch"] <= epoch]
+        self._epochs = [*earlier, {"epoch": epoch + 1, "seconds": time.monotonic() - self._start, **measured}]
         self.save(self._folder)
 
     def save(self, folder: str) -> None:
         """Writes `training.json`, whole or not at all.
 
         Args:
-            folder: where to. The file holds ``epochs``, a dictionary each of ``epoch`` (from 1), ``seconds`` and the
-                logged values; ``best_epoch``, whose weights are kept (null before the first); ``monitor``; and
-                ``parameters``.
+            folder: folder to write into. The file holds ``epochs``, a dictionary each of ``epoch`` (from 1),
+                ``seconds`` and the logged values; ``best_epoch``, whose weights are kept (null before the first);
+                ``monitor``; and ``parameters``.
         """
         content = {
             "epochs": self._epochs,
@@ -184,11 +223,7 @@ class History(tf_keras.callbacks.Callback):
             "monitor": self._monitor,
             "parameters": self._parameters,
         }
-        tf.io.gfile.makedirs(folder)
-        path = os.path.join(folder, TRAINING_FILE)
-        with tf.io.gfile.GFile(path + ".new", "w") as file:
-            file.write(json.dumps(content, indent=2) + "\n")
-        tf.io.gfile.rename(path + ".new", path, overwrite=True)
+        _write_state(os.path.join(folder, TRAINING_FILE), content)
 
     def _best_epoch(self) -> int | None:
         if not self._epochs:
@@ -196,5 +231,41 @@ class History(tf_keras.callbacks.Callback):
         monitor = self._monitor
         if monitor is None:
             return int(self._epochs[-1]["epoch"])
-        # Of equal epochs the first, as `model.training.callbacks` has it.
-        return int(max(self._epochs, key=lambda one: one[monitor])["epoch"])
+        # The first of equal epochs, like `EarlyStopping`.
+        return int(max(self._epochs, key=lambda entry: entry[monitor])["epoch"])
+
+
+class FiniteLosses(tf_keras.callbacks.Callback):
+    """Fails at the end of an epoch in which a logged value is infinite or not a number.
+
+    Comes before all callbacks that keep weights: a model of such numbers would be saved, exported and pushed.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Checks every logged value.
+
+        Raises:
+            FloatingPointError: names the epoch and the values.
+        """
+        broken = sorted(name for name, value in (logs or {}).items() if not math.isfinite(value))
+        if broken:
+            raise FloatingPointError(
+                f"Training diverged in epoch {epoch + 1}: {', '.join(broken)} became infinite or not a number. "
+                "Lower training.learning_rate, or the weights of the terms in training."
+            )
+
+
+def _read_state(path: str) -> dict[str, Any] | None:
+    """Returns the content of a file from `_write_state`; None if there is none."""
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        return json.load(file)
+
+
+def _write_state(path: str, content: dict[str, Any]) -> None:
+    """Writes a JSON file, on any file system that TensorFlow knows, whole or not at all."""
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(f"{path}.new", "w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+    tf.io.gfile.rename(f"{path}.new", path, overwrite=True)

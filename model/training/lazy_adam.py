@@ -1,4 +1,4 @@
-"""Adam that leaves alone the rows of a table that a step did not touch, and needs no temporaries for the rest.
+"""Adam that does not touch the rows of a table that a step has not read, and needs no temporaries for the rest.
 
 The Adam of Keras decays the moments of a whole table for a gradient of a few rows, and makes several temporaries
 of the size of each variable. For an embedding table of millions of rows both dwarf the step itself.

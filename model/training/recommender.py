@@ -1,4 +1,4 @@
-"""What training does with any method: a step, a validation step, and the losses of prediction (Eq. 6)."""
+"""The training of any method: a step, a validation step, and the losses of prediction (Eq. 6)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -8,26 +8,28 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
-from model.config import TrainingConfig
+from model.config import VALIDATION_METRIC, TrainingConfig
 from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
 from model.evaluation.metrics import ndcg_at
 from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
 from model.losses.sampled import SAMPLERS, Negatives, in_batch, sampled_loss
-from model.networks.base import Network, Outputs, Scores
+from model.methods import load
+from model.networks.base import Network, Outputs, Scores, log_frequency
 from model.networks.copy_head import CopyScores
 from model.training import replicas
+from model.training.lazy_adam import LazyAdam
+from schemas.catalogue import Catalogue
 
 Batch = dict[str, tf.Tensor]
 
-VALIDATION_METRIC = "next_item_ndcg@10"
 _VALIDATION_K = 10
 
 
 class Recommender(tf_keras.Model):
     """Trains a network on the prediction of items and scenes, and on what a method adds to that.
 
-    As it stands it is the vanilla objective, L_DSL of items + lambda L_DSL of scenes; a method overrides `terms`.
+    Its own objective is the vanilla one, L_DSL of items + lambda L_DSL of scenes; a method overrides `terms`.
 
     Args:
         network: the network, which alone is exported.
@@ -73,7 +75,7 @@ class Recommender(tf_keras.Model):
 
     @staticmethod
     def own_measures(config: TrainingConfig) -> Sequence[str]:
-        """Returns the names of what else a method measures."""
+        """Returns the names of further values that a method measures."""
         return ()
 
     def _build(self) -> None:
@@ -93,7 +95,7 @@ class Recommender(tf_keras.Model):
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
-        """What a step changes."""
+        """Variables that a step changes."""
         return self.network.trainable_variables
 
     def checkpointed(self) -> dict[str, Any]:
@@ -111,12 +113,12 @@ class Recommender(tf_keras.Model):
         return self.network(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=training)
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
-        """Returns the terms of the loss, as they are in `weights_of_terms`, and what else is measured.
+        """Returns the terms of the loss, by their names in `weights_of_terms`, and further measured values.
 
         Args:
             batch: see `model.data.batches.index_batches`.
-            seed: int [2], of all that the step draws but dropout.
-            tape: that records.
+            seed: int [2], seed of all that the step draws but dropout.
+            tape: tape that records the network's gradients.
 
         Returns:
             float [batch] each, by name.
@@ -201,3 +203,30 @@ class Recommender(tf_keras.Model):
         for name, value in values.items():
             self.means[name].update_state(value)
         return {name: self.means[name].result() for name in values}
+
+
+def build_recommender(
+    network: Network, config: TrainingConfig, global_batch_size: int, items: Catalogue
+) -> Recommender:
+    """Returns what trains a network, compiled.
+
+    Args:
+        network: network from `model.networks.base.build_network`.
+        config: how to train; an objective that the method cannot be trained by gives way to the method's own.
+        global_batch_size: sequences a step over all replicas.
+        items: the item catalogue.
+    """
+    method = network.config.method
+    recommender_class: type[Recommender] = load(method.recommender)
+    config = config.model_copy(update={"objective": method.objective(config.objective)})
+    model = recommender_class(network, config, global_batch_size, log_frequency(items))
+    compile_model(model)
+    return model
+
+
+def compile_model(model: Recommender) -> None:
+    """Gives a model its optimizers."""
+    rate = model.config.learning_rate
+    # Eq. 6 divides by the size of the catalogue, and so its gradient; beside it Adam's usual epsilon would brake.
+    scale = len(model.item_log_frequency) if model.whole_objective == "bce" else 1
+    model.compile(LazyAdam(rate, epsilon=1e-7 / scale), discriminator_optimizer=LazyAdam(rate))

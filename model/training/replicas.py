@@ -1,4 +1,4 @@
-"""What makes a training step give the same result on one replica and on many.
+"""Draws and comparisons that give a training step the same result on one replica and on many.
 
 Whatever a step draws at random is drawn for the global batch, from a seed alone, and each replica takes the rows
 of its own sequences; what compares sequences compares all of the global batch.

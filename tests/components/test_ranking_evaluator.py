@@ -11,7 +11,7 @@ from components.ranking_evaluator.verdict import judge
 from model.config import EvaluationConfig, ModelConfig
 from model.export.saved_model import EXACT, export
 from model.export.serving_module import ServingModule
-from model.learned import build_network
+from model.networks.base import build_network
 from schemas.evaluation import Metric
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 

@@ -1,5 +1,6 @@
 """The border between SequenceExampleGen, Catalogue and `run_fn`: what the executor hands over."""
 
+import dataclasses
 import json
 
 from tfx.types import channel_utils, standard_artifacts
@@ -7,8 +8,19 @@ from tfx.types import channel_utils, standard_artifacts
 from components import artifacts
 from components.trainer.component import Trainer
 from components.trainer.executor import Executor
+from model.config import ModelConfig, ServingConfig, TrainingConfig
+from model.job import TrainingJob
 
 RECEIVED = []
+JOB = TrainingJob(
+    name="x",
+    model=ModelConfig(name="sasrec", item_dim=8),
+    training=TrainingConfig(seed=3),
+    serving=ServingConfig(),
+    max_history=9,
+    checkpoint_dir="checkpoints",
+    source_digest="t1",
+)
 
 
 def run_fn(fn_args):
@@ -31,7 +43,7 @@ def test_run_fn_gets_catalogue_and_sizes(tmp_path, monkeypatch):
         examples=channel_utils.as_channel([examples]),
         catalogue=channel_utils.as_channel([catalogue]),
         run_fn=f"{__name__}.run_fn",
-        custom_config={"name": "x"},
+        job=JOB,
     )
     Executor().Do(
         {"examples": [examples], "catalogue": [catalogue]},
@@ -39,10 +51,8 @@ def test_run_fn_gets_catalogue_and_sizes(tmp_path, monkeypatch):
         dict(component.exec_properties),
     )
     received = RECEIVED.pop()
-    assert received.custom_config == {
-        "name": "x",
-        "catalogue_uri": catalogue.uri,
-        "sequences": {"train": 30, "val": 2, "test": 1},
-    }
+    assert TrainingJob.from_json(received.custom_config) == dataclasses.replace(
+        JOB, catalogue_uri=catalogue.uri, sequences={"train": 30, "val": 2, "test": 1}
+    )
     assert "Split-train" in received.train_files[0] and "Split-val" in received.eval_files[0]
-    assert json.loads(component.exec_properties["custom_config"]) == {"name": "x"}
+    assert TrainingJob.from_json(json.loads(component.exec_properties["custom_config"])) == JOB

@@ -9,31 +9,40 @@ import pytest
 import tensorflow as tf
 
 from experiments.runs.result import RunResult
-from model.baselines.counted import COUNTED
 from model.config import ModelConfig, TrainingConfig
-from model.learned import CLASSES, build_network, build_recommender
-from model.methods import METHODS
+from model.methods import METHODS, Method, load
+from model.networks.base import Network, build_network
 from model.networks.item_scorer import InnerProducts
+from model.training.recommender import Recommender, build_recommender
 from tests.experiments.runs.cells import make_cell
 from tests.sequence_data import catalogues, planted
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+TRAINED = [name for name, method in METHODS.items() if method.trained]
+STATISTICAL = [name for name in METHODS if name not in TRAINED]
 SMALL = {"item_dim": 4, "scene_dim": 4, "max_length": 3, "layers": 1}
 ITEMS, SCENES = catalogues(planted(20, seed=0))
 
 
-def test_every_method_is_learned_or_counted():
-    assert set(LEARNED) == set(CLASSES)
-    assert set(METHODS) - set(LEARNED) == set(COUNTED)
+def test_every_method_is_trained_or_statistical():
     assert all(method.name == name for name, method in METHODS.items())
+    for name in TRAINED:
+        assert issubclass(load(METHODS[name].network), Network)
+        assert issubclass(load(METHODS[name].recommender), Recommender)
+    assert STATISTICAL and all(callable(load(METHODS[name].fit)) for name in STATISTICAL)
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("given", [{}, {"network": "a:B", "fit": "a:b"}])
+def test_a_method_that_is_neither_or_both_is_refused(given):
+    with pytest.raises(ValueError, match="'toy' needs network=.*or fit="):
+        Method("toy", "Toy", "counting", **given)
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_every_learned_method_is_built(name):
     config = TrainingConfig()
     network = build_network(ModelConfig(name=name, **SMALL), ITEMS, SCENES, config)
     model = build_recommender(network, config, 2, ITEMS)
-    assert (type(network), type(model)) == CLASSES[name]
+    assert (type(network), type(model)) == (load(METHODS[name].network), load(METHODS[name].recommender))
     scores = network(tf.constant([[1, 2], [3, 0]]), tf.constant([[1, 2], [3, 0]]))
     assert scores.items.shape == (2, len(ITEMS)) and scores.scenes.shape == (2, len(SCENES))
     assert {variable.ref() for variable in network.trainable_variables} <= {
@@ -43,8 +52,8 @@ def test_every_learned_method_is_built(name):
     assert all(np.isfinite(values).all() for values in scores)
 
 
-def test_what_counts_has_no_item_vectors():
-    assert not any(METHODS[name].has_item_vectors for name in COUNTED)
+def test_a_statistical_method_has_no_item_vectors():
+    assert not any(METHODS[name].has_item_vectors for name in STATISTICAL)
 
 
 def test_titles_tell_methods_apart():
@@ -57,14 +66,14 @@ def test_a_method_says_where_it_comes_from(name):
     """The first author of each paper that the table names stands in the module that follows it."""
     source = METHODS[name].source
     assert source
-    module = inspect.getmodule(CLASSES[name][0] if name in LEARNED else COUNTED[name])
+    module = inspect.getmodule(load(METHODS[name].network or METHODS[name].fit))
     authors = re.findall(r"(\w+) (?:et al\.|& \w+),", source)
     assert authors or source.startswith(("counting", "DSPnet"))
     for author in authors:
         assert author in module.__doc__
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_a_method_is_trained_by_its_objective_and_results_tell_which(name):
     few = {"sampling": "uniform", "number": 5}
     for configured in ("bce", "softmax", "gbce"):

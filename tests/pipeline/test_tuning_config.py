@@ -13,7 +13,7 @@ from schemas.errors import UserError
 from tests.experiments.tuning.searches import config
 
 RATE = "training.learning_rate"
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+LEARNED = [name for name, method in METHODS.items() if method.trained]
 ALPHA, BETA = "training.adversarial.weight", "training.contrastive.weight"
 
 
@@ -31,7 +31,7 @@ def test_every_method_that_learns_has_a_search_as_small_as_any(method: str, obje
     assert (len(found) == 1) == (method == "sasrec"), "which has no weights of its own"
 
 
-@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.learned])
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.trained])
 def test_what_counts_has_nothing_to_search(method: str) -> None:
     assert ranges_of(config().tuning, method) == {}
     with pytest.raises(UserError, match=f"model.name: {method} counts and learns nothing"):

@@ -37,7 +37,7 @@ class FakeRuns:
         self.options.append(options)
         os.makedirs(folder, exist_ok=True)
         on_stage("at work")
-        for epoch in (1, 2) if run.learned else ():
+        for epoch in (1, 2) if run.trained else ():
             assert on_epoch({"epoch": epoch, "seconds": 1.0, "val_next_item_ndcg@10": 0.1 * epoch})
             if run.label == self.interrupt:
                 raise KeyboardInterrupt

@@ -95,8 +95,8 @@ def result(
             for group in GROUPS
         },
         metrics=metrics,
-        cost=_cost(seed, run.learned),
-        training=_training(quality, seed) if run.learned else None,
+        cost=_cost(seed, run.trained),
+        training=_training(quality, seed) if run.trained else None,
     )
     made = dataclasses.replace(made, **changes)
     if folder is not None:
@@ -151,11 +151,11 @@ def unfinished(label: str, seed: int = 7, status: Any = "out_of_memory", reason:
 
 def benchmark(folder: pathlib.Path, seeds: Sequence[int] = (7, 8, 9)) -> list[RunResult]:
     """Returns a benchmark of all sorts: seeds, a method out of memory, one that failed, statistical ones, ablations."""
-    learned = {"MSDP": 0.2, "ContraRec": 0.35, "SceneCTC": 0.4, "SceneContraRec": 0.42, "SASRec": 0.45, "DSPnet-": 0.41}
+    trained = {"MSDP": 0.2, "ContraRec": 0.35, "SceneCTC": 0.4, "SceneContraRec": 0.42, "SASRec": 0.45, "DSPnet-": 0.41}
     parts = {"w/o APR, CCR": 0.43, "w/o CCR": 0.44, "w/o APR": 0.46, "w/o concat": 0.3, "MLP_layers=3": 0.47}
     found = [unfinished("BERT4Rec", seed, reason="needs 17 GiB for the logits") for seed in seeds]
     tuned = {"training.learning_rate": 0.003}
-    for name, quality in {**learned, **parts, "DSPnet": 0.5}.items():
+    for name, quality in {**trained, **parts, "DSPnet": 0.5}.items():
         found += [result(name, seed, quality, folder, tuned=tuned) for seed in seeds]
     found += [result("CARCA", seeds[0], 0.38, folder, tuned=tuned)]
     found += [unfinished("CARCA", seed, "failed", "ValueError: <bad> | input") for seed in seeds[1:]]
@@ -190,14 +190,14 @@ def _config(method: str, seed: int) -> PipelineConfig:
     return with_values(_CONFIG, {"model.name": method, "training.seed": seed})
 
 
-def _cost(seed: int, learned: bool) -> RunCost:
+def _cost(seed: int, trained: bool) -> RunCost:
     memory = {
         "peak_memory_bytes": 2**30 + seed * 2**20,
         "training_peak_memory_bytes": 2**29 + seed * 2**20,
         "evaluation_seconds": 12.5,
         "wall_seconds": 130.0,
     }
-    if not learned:
+    if not trained:
         return RunCost(training_seconds=2.0, **memory)
     return RunCost(
         training_seconds=100.0 + seed,

@@ -90,8 +90,8 @@ def test_a_killed_benchmark_goes_on_where_it_was(runs: types.SimpleNamespace) ->
 
 def test_what_was_measured(runs: types.SimpleNamespace) -> None:
     results = [_result(runs.folder, method) for method in ("sasrec", "popularity")]
-    learned, counted = results
-    assert learned["metrics"]["next_item/recall@5"] > 0.9 > counted["metrics"]["next_item/recall@5"]
+    trained, counted = results
+    assert trained["metrics"]["next_item/recall@5"] > 0.9 > counted["metrics"]["next_item/recall@5"]
     assert len({result["digest"] for result in results}) == 1
     for result in results:
         (path,) = runs.folder.glob(f"cells/{result['name']}/sequences.parquet")
@@ -100,7 +100,7 @@ def test_what_was_measured(runs: types.SimpleNamespace) -> None:
         mean = sum(measured["next_item/recall@10"]) / TEST
         assert result["metrics"]["next_item/recall@10"] == pytest.approx(mean, abs=1e-6)
         assert not (path.parent / "model").exists() and not (path.parent / "checkpoints").exists()
-    cost = learned["cost"]
+    cost = trained["cost"]
     assert cost["epochs"] == EPOCHS and cost["parameters"] > 0 and cost["sequences_per_second"] > 0
     assert 2**33 > cost["peak_memory_bytes"] >= cost["training_peak_memory_bytes"] > 2**28
     assert counted["cost"]["epochs"] is counted["cost"]["best_epoch"] is None

@@ -122,11 +122,11 @@ def test_partial_benchmarks(tmp_path: pathlib.Path) -> None:
     assert sections([], PLANNED) == [*always[:2], "parts", *always[2:]]
     assert sections([unfinished("DSPnet"), unfinished("SASRec", status="failed", reason="no")]) == always
     assert sections([result("popularity", folder=tmp_path)]) == [*always[:2], "groups", *always[2:]]
-    learned = [*always[:2], "groups", "curves", *always[2:]]
-    assert sections([result("DSPnet", folder=tmp_path)]) == learned
-    assert sections([result("SASRec", folder=tmp_path), result("MSDP", folder=tmp_path)]) == learned
+    trained = [*always[:2], "groups", "curves", *always[2:]]
+    assert sections([result("DSPnet", folder=tmp_path)]) == trained
+    assert sections([result("SASRec", folder=tmp_path), result("MSDP", folder=tmp_path)]) == trained
     both = [result("SASRec", folder=tmp_path), result("DSPnet", folder=tmp_path)]
-    assert sections(both) == [*learned[:2], "significance", *learned[2:]]
+    assert sections(both) == [*trained[:2], "significance", *trained[2:]]
     bare = [
         dataclasses.replace(one, metrics={"next_item/recall@10": 0.5}, slices={}, training=None, cost=RunCost())
         for one in both

@@ -14,7 +14,7 @@ def test_rows_are_in_the_order_of_the_paper() -> None:
     assert [row.label for row in rows if not row.competes] == ["DSPnet-", *parts]
     of_fusion = ["w/o concat", "w/o MLP", "MLP_layers=1", "MLP_layers=3"]
     assert [row.label for row in rows if row.changes_fusion] == of_fusion
-    assert [row.label for row in rows if row.statistical] == [m.title for m in METHODS.values() if not m.learned]
+    assert [row.label for row in rows if row.statistical] == [m.title for m in METHODS.values() if not m.trained]
 
 
 def test_seeds_of_a_row_and_what_became_of_them() -> None:

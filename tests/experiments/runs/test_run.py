@@ -59,5 +59,5 @@ def test_the_key_is_of_nothing_else():
 
 
 @pytest.mark.parametrize(("method", "learned"), [("sasrec", True), ("dspnet", True), ("popularity", False)])
-def test_learned(method, learned):
-    assert make_cell(method).learned is learned
+def test_learned(method, trained):
+    assert make_cell(method).trained is trained

@@ -35,8 +35,8 @@ def runs(monkeypatch):
         pathlib.Path(arguments.custom_config["checkpoint_dir"]).mkdir(exist_ok=True)
         folder = pathlib.Path(arguments.model_run_dir)
         folder.mkdir(exist_ok=True)
-        learned = arguments.custom_config["model"]["name"] == "sasrec"
-        content = {"epochs": EPOCHS * learned, "best_epoch": 1 if learned else None, "parameters": 9 * learned}
+        trained = arguments.custom_config["model"]["name"] == "sasrec"
+        content = {"epochs": EPOCHS * trained, "best_epoch": 1 if trained else None, "parameters": 9 * trained}
         (folder / "training.json").write_text(json.dumps(content))
 
     monkeypatch.setattr(trainer, "run_fn", run_fn)

@@ -15,9 +15,10 @@ from typing import Any
 
 from experiments.runs.dataset import Dataset
 from experiments.runs.result import RunResult, Status, TrainingHistory
-from experiments.runs.run import MONITOR, Run
+from experiments.runs.run import Run
 from experiments.tuning.result import SearchResult
 from experiments.tuning.search import search
+from model.config import MONITOR
 from pipeline.config import PipelineConfig, parse_config
 from reporting.console import Screen
 

@@ -7,18 +7,19 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from experiments.runs.run import MONITOR, with_values
+from experiments.runs.run import with_values
 from experiments.tuning.search import list_dimensions
-from model.learned import CLASSES, build_network, build_recommender
-from model.methods import METHODS
-from model.training.recommender import VALIDATION_METRIC
+from model.config import MONITOR, VALIDATION_METRIC
+from model.methods import METHODS, load
+from model.networks.base import build_network
+from model.training.recommender import build_recommender
 from pipeline.config import PipelineConfig
 from pipeline.tuning_config import Dimension
 from tests.experiments.tuning.searches import config
 from tests.sequence_data import catalogues, planted
 
 ITEMS, SCENES = 12, 3
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+TRAINED = [name for name, method in METHODS.items() if method.trained]
 
 
 def configured(method: str) -> PipelineConfig:
@@ -53,7 +54,7 @@ def losses(config: PipelineConfig) -> list[float]:
     return [float(model.train_step(batch)["loss"]) for _ in range(2)]
 
 
-@pytest.mark.parametrize("method", LEARNED)
+@pytest.mark.parametrize("method", TRAINED)
 def test_all_that_is_searched_changes_the_training(method: str) -> None:
     as_is = configured(method)
     before = losses(as_is)
@@ -63,10 +64,10 @@ def test_all_that_is_searched_changes_the_training(method: str) -> None:
         assert losses(with_values(as_is, {dimension.key: other})) != before, dimension.key
 
 
-@pytest.mark.parametrize("method", LEARNED)
+@pytest.mark.parametrize("method", TRAINED)
 def test_each_weight_of_an_own_term_is_searched(method: str) -> None:
     as_is = configured(method)
-    terms = CLASSES[method][1].own_terms
+    terms = load(METHODS[method].recommender).own_terms
     fixed = dict(terms(as_is.training))
     for dimension in list_dimensions(as_is):
         changed = terms(with_values(as_is, {dimension.key: ends(dimension)[0]}).training)

@@ -8,8 +8,9 @@ import re
 import pytest
 import yaml
 
-from experiments.runs.run import MONITOR, with_values
+from experiments.runs.run import with_values
 from experiments.tuning.search import NothingTrainedError, locate_search, search
+from model.config import MONITOR
 from reporting.console import Screen, short_path
 from schemas.errors import UserError
 from tests.experiments.tuning.searches import BEST_RATE, DATA, EPOCHS, FakeExecutor, config, quality, run, story

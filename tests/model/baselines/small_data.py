@@ -5,7 +5,7 @@ from collections.abc import Sequence as Rows
 import numpy as np
 import tensorflow as tf
 
-from model.baselines.statistical_network import CountedNetwork
+from model.baselines.statistical_network import StatisticalNetwork
 from model.config import TrainingConfig
 from model.data.sequences import TrainSequences
 from schemas.catalogue import Catalogue
@@ -48,7 +48,7 @@ def known_catalogues(data: Rows[Sequence], unknown: Rows[str] = ("item4", "scene
     )
 
 
-def fitted(fit, folder, data: Rows[Sequence], target: str = "period", users=None, **options) -> CountedNetwork:
+def fitted(fit, folder, data: Rows[Sequence], target: str = "period", users=None, **options) -> StatisticalNetwork:
     """A baseline counted from files of some sequences, in small batches; `known_catalogues` are its catalogues."""
     items, scenes = known_catalogues(data)
     files = [
@@ -67,7 +67,7 @@ def indices(histories: Rows[Rows[str]], catalogue: Catalogue, width: int | None 
     return tf.constant(np.array(rows, np.int32).reshape(len(rows), width))
 
 
-def item_and_scene_scores(network: CountedNetwork, items: tf.Tensor, scenes: tf.Tensor):
+def item_and_scene_scores(network: StatisticalNetwork, items: tf.Tensor, scenes: tf.Tensor):
     """All scores, float [batch, N_v] and [batch, N_s]; on the way, the ways to get them are compared."""
     outputs = network.outputs(network.represent(items, scenes), items)
     assert outputs.copies is None

@@ -7,12 +7,13 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
-from model.learned import CLASSES, compile_model
 from model.losses.adversarial import minimax
 from model.losses.contrastive import contrastive_loss
 from model.losses.full import softmax_cross_entropy
+from model.methods import METHODS, load
 from model.networks import dspnet
 from model.networks.dspnet import DSPnet, DSPnetNetwork
+from model.training.recommender import compile_model
 
 ITEMS, SCENES, BATCH = 11, 4, 3
 FREQUENCY = np.log(np.linspace(0.15, 0.03, ITEMS)).astype(np.float32)
@@ -34,7 +35,7 @@ def _batch():
 def _model(network=None, sgd=False, **training):
     tf_keras.utils.set_random_seed(1)
     config = ModelConfig(**{"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, **(network or {})})
-    network = CLASSES[config.name][0](config, ITEMS, SCENES)
+    network = load(METHODS[config.name].network)(config, ITEMS, SCENES)
     model = DSPnet(network, TrainingConfig(**{**TRAINING, **training}), BATCH, FREQUENCY)
     optimizer = tf_keras.optimizers.SGD if sgd else tf_keras.optimizers.Adam
     model.compile(optimizer(0.01), optimizer(0.01))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from model.config import ModelConfig
 from model.evaluation.metrics import hit_rate_at, map_at, ndcg_at, recall_at
 from model.evaluation.ranks import NONE, Candidates, RankingQuery, dense_scorer, rank
-from model.learned import CLASSES
 from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
 from model.losses.sampled import log_uniform, sampled_loss
+from model.methods import METHODS, load
 from model.networks.item_scorer import InnerProducts
 
 ITEMS, SCENES, WIDTH = 9, 3, 12
@@ -41,7 +41,7 @@ def padded_rows(draw, entries):
 def _network(name):
     tf_keras.utils.set_random_seed(1)
     config = ModelConfig(item_dim=8, scene_dim=4, max_length=4, repeat_head=True)
-    network = CLASSES[name][0](config, ITEMS, SCENES)
+    network = load(METHODS[name].network)(config, ITEMS, SCENES)
     network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
     return network
 

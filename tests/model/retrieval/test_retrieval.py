@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from model.config import ServingConfig
 from model.data.batches import fingerprint_batches
-from model.export.retrieval import describe
-from model.export.saved_model import export, load, read_retrieval
+from model.export.saved_model import EXACT, RetrievalDescription, describe_retrieval, export, load, read_retrieval
 from model.retrieval import scann as scann_top_k
 from tests import served_model
 from tests.sequence_data import Sequence, planted, write_examples
@@ -33,6 +32,13 @@ def batches(tmp_path_factory):
     return fingerprint_batches([write_examples(tmp_path_factory.mktemp("val") / "data.gz", many_items()[:50])], 3)
 
 
+def test_a_description_reads_as_it_is_written():
+    how = RetrievalDescription("scann", 0.1, 50, {10: 0.98, 100: 0.9})
+    written = {"method": "scann", "scann_search_share": 0.1, "queries": 50, "recall@10": 0.98, "recall@100": 0.9}
+    assert how.to_json() == written and RetrievalDescription.from_json(written) == how
+    assert str(how) == "method scann, scann_search_share 0.1, queries 50, recall@10 0.98, recall@100 0.9"
+
+
 def scann(share=1.0, **options):
     config = ServingConfig(retrieval="scann", scann_search_share=share)
     return served_model.build(many_items(), serve=config, **options), config
@@ -40,16 +46,16 @@ def scann(share=1.0, **options):
 
 def test_the_exact_index_is_called_exact(tmp_path, batches):
     served = served_model.build(planted(20, seed=0))
-    how = describe(served.module, ServingConfig(), batches)
-    assert how == {"method": "exact"} == read_retrieval(str(tmp_path))
+    how = describe_retrieval(served.module, ServingConfig(), batches)
+    assert how == EXACT == read_retrieval(str(tmp_path)) and how.to_json() == {"method": "exact"}
     assert read_retrieval(served_model.export(served, tmp_path / "1")) == how
 
 
 @pytest.mark.parametrize("prior", [True, False])
 def test_scann_is_measured_against_the_exact_ranking(batches, prior):
     served, config = scann(popularity_prior=prior)
-    how = describe(served.module, config, batches)
-    assert (how["method"], how["queries"]) == ("scann", 50)
+    how = describe_retrieval(served.module, config, batches)
+    assert (how.method, how.queries) == ("scann", 50)
     hits = []
     for batch in batches:
         queries = served.module.queries(batch["history_items"], batch["history_scenes"])
@@ -57,19 +63,19 @@ def test_scann_is_measured_against_the_exact_ranking(batches, prior):
             find(queries, 100).columns.numpy() for find in (served.module.exact_items, served.module.find_items)
         )
         hits += [len(set(a[:10]) & set(b[:10])) / 10 for a, b in zip(exact, found, strict=True)]
-    assert how["recall@10"] == pytest.approx(np.mean(hits)) and how["recall@10"] > 0.9
+    assert how.recalls[10] == pytest.approx(np.mean(hits)) and how.recalls[10] > 0.9
     # The index alone: where it cannot fill all places, the exact search would answer for it.
     less, _ = scann(share=0.05, popularity_prior=prior)
     index, queries = less.module.find_items, less.module.queries(batch["history_items"], batch["history_scenes"])
     scores, columns = (x.numpy() for x in index._layer(index._with_bias(queries), k=100))
     exact = less.module.exact_items(queries, 100).columns.numpy()
     found = [len(set(a) & set(b[s > -np.inf])) / 100 for a, b, s in zip(exact, columns, scores, strict=True)]
-    assert np.mean(found) < how["recall@100"]
+    assert np.mean(found) < how.recalls[100]
 
 
 def test_a_scann_model_is_loaded_with_its_operations(tmp_path, batches):
     served, config = scann()
-    folder, how = str(tmp_path / "1"), describe(served.module, config, batches)
+    folder, how = str(tmp_path / "1"), describe_retrieval(served.module, config, batches)
     export(served.module, folder, "planted", how)
     assert read_retrieval(folder) == how
     loaded = load(folder)

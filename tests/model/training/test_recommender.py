@@ -5,17 +5,15 @@ import pydantic
 import pytest
 import tensorflow as tf
 
-from model.config import TrainingConfig
+from model.config import VALIDATION_METRIC, TrainingConfig
 from model.data.batches import prefix_batches
-from model.learned import CLASSES
 from model.losses.full import LOSSES
-from model.methods import METHODS
+from model.methods import METHODS, load
 from model.networks.base import Outputs
-from model.training.recommender import VALIDATION_METRIC
 from tests import recommenders
 from tests.recommenders import ITEMS
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+TRAINED = [name for name, method in METHODS.items() if method.trained]
 OWN_TERMS = [
     ("dspnet", "apr_loss", {"adversarial": {"weight": 0.3}}, {"adversarial": {"weight": 0}}),
     ("dspnet", "ccr_loss", {"contrastive": {"weight": 0.3}}, {"contrastive": {"weight": 0}}),
@@ -45,7 +43,7 @@ def _logged(model):
     return {name: float(value) for name, value in model.train_step(_batch()).items()}
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_loss_is_the_weighted_sum_of_the_terms(name):
     weights = {"apr_loss": 0.3, "ccr_loss": 0.2, "cloze_loss": 0.4, "ccc_loss": 0.6, "contrast_loss": 0.5}
     model = recommenders.build(
@@ -58,11 +56,11 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(name):
         distribution={"contrast_weight": 0.5},
     )
     logs = _logged(model)
-    own = sum(weights[term] * logs[term] for term in CLASSES[name][1].own_terms(model.config))
+    own = sum(weights[term] * logs[term] for term in load(METHODS[name].recommender).own_terms(model.config))
     assert logs["loss"] == pytest.approx(logs["item_loss"] + 0.7 * logs["scene_loss"] + own, rel=1e-5)
 
 
-@pytest.mark.parametrize(("name", "target"), [*((name, "next") for name in LEARNED), ("sasrec", "prefix")])
+@pytest.mark.parametrize(("name", "target"), [*((name, "next") for name in TRAINED), ("sasrec", "prefix")])
 def test_without_a_weight_there_is_no_scene_term(name, target):
     """And nothing of scenes alone is trained, though how well they are predicted is still measured."""
     model = recommenders.build(name, scene_weight=0, target=target)
@@ -90,7 +88,7 @@ def test_without_its_contrast_contrarec_is_scene_ctc():
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(("name", "target"), [*((name, "next") for name in LEARNED), ("sasrec", "prefix")])
+@pytest.mark.parametrize(("name", "target"), [*((name, "next") for name in TRAINED), ("sasrec", "prefix")])
 def test_dropout_is_on_in_training_alone(name, target):
     """Of two passes with the same draws but those of dropout, every term differs; no term of validation does."""
     on = {"contrastive": {"weight": 0.3}, "adversarial": {"weight": 0.3}}
@@ -105,7 +103,7 @@ def test_dropout_is_on_in_training_alone(name, target):
     assert logs[0] == logs[1]
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_drawn_negatives_reach_every_method(name):
     """So few that the losses over them are far from those over the whole catalogue, and the step is still finite."""
     model = recommenders.build(name, objective="softmax", candidates={"sampling": "uniform", "number": 3})
@@ -131,7 +129,7 @@ def test_gbce_is_another_loss_where_the_objective_is_configured(name):
     assert np.isfinite(losses).all() and np.abs(losses[0] - losses[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_validation_metric_is_ndcg_at_10(name):
     """Against ranks from whole score matrices; targets that are not in the catalogue are missed."""
     model = recommenders.build(name, model={"repeat_head": True, "popularity_prior": True})
@@ -147,7 +145,7 @@ def test_the_validation_metric_is_ndcg_at_10(name):
     assert float(model.test_step(batch)[VALIDATION_METRIC]) == pytest.approx(np.mean(gains), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in LEARNED if not CLASSES[name][1].has_all_prefixes])
+@pytest.mark.parametrize("name", [name for name in TRAINED if not load(METHODS[name].recommender).has_all_prefixes])
 def test_prefixes_are_batches_that_are_cut(name):
     """What a step is given is what follows a place in the history, and its loss is that of such a batch."""
     model = recommenders.build(name, target="prefix", objective="softmax")

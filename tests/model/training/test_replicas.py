@@ -18,7 +18,8 @@ cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from model.config import ModelConfig, TrainingConfig
-from model.learned import CLASSES, compile_model
+from model.methods import METHODS, load
+from model.training.recommender import compile_model
 
 BATCH, STEPS = 6, 4
 rng = np.random.RandomState(0)
@@ -40,7 +41,7 @@ def train(strategy, sampling, objective, name):
         candidates={"sampling": sampling, "number": 5},
     )
     with strategy.scope():
-        network_class, recommender_class = CLASSES[name]
+        network_class, recommender_class = load(METHODS[name].network), load(METHODS[name].recommender)
         network = network_class(
             ModelConfig(name=name, item_dim=8, scene_dim=4, max_length=5, layers=1, dropout=0.0,
                         repeat_head=True, popularity_prior=True),

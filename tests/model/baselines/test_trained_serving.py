@@ -10,7 +10,7 @@ from model.methods import METHODS
 from schemas.identity import fingerprints
 from tests import served_model
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+TRAINED = [name for name, method in METHODS.items() if method.trained]
 ITEMS, SCENES = 12, 3  # of `tests.sequence_data.planted`
 
 HISTORIES = [["item3", "item4"], ["item1", "item2", "item2", "item9", "item5"], [""], ["never seen", "item0"]]
@@ -26,7 +26,7 @@ def _scores(name, items, scenes):
     return [scores.numpy() for scores in _served(name).network(*(tf.constant(x, tf.int32) for x in (items, scenes)))]
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_padding_may_stand_anywhere(name):
     plain = _scores(name, [[5, 2, 7]], [[1, 3, 2]])
     for items, scenes in (
@@ -39,7 +39,7 @@ def test_padding_may_stand_anywhere(name):
             np.testing.assert_allclose(after, before, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_neighbours_in_a_batch_tell_nothing(name):
     """A row has the same scores beside a longer one, an empty one, and alone."""
     together = _scores(name, [[0, 0, 5, 2], [1, 2, 3, 4], [0, 0, 0, 0]], [[0, 0, 1, 3], [1, 1, 2, 2], [0, 0, 0, 0]])
@@ -53,19 +53,19 @@ def _difference(one, other):
     return np.abs(np.delete(one[0] - other[0], [1, 4, 6], axis=1)).max()
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_order_of_events_is_read(name):
     one, other = _scores(name, [[5, 2, 7]], [[1, 1, 1]]), _scores(name, [[7, 5, 2]], [[1, 1, 1]])
     assert _difference(one, other) > 1e-3
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_scenes_are_read_by_the_methods_that_see_them(name):
     one, other = _scores(name, [[5, 2]], [[1, 2]]), _scores(name, [[5, 2]], [[3, 1]])
     assert (_difference(one, other) > 1e-3) == METHODS[name].sees_scenes
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_unknown_ids_and_empty_histories_have_finite_scores(name):
     unknown = _scores(name, [[5, ITEMS + 1]], [[1, SCENES + 1]])
     assert _difference(unknown, _scores(name, [[5]], [[1]])) > 1e-3  # it is an event, not padding
@@ -74,7 +74,7 @@ def test_unknown_ids_and_empty_histories_have_finite_scores(name):
             assert np.isfinite(values).all() and np.ptp(values) > 0
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_an_item_without_a_scene_is_an_event(name):
     assert _difference(_scores(name, [[5, 2, 7]], [[1, 3]]), _scores(name, [[2, 7]], [[1, 3]])) > 1e-3
 
@@ -91,7 +91,7 @@ def _padded(rows):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_an_exported_model_answers_as_the_network_scores(name, tmp_path):
     served = _served(name)
     loaded = tf.saved_model.load(served_model.export(served, tmp_path / "1"))

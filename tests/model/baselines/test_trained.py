@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from model.config import ModelConfig, TrainingConfig
-from model.learned import build_network, log_frequency
 from model.methods import METHODS
+from model.networks.base import build_network, log_frequency
 from schemas.catalogue import Catalogue
 from tests import recommenders
 from tests.recommenders import ITEMS, SCENES
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+TRAINED = [name for name, method in METHODS.items() if method.trained]
 HISTORY = tf.constant([[3, 4, 0], [5, ITEMS + 1, 1]]), tf.constant([[1, 2, 0], [4, SCENES + 1, 1]])
 
 
@@ -27,7 +27,7 @@ def test_log_frequency_counts_each_candidate_once_more_than_it_was_seen():
     assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_priors_of_both_catalogues_are_where_biases_start(name):
     config = ModelConfig(name=name, **recommenders.MODEL, popularity_prior=True)
     items, scenes = _catalogue(range(50, 50 + ITEMS)), _catalogue([1000, 0, 30, 7])
@@ -43,7 +43,7 @@ def test_priors_of_both_catalogues_are_where_biases_start(name):
     np.testing.assert_allclose(after.scenes - before.scenes, np.tile(5.0 * np.eye(SCENES)[2], [2, 1]), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_temperature_of_targets_reaches_the_methods_that_have_one(name):
     ours = ("contrarec", "scene_contrarec", "scene_ctc")
     one, two = (
@@ -54,7 +54,7 @@ def test_the_temperature_of_targets_reaches_the_methods_that_have_one(name):
     assert np.abs(two).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("objective", ["bce", "softmax"])
 def test_the_epsilon_of_adam_shrinks_with_gradients_that_are_divided_by_the_catalogue(name, objective):
     model = recommenders.build(name, objective=objective)
@@ -63,7 +63,7 @@ def test_the_epsilon_of_adam_shrinks_with_gradients_that_are_divided_by_the_cata
     assert float(model.optimizer.learning_rate) == pytest.approx(TrainingConfig().learning_rate)
 
 
-@pytest.mark.parametrize("name", [name for name in LEARNED if not name.startswith("dspnet")])
+@pytest.mark.parametrize("name", [name for name in TRAINED if not name.startswith("dspnet")])
 @pytest.mark.parametrize("target", ["next", "prefix"])
 def test_scenes_teach_only_those_methods_that_see_them(name, target):
     """A method of items alone is trained on items as if there were no scenes, as in its paper."""
@@ -78,7 +78,7 @@ def test_scenes_teach_only_those_methods_that_see_them(name, target):
     assert all(gradient is not None for gradient in tape.gradient(terms["scene_loss"], network.scene_head.variables))
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_same_seed_gives_the_same_weights(name):
     one, other = (recommenders.build(name).network.trainable_variables for _ in range(2))
     assert len(one) > 10
@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_weights(name):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", TRAINED)
 def test_a_step_changes_each_weight_that_scores_items_or_scenes(name):
     model = recommenders.build(name, adversarial={"weight": 0.3}, contrastive={"weight": 0.3})
     before = [variable.numpy() for variable in model.network.trainable_variables]

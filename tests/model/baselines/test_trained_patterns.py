@@ -9,7 +9,7 @@ from model.methods import METHODS
 from tests import recommenders
 from tests.recommenders import ITEMS, SCENES
 
-LEARNED = [name for name, method in METHODS.items() if method.learned]
+TRAINED = [name for name, method in METHODS.items() if method.trained]
 BATCH, STEPS, FEWER_STEPS = 64, 200, 60
 TRAINING = {"objective": "softmax", "target": "next", "learning_rate": 0.02}
 FOLLOWS = np.array([0, *range(2, ITEMS + 1), 1])
@@ -93,7 +93,7 @@ def _right(model, test):
     ]
 
 
-@pytest.fixture(scope="module", params=LEARNED)
+@pytest.fixture(scope="module", params=TRAINED)
 def learner(request):
     """The name of a method, and what trains it anew on a pattern and tells what it then gets right."""
     model = recommenders.build(request.param, BATCH, **TRAINING)
