@@ -9,15 +9,23 @@ from components.sequence_example_gen.config import SourceConfig
 from schemas.errors import UserError
 
 _SHARED = ("schemas", "components/artifacts.py")
+_LOADER = "serving/saved_model.py"
 
 SOURCES = {
     "SequenceExampleGen": (*_SHARED, "components/sequence_example_gen"),
     "StrictExampleValidator": (*_SHARED, "components/strict_example_validator"),
     "Catalogue": (*_SHARED, "components/catalogue"),
     "Trainer": (*_SHARED, "model", "components/trainer"),
-    "RankingEvaluator": (*_SHARED, "model", "components/ranking_evaluator"),
-    "InfraValidator": (*_SHARED, "model", "components/infra_validator"),
-    "Report": (*_SHARED, "model", "reporting", "components/report", "components/sequence_example_gen/files.py"),
+    "RankingEvaluator": (*_SHARED, "model", _LOADER, "components/ranking_evaluator"),
+    "InfraValidator": (*_SHARED, "model", _LOADER, "components/infra_validator"),
+    "Report": (
+        *_SHARED,
+        "model",
+        _LOADER,
+        "reporting",
+        "components/report",
+        "components/sequence_example_gen/files.py",
+    ),
 }
 """Which files and folders each of our components runs, by component id."""
 

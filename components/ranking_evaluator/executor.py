@@ -25,13 +25,14 @@ from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
 from model.export.retrieval import in_words
-from model.export.saved_model import EXACT, load, read_retrieval
+from model.export.saved_model import EXACT
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
 from model.ranker import Ranker
 from schemas.catalogue import Catalogue
 from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE
 from schemas.sequences import TEST
+from serving.saved_model import load_saved_model, read_retrieval
 
 _log = logging.getLogger("dspnet")
 
@@ -146,7 +147,7 @@ def _load(model: types.Artifact) -> Any:
     if retrieval != EXACT:
         how = in_words(retrieval)
         _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", how)
-    return load(folder)
+    return load_saved_model(folder)
 
 
 def _bless(

@@ -26,11 +26,11 @@ from components.report.training_facts import read_training
 from components.report.user_map import user_map
 from components.sequence_example_gen.files import opened
 from model.data.vocabulary import load_catalogues
-from model.export.saved_model import load
 from reporting.environment import origin
 from schemas.catalogue import ID_MAP_ITEMS_PREFIX, ID_MAP_SCENES_PREFIX, Catalogue
 from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCES_FILE, USER_COLUMN
 from schemas.sequences import SPLITS, TEST, TRAIN
+from serving.saved_model import load_saved_model
 
 FACTS_FILE = "report.json"
 PAGE_FILE = "report.html"
@@ -92,7 +92,7 @@ def _users(
     with opened(os.path.join(evaluation, SEQUENCES_FILE)) as file:
         groups = shown_users.choose_users(pq.read_table(file, columns=[USER_COLUMN, GROUP_COLUMN]))
     users = shown_users.read_users(_files(input_dict, TEST), groups)
-    model = load(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))
+    model = load_saved_model(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))
     # A model that only counts keeps no representation of its users.
     vectors = user_vectors.embed(model, users, items, scenes) if hasattr(model, "embed_users") else None
 

@@ -12,9 +12,9 @@ from experiments.runs.run import Run
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export.saved_model import load
 from schemas.evaluation import SEQUENCES_FILE
 from schemas.sequences import TEST
+from serving.saved_model import load_saved_model
 
 
 def measure(cell: Run, data: Dataset, model: str, folder: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def measure(cell: Run, data: Dataset, model: str, folder: str) -> dict[str, Any]
     config = cell.config.evaluation
     items, scenes = load_catalogues(data.catalogue_uri)
     batches = evaluation_batches(data.files(TEST), config.batch_size)
-    ranker = load(model)
+    ranker = load_saved_model(model)
     with SequencesFile(os.path.join(folder, SEQUENCES_FILE)) as file:
         measured = evaluate(
             {cell.label: ranker}, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(1)
