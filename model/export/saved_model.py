@@ -9,7 +9,6 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from model.export.serving_module import ServingModule
-from model.retrieval import scann
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from schemas.served_model import (
     EMBED_USERS,
@@ -94,23 +93,3 @@ def export(module: ServingModule, folder: str, name: str, retrieval: dict[str, A
             writer.write(record)
     with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
         file.write(json.dumps(retrieval, indent=2) + "\n")
-
-
-def read_retrieval(folder: str) -> dict[str, Any]:
-    """Returns how a model in a folder finds items; `EXACT` for a SavedModel that does not say."""
-    path = os.path.join(folder, RETRIEVAL_FILE)
-    if not tf.io.gfile.exists(path):
-        return EXACT
-    with tf.io.gfile.GFile(path) as file:
-        return json.loads(file.read())
-
-
-def load(folder: str) -> Any:
-    """Loads what `export` wrote, with the operations that it needs.
-
-    Raises:
-        ImportError: if it needs ScaNN, which is not installed.
-    """
-    if read_retrieval(folder) != EXACT:
-        scann.load_operations()
-    return tf.saved_model.load(folder)
