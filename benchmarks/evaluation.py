@@ -41,11 +41,11 @@ def main() -> None:
 def _model(items: int, width: int) -> tuple[Any, tuple[Any, Any]]:
     """A model as an evaluation loads it, and its catalogues."""
     from benchmarks.served_model import export_random, random_catalogue
-    from model.export.saved_model import load
+    from serving.saved_model import load_saved_model
 
     with tempfile.TemporaryDirectory() as folder:
         export_random(folder, items, 100, width)
-        return load(folder), (random_catalogue("item", items), random_catalogue("scene", 100))
+        return load_saved_model(folder), (random_catalogue("item", items), random_catalogue("scene", 100))
 
 
 def _row(model: Any, catalogues: tuple[Any, Any], sequences: int, args: argparse.Namespace) -> None:

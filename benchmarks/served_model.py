@@ -20,9 +20,10 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     import tensorflow as tf
 
     from model.config import ModelConfig, ServingConfig
-    from model.export.saved_model import RetrievalDescription, export
+    from model.export.saved_model import export
     from model.export.serving_module import ServingModule
     from model.networks.base import build_network
+    from schemas.served_model import RetrievalDescription
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
     catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)

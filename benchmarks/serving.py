@@ -74,8 +74,10 @@ def _in_process(folder: str, items: int, seconds: float) -> dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
+    from serving.saved_model import load_saved_model
+
     begin = time.perf_counter()
-    loaded = tf.saved_model.load(folder)
+    loaded = load_saved_model(folder)
     load = time.perf_counter() - begin
     with open("/proc/self/statm") as file:
         memory = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,7 @@
-"""Artifact types that TFX does not have: what our components hand to each other."""
+"""Artifact types that TFX does not have, for what our components hand to each other.
+
+Kubeflow imports a class by its type name, so `components` itself must hold each class under its own name.
+"""
 
 from tfx.types import artifact
 

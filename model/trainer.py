@@ -14,7 +14,7 @@ from model.baselines.statistical_network import fit_network
 from model.config import MONITOR, NEXT, PREFIX
 from model.data.batches import fingerprint_batches, index_batches, prefix_batches, training_batches
 from model.data.vocabulary import FingerprintTable, load_catalogues
-from model.export.saved_model import EXACT, describe_retrieval, export
+from model.export.saved_model import describe_retrieval, export
 from model.export.serving_module import ServingModule
 from model.job import TrainingJob
 from model.networks.base import Network, build_network
@@ -23,6 +23,7 @@ from model.training.progress import TrainingProgress
 from model.training.recommender import build_recommender
 from schemas.catalogue import Catalogue
 from schemas.sequences import TRAIN, VALIDATION
+from schemas.served_model import EXACT
 
 _log = logging.getLogger("dspnet")
 

@@ -41,10 +41,10 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
     with quiet(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
         from components.batch_recommend import job
-        from components.batch_recommend.config import BatchSettings
+        from components.batch_recommend.config import BatchConfig
         from pipeline.prepare import prepare_if_missing
 
-        settings = BatchSettings(
+        batch = BatchConfig(
             source=config.source,
             max_history=config.windows.max_history,
             partitions=config.beam.partitions,
@@ -59,9 +59,7 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
         )
         try:
             prepare_if_missing(config.source)
-            screen.line(str(job.run(settings)))
-        except job.RequestError as error:
-            raise UserError(str(error)) from error
+            screen.line(str(job.run(batch)))
         except UserError:
             raise
         except Exception as error:

@@ -15,7 +15,10 @@ oldest first, padded with ``""``. Rankings are ``item_ids`` and ``scene_ids``, s
 and ``scene_scores``, float32 [batch, k], best first. A model that only counts has no ``embed_users``.
 """
 
+import dataclasses
 import posixpath
+from collections.abc import Mapping
+from typing import Any
 
 SERVING_DEFAULT = "serving_default"
 SERVING_EXAMPLES = "serving_examples"
@@ -33,3 +36,40 @@ RETRIEVAL_FILE = posixpath.join("assets.extra", "retrieval.json")
 
 ITEM_NAMES_FILE = posixpath.join("assets.extra", "item_names.parquet")
 """Names of items for people, where a table of them is configured: columns ``id``, the raw id, and ``name``, strings."""
+
+_RECALL = "recall@"
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrievalDescription:
+    """How a served model finds the best items, and how many of them: a person must be able to tell.
+
+    Attributes:
+        method: ``exact`` or ``scann``.
+        scann_search_share: share of the index that a request searches; None for exact retrieval.
+        queries: number of histories that the recalls were measured on; None for exact retrieval.
+        recalls: by k, the share of the exact best k that the index finds.
+    """
+
+    method: str
+    scann_search_share: float | None = None
+    queries: int | None = None
+    recalls: Mapping[int, float] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns ``method`` and, of an approximate index, the other values, with a ``recall@k`` for each k."""
+        values = {"method": self.method, "scann_search_share": self.scann_search_share, "queries": self.queries}
+        recalls = {f"{_RECALL}{k}": recall for k, recall in self.recalls.items()}
+        return {key: value for key, value in {**values, **recalls}.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "RetrievalDescription":
+        """Reads what `to_json` returned."""
+        recalls = {int(key.removeprefix(_RECALL)): values[key] for key in values if key.startswith(_RECALL)}
+        return cls(values["method"], values.get("scann_search_share"), values.get("queries"), recalls)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key} {value}" for key, value in self.to_json().items())
+
+
+EXACT = RetrievalDescription("exact")

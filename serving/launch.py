@@ -15,7 +15,8 @@ from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from serving import model_server
 from serving.model_server import AUTO, DEVELOPMENT, DOCKER, TENSORFLOW, MissingServerError
 from serving.ports import HOST, PortError, free_port
-from serving.version_folders import find_versions, needs_scann
+from serving.saved_model import needs_scann
+from serving.version_folders import find_versions
 
 _WAKE_SECONDS = 0.5
 

@@ -4,13 +4,10 @@ import os
 import warnings
 from typing import Any
 
-from serving.error_text import first_line, named
+from serving.error_text import first_line
 from serving.recommendations import Question, Recommendations
-from serving.version_folders import find_versions, load_operations
-
-
-class UnusableModelError(Exception):
-    """A SavedModel that cannot be asked; the message says what to do."""
+from serving.saved_model import UnusableModelError, load_saved_model
+from serving.version_folders import find_versions
 
 
 def find_version(model: str) -> str:
@@ -67,18 +64,11 @@ def _load(folder: str) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import tensorflow as tf
+        import tensorflow  # noqa: F401
     try:
-        load_operations(folder)
-    except ImportError as error:
-        raise UnusableModelError(f"--model: {folder} cannot be loaded: {error}") from error
-    try:
-        return tf.saved_model.load(folder)
-    except Exception as error:  # a broken SavedModel raises anything
-        raise UnusableModelError(
-            f"--model: {folder} cannot be loaded ({named(error)}). It may be half copied or damaged: wait for the copy "
-            "to end, copy it again, or give the folder of another version"
-        ) from error
+        return load_saved_model(folder)
+    except UnusableModelError as error:
+        raise UnusableModelError(f"--model: {error}") from error
 
 
 def _plain(tensor: Any) -> list[Any]:

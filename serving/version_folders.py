@@ -1,9 +1,6 @@
 """The folders in which a model's versions lie, as TensorFlow Serving expects them: `<base>/<version>/`."""
 
-import json
 import os
-
-from schemas.served_model import RETRIEVAL_FILE
 
 _LARGEST = 2**63 - 1  # the protocol's type
 
@@ -30,29 +27,3 @@ def files_of(folder: str) -> tuple[tuple[str, int, int], ...]:
                 continue
             found.append((path, status.st_size, status.st_mtime_ns))
     return tuple(sorted(found))
-
-
-def needs_scann(folder: str) -> bool:
-    """Whether a version finds its items with ScaNN, whose operation TensorFlow and TensorFlow Serving lack."""
-    path = os.path.join(folder, RETRIEVAL_FILE)
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file).get("method") == "scann"
-    except (OSError, ValueError, AttributeError):  # no such file, or a half-copied one
-        return False
-
-
-def load_operations(folder: str) -> None:
-    """Makes TensorFlow know the operations that a version needs beside its own.
-
-    Raises:
-        ImportError: if it needs ScaNN, which cannot be imported.
-    """
-    if not needs_scann(folder):
-        return
-    try:
-        import scann  # noqa: F401  (importing it registers them)
-    except Exception as error:  # a build for another TensorFlow raises TensorFlow's own errors
-        raise ImportError(
-            f'it finds items with ScaNN, which cannot be imported ({error}). Install it: pip install "dspnet[scann]"'
-        ) from error

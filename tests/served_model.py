@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from model.config import ModelConfig, ServingConfig
-from model.export.saved_model import EXACT
 from model.export.saved_model import export as export_module
 from model.export.serving_module import ServingModule
 from model.networks.base import Network, build_network
 from schemas.catalogue import Catalogue
+from schemas.served_model import EXACT
 from tests.sequence_data import Sequence, catalogues, planted
 
 MODEL = {"item_dim": 8, "scene_dim": 4, "max_length": 4, "layers": 1, "popularity_prior": True, "repeat_head": True}

@@ -18,7 +18,7 @@ FLOORS = {
     "public_data": {"schemas", "reporting"},
     "serving": {"schemas", "reporting"},
     "model": {"schemas"},
-    "components": {"schemas", "reporting", "model"},
+    "components": {"schemas", "reporting", "serving", "model"},
     "pipeline": {"schemas", "reporting", "model", "serving", "public_data", "components"},
     "experiments": {"schemas", "reporting", "model", "serving", "public_data", "components", "pipeline"},
     "cli": {"schemas", "reporting", "model", "serving", "public_data", "components", "pipeline", "experiments"},

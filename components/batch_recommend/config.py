@@ -1,4 +1,4 @@
-"""What a batch job is told."""
+"""The configuration of a batch job."""
 
 import dataclasses
 import datetime
@@ -7,20 +7,20 @@ from components.sequence_example_gen.config import SourceConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class BatchSettings:
+class BatchConfig:
     """One batch job.
 
     Attributes:
         source: the log.
-        max_history: of each user, the last this many events are read.
-        partitions: into how many parts users are hashed; each must fit one worker's memory.
+        max_history: largest number of a user's events that are read, the last ones.
+        partitions: number of parts that users are hashed into; each must fit one worker's memory.
         demo: whether users may be hashed without a secret salt.
-        beam_args: flags handed to Beam.
+        beam_args: flags for Beam.
         model: folder of one version, as seen by the workers.
         out: folder for the results; must not exist, or be empty.
         as_of: events from this time on are ignored (without a zone: UTC); None reads all.
-        history_days: how long before `as_of` the first event may lie; None reads all.
-        top: most items, and most scenes, for each user.
+        history_days: number of days before `as_of` in which the first event may lie; None reads all.
+        top: largest number of items, and of scenes, for each user.
         unseen: whether items of a user's own events are left out.
     """
 

@@ -1,5 +1,6 @@
-"""Each user's latest events, cut from sorted events by array operations alone (pure NumPy)."""
+"""The histories that a batch job asks about: each user's latest events, by array operations alone (pure NumPy)."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,16 +15,31 @@ from schemas.identity import PAD_FINGERPRINT
 DAY = 86_400 * MICROSECONDS
 
 BATCH_ROWS = 256
-BATCH_CELLS = 1 << 20
+"""Most users of a batch."""
+
+BATCH_PLACES = 1 << 20
 """Most places of a batch, padding included: a few very long histories go in smaller batches."""
 
 
-def before(events: Columns, as_of: int | None) -> Columns:
-    """Returns the events [n] that lie before a time (unix microseconds; None: all); futures of sequence files never.
+@dataclasses.dataclass(frozen=True)
+class SeenItems:
+    """The items that each user has seen.
+
+    Attributes:
+        offsets: int64 [users + 1]; the items of user ``u`` are ``items[offsets[u] : offsets[u + 1]]``.
+        items: int64 [n], fingerprints.
+    """
+
+    offsets: Places
+    items: npt.NDArray[np.int64]
+
+
+def select_before(events: Columns, as_of: int | None) -> Columns:
+    """Returns the events before a time, in their order; the futures of sequence files are left out in any case.
 
     Args:
-        events: of `blocks.join_and_sort`; their order is kept.
-        as_of: first time that is left out.
+        events: columns [n] from `blocks.join_and_sort`.
+        as_of: first time (unix microseconds) that is left out; None leaves out none.
     """
     known = np.ones(len(events["time"]), bool) if as_of is None else events["time"] < as_of
     if "is_future" in events:
@@ -31,18 +47,19 @@ def before(events: Columns, as_of: int | None) -> Columns:
     return {name: column[known] for name, column in events.items()}
 
 
-def latest(events: Columns, max_history: int, since: int = 0) -> Windows:
-    """Finds each user's history: the last events.
+def find_histories(events: Columns, max_history: int, since: int = 0) -> Windows:
+    """Finds each user's history, which is the user's last events.
 
-    A user who has several records in a sequence file is taken at the one that ends last (the last of these in the log).
+    Of a user's records in sequence files the one that ends last is taken, and of those that end together the last one
+    in the log.
 
     Args:
-        events: of `before`.
-        max_history: the last this many events are read.
+        events: columns [n] from `select_before`.
+        max_history: largest number of events that are read.
         since: first time (unix microseconds) of an event that is read; sequence files are cut already.
 
     Returns:
-        One window a user that has any such event, in the order of the users' hashes.
+        One window for each user that has such an event, in the order of the users' hashes.
     """
     if "record" not in events:
         bounds = windows.find_user_bounds(events["user_high"], events["user_low"])
@@ -58,11 +75,12 @@ def latest(events: Columns, max_history: int, since: int = 0) -> Windows:
     return records.select(order[bounds[1:] - 1])
 
 
-def seen_items(events: Columns, histories: Windows) -> tuple[Places, npt.NDArray[np.int64]]:
-    """Lists the items of all events of each user, those that are not read too, each once.
+def list_seen_items(events: Columns, histories: Windows) -> SeenItems:
+    """Lists the items of all events of each user, each item once, even where an event is too old to be read.
 
-    Returns:
-        Offsets int64 [users + 1] of each user in the list, and the list of fingerprints.
+    Args:
+        events: columns [n] from `select_before`.
+        histories: the windows [users] from `find_histories`.
     """
     bounds = windows.find_user_bounds(events["user_high"], events["user_low"])
     place = np.searchsorted(bounds, histories.first, side="right") - 1
@@ -73,39 +91,39 @@ def seen_items(events: Columns, histories: Windows) -> tuple[Places, npt.NDArray
     user, items = user[order], items[order]
     first = np.append(True, (user[1:] != user[:-1]) | (items[1:] != items[:-1]))[: len(items)]
     counts = np.bincount(user[first], minlength=len(histories))
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), items[first]
+    return SeenItems(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), items[first])
 
 
-def batches(lengths: Places) -> Iterator[Places]:
+def cut_batches(lengths: Places) -> Iterator[Places]:
     """Cuts users into batches of similar length, so that little is padding.
 
     Args:
-        lengths: int64 [users].
+        lengths: int64 [users], number of places that each user's row takes.
 
     Yields:
-        Places of up to `BATCH_ROWS` users; each user once.
+        int64 [batch], the 0-based places of up to `BATCH_ROWS` users; each user comes once.
     """
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
         stop = min(start + BATCH_ROWS, len(order))
         # Lengths rise, so the last user of a batch is its width.
-        while stop - start > 1 and (stop - start) * lengths[order[stop - 1]] > BATCH_CELLS:
+        while stop - start > 1 and (stop - start) * lengths[order[stop - 1]] > BATCH_PLACES:
             stop = start + (stop - start) // 2
         yield order[start:stop]
         start = stop
 
 
-def padded(values: npt.NDArray[np.int64], starts: Places, stops: Places) -> npt.NDArray[np.int64]:
+def pad_ranges(values: npt.NDArray[np.int64], starts: Places, stops: Places) -> npt.NDArray[np.int64]:
     """Returns ranges of fingerprints as rows, padded at the end with `PAD_FINGERPRINT`.
 
     Args:
-        values: int64 [n].
-        starts: int64 [s].
-        stops: int64 [s], none before its start.
+        values: int64 [n], fingerprints.
+        starts: int64 [s], first place of each range.
+        stops: int64 [s], place behind each range, never before its start.
 
     Returns:
-        int64 [s, longest].
+        int64 [s, length of the longest range].
     """
     width = np.arange(np.max(stops - starts, initial=0))
     places = starts[:, np.newaxis] + width

@@ -7,30 +7,28 @@ import time
 import apache_beam as beam
 
 from components.batch_recommend import recommend
-from components.batch_recommend.config import BatchSettings
-from components.batch_recommend.model_handle import ModelHandle, UnusableModelError
+from components.batch_recommend.config import BatchConfig
 from components.batch_recommend.output import Output
+from components.batch_recommend.recommend import ModelHandle
 from components.sequence_example_gen import graph, rejects, sources
 from components.sequence_example_gen.balance import Balance
+from schemas.errors import UserError
 from schemas.identity import read_salt
 
 _log = logging.getLogger("dspnet")
 
 
-class RequestError(ValueError):
-    """A job that cannot begin as it was asked for; the message says why, and what to do."""
-
-
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """What a job did.
+class BatchSummary:
+    """The counts of a job that is done.
 
     Attributes:
-        users: how many have a row.
-        without_history: how many have none, because no event of theirs lies before `as_of`, within `history_days`.
-        rows_in: rows of the log.
-        rows_rejected: bad ones.
-        seconds: wall time, with the loading of the model.
+        users: number of users that have a row.
+        without_history: number of users that have none, because none of their events lies before `as_of` and within
+            `history_days`.
+        rows_in: number of rows in the log.
+        rows_rejected: number of bad rows.
+        seconds: wall time, which includes loading the model.
     """
 
     users: int
@@ -47,29 +45,29 @@ class Report:
         )
 
 
-def run(settings: BatchSettings) -> Report:
+def run(config: BatchConfig) -> BatchSummary:
     """Recommends for every user of a log.
 
     Raises:
-        RequestError: before any work, if the log, the model or the place for the results cannot be used.
-        ValueError: if the log cannot be read, or too many rows are bad; these are listed in the results' folder.
+        UserError: before any work, if the log, the model or the place for the results cannot be used.
+        ValueError: if the log cannot be read, or too many rows are bad; the results' folder lists the bad rows.
     """
     began = time.monotonic()
-    model, output = ModelHandle(settings.model), Output(settings.out)
+    model, output = ModelHandle(config.model), Output(config.out)
     try:
-        salt = read_salt(settings.demo)
-        units = sources.list_shards(settings.source)
+        salt = read_salt(config.demo)
+        units = sources.list_shards(config.source)
         model.load()
         output.create()
-    except (ValueError, OSError, UnusableModelError) as error:
-        raise RequestError(str(error)) from error
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
     _log.info("reading %s", f"{len(units):,} files" if len(units) > 1 else units[0].path)
     try:
-        balance = _recommend(settings, salt, units, model, output)
+        balance = _recommend(config, salt, units, model, output)
     finally:
         model.release()
         output.clean()
-    return Report(
+    return BatchSummary(
         users=balance[recommend.USERS],
         without_history=balance[recommend.WITHOUT_HISTORY],
         rows_in=balance["rows_in"],
@@ -79,18 +77,18 @@ def run(settings: BatchSettings) -> Report:
 
 
 def _recommend(
-    settings: BatchSettings, salt: bytes, units: list[sources.InputShard], model: ModelHandle, output: Output
+    config: BatchConfig, salt: bytes, units: list[sources.InputShard], model: ModelHandle, output: Output
 ) -> Balance:
-    source, staging = settings.source, output.staging
+    source, staging = config.source, output.staging
     summary = f"{staging}/summary.json"
-    with beam.Pipeline(argv=list(settings.beam_args)) as pipeline:
-        log = graph.read_log(pipeline, source, settings.partitions, salt, units, output.rejects, staging)
-        asked = (
+    with beam.Pipeline(argv=list(config.beam_args)) as pipeline:
+        log = graph.read_log(pipeline, source, config.partitions, salt, units, output.rejects, staging)
+        answers = (
             log.events
             | "ByPartition" >> beam.GroupByKey()
-            | "Recommend" >> beam.ParDo(recommend.Recommend(settings, model, output))
+            | "Recommend" >> beam.ParDo(recommend.Recommend(config, model, output))
         )
-        graph.sum_counters((*log.counters, asked), summary, staging)
+        graph.sum_counters((*log.counters, answers), summary, staging)
     counts, problems = graph.read_summary(summary)
     balance = Balance(counts)
     if problems:
@@ -99,5 +97,5 @@ def _recommend(
         raise ValueError(balance.describe_bad_rows(source.max_bad_share, output.rejects))
     if not balance["rows_rejected"]:
         rejects.write_empty_rejects(f"{output.rejects}/rejects-00000-00000.csv", staging)
-    output.publish(settings.partitions)
+    output.publish(config.partitions)
     return balance

@@ -1,31 +1,51 @@
-"""The folder of the results: filled only when the whole job has succeeded, and never overwritten."""
+"""The results: their columns, and their folder, which is filled only when the whole job has succeeded."""
 
 import os
 import shutil
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from components.batch_recommend.rows import RECOMMENDATIONS, shard_name
 from components.sequence_example_gen import files
+
+RECOMMENDATIONS = pa.schema(
+    [
+        pa.field("user_id", pa.string(), nullable=False),
+        pa.field("history_length", pa.int32(), nullable=False),
+        pa.field("item_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("item_scores", pa.list_(pa.float32()), nullable=False),
+        pa.field("scene_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("scene_scores", pa.list_(pa.float32()), nullable=False),
+    ]
+)
+"""Columns of the results: the user's keyed hash as 32 hexadecimal digits, the number of events that were read, then raw
+ids and scores, best first."""
+
+NO_ID = b""
+"""The id at a place of the model's answer that nothing fills."""
 
 INCOMPLETE = "_incomplete"
 COMPLETE = "_SUCCESS"
-"""Written last, as Hadoop and Spark do: without it a job was killed while its results were moved into place."""
+"""Written last, as by Hadoop and Spark: without it a job was killed while its results were moved into place."""
 
 REJECTS = "_rejects"
-"""Names that begin with an underscore, as all of these, are passed over by whatever reads a folder of Parquet files."""
+"""A name that begins with an underscore, as these three do, is passed over by readers of a folder of Parquet files."""
 
 
 class Output:
-    """A folder of results on any Beam filesystem.
+    """A folder of results on any Beam filesystem; results that lie there are never overwritten.
 
     Args:
-        folder: where the results shall lie.
+        folder: path of the folder.
 
     Attributes:
-        staging: folder for what is not yet a result.
-        rejects: folder for the files of bad rows.
+        staging: path of the folder for what is not yet a result.
+        rejects: path of the folder for the files of bad rows.
     """
 
     def __init__(self, folder: str):
@@ -35,13 +55,13 @@ class Output:
         self.rejects = f"{self.folder}/{REJECTS}"
 
     def create(self) -> None:
-        """Creates the folder and what belongs in it.
+        """Creates the folder, and the folders `staging` and `rejects` in it.
 
         Raises:
             FileExistsError: if something is there already.
             OSError: if it cannot be created.
         """
-        found = self._found()
+        found = self._list_contents()
         if found:
             names = ", ".join(map(repr, found[:3])) + (", ..." if len(found) > 3 else "")
             raise FileExistsError(
@@ -52,18 +72,18 @@ class Output:
             if not FileSystems.exists(path):
                 FileSystems.mkdirs(path)
 
-    def staged(self, shard: int, shards: int) -> str:
-        """Returns where a shard lies until `publish`."""
-        return f"{self.staging}/{shard_name(shard, shards)}"
+    def locate_staged(self, shard: int, shards: int) -> str:
+        """Returns the path at which a shard lies until `publish`."""
+        return f"{self.staging}/{name_shard(shard, shards)}"
 
     def publish(self, shards: int) -> None:
-        """Moves all shards to their place; one that nobody wrote is written, without rows."""
-        staged = [self.staged(shard, shards) for shard in range(shards)]
+        """Moves all shards to their place; a shard that no worker wrote is written without rows."""
+        staged = [self.locate_staged(shard, shards) for shard in range(shards)]
         for path in staged:
             if not FileSystems.exists(path):
                 with files.created(path, self.staging) as file:
                     pq.write_table(RECOMMENDATIONS.empty_table(), file)
-        published = [f"{self.folder}/{shard_name(shard, shards)}" for shard in range(shards)]
+        published = [f"{self.folder}/{name_shard(shard, shards)}" for shard in range(shards)]
         try:
             FileSystems.rename(staged, published)
         except BaseException:
@@ -84,10 +104,38 @@ class Output:
             if os.path.isdir(folder) and not os.listdir(folder):
                 os.rmdir(folder)
 
-    def _found(self) -> list[str]:
+    def _list_contents(self) -> list[str]:
         if self._is_local:
             if os.path.isdir(self.folder):
                 return sorted(os.listdir(self.folder))
             return [os.path.basename(self.folder)] if os.path.lexists(self.folder) else []
         matches = FileSystems.match([self.folder, f"{self.folder}/**"])
         return sorted({found.path for match in matches for found in match.metadata_list})
+
+
+def to_rows(
+    users: npt.NDArray[np.bytes_], lengths: npt.NDArray[np.int64], answer: Mapping[str, npt.NDArray[Any]], top: int
+) -> pa.Table:
+    """Returns one row a user, with the columns `RECOMMENDATIONS`.
+
+    Args:
+        users: S32 [batch], keyed hashes.
+        lengths: int64 [batch], number of events that were read.
+        answer: ``item_ids`` and ``scene_ids``, bytes [batch, k], ``item_scores`` and ``scene_scores``, float32
+            [batch, k], best first.
+        top: number of items, and of scenes, to keep.
+    """
+    columns = [pa.array(users.tolist(), pa.binary()).cast(pa.string()), pa.array(lengths, pa.int32())]
+    for kind in ("item", "scene"):
+        ids, scores = answer[f"{kind}_ids"][:, :top], answer[f"{kind}_scores"][:, :top]
+        filled = ids != NO_ID
+        offsets = pa.array(np.concatenate([[0], np.cumsum(filled.sum(axis=1))]), pa.int32())
+        # Through binary, because only the cast checks that ids are UTF-8.
+        text = pa.array(ids[filled], pa.binary()).cast(pa.string())
+        columns += [pa.ListArray.from_arrays(offsets, values) for values in (text, pa.array(scores[filled]))]
+    return pa.Table.from_arrays(columns, schema=RECOMMENDATIONS)
+
+
+def name_shard(shard: int, shards: int) -> str:
+    """Returns the name of the file that holds the users of a partition."""
+    return f"recommendations-{shard:05d}-of-{shards:05d}.parquet"

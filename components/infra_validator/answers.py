@@ -1,4 +1,4 @@
-"""What the answers of a candidate must be like."""
+"""The checks that an answer of a candidate must pass."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,27 +6,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.infra_validator.ids import NONE, Ids
 from components.infra_validator.refusal import RefusedError
 from model.export.serving_module import TOP_K
+from schemas.catalogue import Catalogue
+from schemas.identity import fingerprints
 
 TOLERANCE = 1e-4
-"""Scores of two loaders may differ by this share of the user's greatest score, or by this where that is below 1."""
+"""Largest difference between the scores of two loaders, as a share of the user's greatest score or of 1."""
 
-NOTHING = np.empty(0, np.int64)
+NOT_FOUND = -1
+"""Column of a raw id that is not in the catalogue."""
+
+NO_COLUMNS = np.empty(0, np.int64)
 
 
 def check_ranking(outputs: Mapping[str, npt.NDArray[Any]], kind: str, rows: int, size: int) -> None:
-    """Checks the form of an answer: its shapes, and that finite scores fall.
+    """Checks the form of an answer: the shapes and dtypes, and that scores are finite and fall.
 
     Args:
         outputs: ``<kind>_ids``, bytes [batch, k], and ``<kind>_scores``, float32 [batch, k].
         kind: ``item`` or ``scene``.
-        rows: how many rows were asked.
-        size: of the catalogue.
+        rows: number of histories in the request.
+        size: number of ids in the catalogue.
 
     Raises:
-        RefusedError: if anything is amiss.
+        RefusedError: if the answer has another form.
     """
     shape = (rows, min(TOP_K, size))
     for key, dtype in ((f"{kind}_ids", object), (f"{kind}_scores", np.float32)):
@@ -47,9 +51,9 @@ def check_ranking(outputs: Mapping[str, npt.NDArray[Any]], kind: str, rows: int,
 def check_row(
     ids: npt.NDArray[np.object_],
     scores: npt.NDArray[np.float32],
-    catalogue: Ids,
+    catalogue: Catalogue,
     expected: npt.NDArray[np.float32],
-    exclude: npt.NDArray[np.int64] = NOTHING,
+    exclude: npt.NDArray[np.int64] = NO_COLUMNS,
     exact: bool = True,
 ) -> None:
     """Checks the answer for one user against the scores of the whole catalogue.
@@ -57,14 +61,14 @@ def check_row(
     Args:
         ids: bytes [k], best first; ``b""`` at places that nothing fills.
         scores: float32 [k].
-        catalogue: what is ranked.
-        expected: float32 [N], in the order of the catalogue.
+        catalogue: the catalogue that is ranked.
+        expected: float32 [N], the score of each id of the catalogue, in its order.
         exclude: int64, distinct 0-based columns that must not come back.
-        exact: whether the best there are must come back; else some of them.
+        exact: whether the ids must be the best of the catalogue; an approximate index may miss some of these.
 
     Raises:
-        RefusedError: if an id is not of the catalogue, comes back twice or should have been left out, if a score is
-            not the expected one, or if better ones have not come back.
+        RefusedError: if an id is not in the catalogue, comes back twice or should have been left out, if a score is
+            not the expected one, or if better ids have not come back.
     """
     if not np.isfinite(expected).all():
         raise RefusedError("`score` gives values that are not finite")
@@ -75,28 +79,32 @@ def check_row(
     if filled != possible:
         raise RefusedError(f"{filled} of {possible} places are filled")
     ids, scores = ids[:filled], scores[:filled]
-    columns = catalogue.columns_of_raw(ids)
-    if (columns == NONE).any():
-        raise RefusedError(f"{_text(ids[np.argmax(columns == NONE)])} is not in the catalogue")
+    columns = find_columns(ids, catalogue)
+    if (columns == NOT_FOUND).any():
+        raise RefusedError(f"{_show_id(ids[np.argmax(columns == NOT_FOUND)])} is not in the catalogue")
     distinct, counts = np.unique(columns, return_counts=True)
     if len(distinct) != filled:
-        raise RefusedError(f"{_text(ids[columns == distinct[np.argmax(counts)]][0])} comes back more than once")
+        raise RefusedError(f"{_show_id(ids[columns == distinct[np.argmax(counts)]][0])} comes back more than once")
     seen = np.isin(columns, exclude)
     if seen.any():
-        raise RefusedError(f"{_text(ids[np.argmax(seen)])} comes back, though it was to be left out")
+        raise RefusedError(f"{_show_id(ids[np.argmax(seen)])} comes back, though it was to be left out")
     tolerance = TOLERANCE * max(1.0, np.abs(expected).max())
-    _compare(scores, expected[columns], tolerance, "the model gives {} by `score`")
+    _compare_scores(scores, expected[columns], tolerance, "the model gives {} by `score`")
     if exact and filled:
         left = np.delete(expected, exclude)
         best = np.sort(np.partition(left, len(left) - filled)[len(left) - filled :])[::-1]
-        _compare(scores, best, tolerance, "the best there is has {}")
+        _compare_scores(scores, best, tolerance, "the best there is has {}")
 
 
 def check_embeddings(outputs: Mapping[str, npt.NDArray[Any]], rows: int) -> None:
     """Checks that every output is a finite float32 [batch, width].
 
+    Args:
+        outputs: the answer of `embed_users`, by the key of the output.
+        rows: number of histories in the request.
+
     Raises:
-        RefusedError: if one is not.
+        RefusedError: if an output is something else.
     """
     for key, array in sorted(outputs.items()):
         if array.dtype != np.float32 or array.ndim != 2 or len(array) != rows:
@@ -107,7 +115,18 @@ def check_embeddings(outputs: Mapping[str, npt.NDArray[Any]], rows: int) -> None
             raise RefusedError(f"{key} has values that are not finite")
 
 
-def _compare(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float, what: str) -> None:
+def find_columns(raw_ids: npt.NDArray[np.object_], catalogue: Catalogue) -> npt.NDArray[np.int64]:
+    """Returns the 0-based column of each raw id, bytes [n], in the catalogue; `NOT_FOUND` where it has none."""
+    wanted = fingerprints(raw_id.decode("utf-8", "replace") for raw_id in raw_ids)
+    # One fingerprint of two ids, or bytes that are no UTF-8, would otherwise pass for an id of the catalogue.
+    pairs = zip(catalogue.raw_ids(wanted), raw_ids, strict=True)
+    is_found = np.array([bool(found) and found.encode() == raw_id for found, raw_id in pairs], bool)
+    return np.where(is_found, catalogue.index_of(wanted) - 1, NOT_FOUND)
+
+
+def _compare_scores(
+    scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float, what: str
+) -> None:
     wrong = np.abs(scores - expected) > tolerance
     if wrong.any():
         place = int(np.argmax(wrong))
@@ -116,5 +135,5 @@ def _compare(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32],
         )
 
 
-def _text(raw_id: bytes) -> str:
+def _show_id(raw_id: bytes) -> str:
     return repr(raw_id.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""InfraValidator: loads a model and asks it in a fresh process, and blesses it or refuses."""
+"""InfraValidator: asks a model in a fresh process, and blesses or refuses it."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
@@ -7,11 +7,11 @@ from components import artifacts
 from components.infra_validator import executor
 
 TIME_LIMIT = 300
-"""Seconds; TFX gives its own InfraValidator as long to load a model."""
+"""Seconds; TFX's InfraValidator gives a model as long to load."""
 
 
 class InfraValidatorSpec(component_spec.ComponentSpec):
-    """What goes in and comes out of InfraValidator."""
+    """Parameters, inputs and outputs of InfraValidator."""
 
     PARAMETERS = {"time_limit": component_spec.ExecutionParameter(type=int)}
     INPUTS = {
@@ -23,16 +23,17 @@ class InfraValidatorSpec(component_spec.ComponentSpec):
 
 
 class InfraValidator(base_component.BaseComponent):
-    """Does for Pusher what TFX's InfraValidator does, in a process where that starts a container.
+    """Replaces TFX's InfraValidator, which starts a container, by one that starts a process.
 
-    The process has TensorFlow's C++ loader, as a model server has, and no Python behind the graph. A model that cannot
-    be loaded, does not answer or answers wrongly is refused; the step itself fails only when that cannot be found out.
+    The process holds TensorFlow and nothing of this project or of Keras: it runs the graph alone, as a model server
+    does. A model that cannot be loaded, does not answer or answers wrongly is refused; the step itself fails only when
+    that cannot be found out.
 
     Args:
-        examples: what SequenceExampleGen wrote; requests are made from the test split.
-        catalogue: what Catalogue wrote, for the raw ids.
+        examples: the output of SequenceExampleGen; requests are made from the test split.
+        catalogue: the output of Catalogue, which holds the raw ids.
         model: the candidate.
-        time_limit: seconds to load the model and to answer all requests.
+        time_limit: seconds to start the process, to load the model and to answer all requests.
     """
 
     SPEC_CLASS = InfraValidatorSpec

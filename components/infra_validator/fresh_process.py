@@ -1,150 +1,81 @@
-"""Runs `c_api.py` in a process of its own, with a time limit."""
+"""Asks a SavedModel in a process that holds TensorFlow, but neither this project nor Keras.
 
-import dataclasses
-import importlib.util
+This file is run as a script, by its path:
+
+    python -I fresh_process.py REQUEST_FILE ANSWER_FILE
+
+The model is loaded into a session of TensorFlow 1, which runs the graph alone, as a model server does. Both files are
+JSON. A tensor is a serialized `TensorProto` in base64, which keeps ids that are no UTF-8. The request is
+
+    {"model": folder, "libraries": [files with more operations],
+     "requests": [{"signature": name, "inputs": {key: tensor}}]}
+
+and the answer
+
+    {"load_seconds": s, "answers": [{"seconds": s, "outputs": {key: tensor}}], "modules": [names of imported modules],
+     "error": null}
+
+Whatever the model raises ends the work: ``error`` holds its text, and ``answers`` what was answered before it;
+``load_seconds`` is null when the model could not be loaded.
+"""
+
+import base64
 import json
-import logging
-import os
-import pathlib
-import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+import time
 from typing import Any
 
+if __name__ == "__main__":
+    # TensorFlow imports Keras if it finds it. A model server has no Keras, so a model that needs it must fail here.
+    sys.modules["keras"] = sys.modules["tf_keras"] = None  # type: ignore[assignment]
+
+import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 
-from components.infra_validator import c_api
-from components.infra_validator.refusal import RefusedError, UndecidedError, first_line
-from model.retrieval import scann
-
-SCANN_OPERATIONS = os.path.join("scann_ops", "cc", "_scann_ops.so")
-"""Within the package `scann`."""
-
-_log = logging.getLogger(__name__)
+TAG = "serve"
+"""The tag of the graph that a model server loads."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What is asked at once.
-
-    Attributes:
-        name: for people.
-        inputs: the tensors to feed, by their names in the graph.
-        outputs: names in the graph of the tensors to fetch, by the keys to return them under.
-    """
-
-    name: str
-    inputs: Mapping[str, npt.NDArray[Any]]
-    outputs: Mapping[str, str]
+def encode_tensor(array: npt.NDArray[Any]) -> str:
+    """Returns an array of numbers, or an object array of bytes, as the text of a tensor."""
+    return base64.b64encode(tf.make_tensor_proto(array).SerializeToString()).decode()
 
 
-@dataclasses.dataclass(frozen=True)
-class Answers:
-    """What came back.
-
-    Attributes:
-        load_seconds: time to load the model.
-        seconds: time to answer each request.
-        outputs: of each request, by key.
-        modules: what the process had imported.
-    """
-
-    load_seconds: float
-    seconds: tuple[float, ...]
-    outputs: tuple[dict[str, npt.NDArray[Any]], ...]
-    modules: tuple[str, ...]
+def decode_tensor(text: str) -> npt.NDArray[Any]:
+    """Returns the array that `encode_tensor` wrote."""
+    return tf.make_ndarray(tensor_pb2.TensorProto.FromString(base64.b64decode(text)))
 
 
-def ask(folder: str, requests: Sequence[Request], time_limit: float, libraries: Sequence[str] = ()) -> Answers:
-    """Loads a SavedModel in a fresh process and asks it.
-
-    Args:
-        folder: of the SavedModel.
-        requests: what to ask.
-        time_limit: seconds for all of it; then the process is killed.
-        libraries: files with operations that the model needs.
-
-    Raises:
-        RefusedError: if TensorFlow reports an error.
-        UndecidedError: if the process dies or takes too long.
-    """
-    content = {
-        "model": folder,
-        "libraries": list(libraries),
-        "requests": [
-            {
-                "inputs": {name: c_api.to_json(array) for name, array in request.inputs.items()},
-                "outputs": dict(request.outputs),
-            }
-            for request in requests
-        ],
-    }
-    with tempfile.TemporaryDirectory() as exchange:
-        answer_file = pathlib.Path(exchange, "answer.json")
-        request_file = pathlib.Path(exchange, "request.json")
-        request_file.write_text(json.dumps(content), encoding="utf-8")
-        _run([c_api.__file__, str(request_file), str(answer_file)], len(requests), time_limit)
-        answer = json.loads(answer_file.read_text(encoding="utf-8"))
-    if answer["error"]:
-        what = "it cannot be loaded"
-        if answer["load_seconds"] is not None:
-            what = f"{requests[len(answer['answers'])].name}: it does not answer"
-        raise RefusedError(f"{what}: {first_line(answer['error'])}")
-    return Answers(
-        load_seconds=answer["load_seconds"],
-        seconds=tuple(one["seconds"] for one in answer["answers"]),
-        outputs=tuple(
-            {key: c_api.from_json(tensor) for key, tensor in one["outputs"].items()} for one in answer["answers"]
-        ),
-        modules=tuple(answer["modules"]),
-    )
-
-
-def libraries_for(method: str) -> list[str]:
-    """Returns the files with the operations that a way to find items needs beside TensorFlow's own.
-
-    Args:
-        method: as `model.export.saved_model` writes it beside the model.
-
-    Raises:
-        ImportError: if it is ScaNN, which is not installed; that is no fault of the model.
-    """
-    if method != "scann":
-        return []
-    package = importlib.util.find_spec("scann")
-    if package is None:
-        raise ImportError(scann.MISSING_PACKAGE)
-    return [os.path.join(folder, SCANN_OPERATIONS) for folder in package.submodule_search_locations]
-
-
-def _run(arguments: Sequence[str], requests: int, time_limit: float) -> None:
-    # A trainer in this process may hold all memory of the GPUs, and answers need not be fast here.
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, "-I", *arguments]
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Loads the model and asks it; request and answer have the form that the module's documentation gives."""
+    result: dict[str, Any] = {"load_seconds": None, "answers": [], "error": None}
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=time_limit,
-        )
-    except subprocess.TimeoutExpired as error:
-        _log.info("%s", (error.output or b"").decode("utf-8", "replace"))
-        raise UndecidedError(
-            f"The model did not load and answer {requests} requests within {time_limit:g} s. Run again when the "
-            "machine is less busy; if it happens again, the model hangs."
-        ) from error
-    said = done.stdout.decode("utf-8", "replace").strip()
-    _log.info("%s", said)
-    if done.returncode:
-        name = f"exit code {done.returncode}"
-        if done.returncode < 0:
-            name = signal.Signals(-done.returncode).name
-        raise UndecidedError(
-            f"The process that asked the model died ({name}): {said.splitlines()[-1] if said else 'no message'}. Run "
-            "again with more memory free; if it happens again, the model breaks TensorFlow."
-        )
+        start = time.perf_counter()
+        for library in request["libraries"]:
+            tf.load_op_library(library)
+        with tf.compat.v1.Session(graph=tf.Graph()) as session:
+            graph = tf.compat.v1.saved_model.load(session, [TAG], request["model"])
+            result["load_seconds"] = time.perf_counter() - start
+            for asked in request["requests"]:
+                signature = graph.signature_def[asked["signature"]]
+                inputs = {signature.inputs[key].name: decode_tensor(text) for key, text in asked["inputs"].items()}
+                tensors = {key: tensor.name for key, tensor in signature.outputs.items()}
+                start = time.perf_counter()
+                outputs = session.run(tensors, inputs)
+                seconds = time.perf_counter() - start
+                outputs = {key: encode_tensor(np.asarray(output)) for key, output in outputs.items()}
+                result["answers"].append({"seconds": seconds, "outputs": outputs})
+    except MemoryError:  # the machine's fault rather than the model's
+        raise
+    except Exception as error:  # a broken model raises anything
+        result["error"] = str(error).removeprefix("Graph execution error:").strip()
+    return {**result, "modules": sorted(name for name, module in sys.modules.items() if module)}
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], encoding="utf-8") as request_file:
+        answers = answer(json.load(request_file))
+    with open(sys.argv[2], "w", encoding="utf-8") as answer_file:
+        json.dump(answers, answer_file)

@@ -1,4 +1,4 @@
-"""The histories that a candidate is asked about: those of the test split, some at once, some alone."""
+"""The histories that a candidate is asked about: those of the test split, some of them in a batch, some alone."""
 
 import dataclasses
 import os
@@ -8,67 +8,84 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from components.infra_validator.ids import Ids
 from model.data.batches import HISTORY_ITEMS, HISTORY_SCENES, fingerprint_batches
-from schemas.identity import PAD_FINGERPRINT
+from schemas.catalogue import Catalogue
+from schemas.identity import PAD_FINGERPRINT, fingerprints
 
 MOST = 64
-"""How many sequences of the test split are asked about."""
+"""Number of sequences of the test split that are asked about."""
 
 POPULAR_LENGTHS = (1, 2, 4, 8)
 """Lengths of the histories that stand in for those of an empty test split."""
 
-Prints: TypeAlias = npt.NDArray[np.int64]
+Fingerprints: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
 class Histories:
-    """Histories that are asked about at once.
+    """The histories of one request.
 
     Attributes:
-        names: what to call each row.
-        items: int64 [batch, time], fingerprints, oldest first, padded with `PAD_FINGERPRINT`.
-        scenes: int64 [batch, time], likewise.
-        item_ids: bytes [batch, time], the same as raw ids, padded with ``b""``.
-        scene_ids: bytes [batch, time], likewise.
+        names: what a refusal calls each row.
+        items: int64 [batch, time], item fingerprints, oldest first, padded with `PAD_FINGERPRINT`.
+        scenes: int64 [batch, time], scene fingerprints, oldest first, padded with `PAD_FINGERPRINT`.
+        item_ids: bytes [batch, time], the raw ids of `items`, padded with ``b""``.
+        scene_ids: bytes [batch, time], the raw ids of `scenes`, padded with ``b""``.
     """
 
     names: tuple[str, ...]
-    items: Prints
-    scenes: Prints
+    items: Fingerprints
+    scenes: Fingerprints
     item_ids: npt.NDArray[np.object_]
     scene_ids: npt.NDArray[np.object_]
 
 
-def read_histories(folder: str, items: Ids, scenes: Ids) -> tuple[list[Histories], str]:
-    """Reads the first sequences of the test split; half of them are asked about at once, half alone.
+def read_histories(folder: str, items: Catalogue, scenes: Catalogue) -> tuple[list[Histories], str]:
+    """Reads the first sequences of the test split; half of them make one batch, and each of the others stands alone.
 
     Args:
-        folder: of the test split.
+        folder: folder of the test split.
         items: the item catalogue.
         scenes: the scene catalogue.
 
     Returns:
-        The histories and a user's without any, and where they come from: when the split is empty, histories of
-        popular ids stand in for it.
+        The histories, the last of which is empty, and words for where they come from: when the split is empty,
+        histories of popular ids stand in for it.
     """
-    rows = _read(folder)
+    rows = _read_rows(folder)
     name, source = "test sequence", "of the test split,"
     if not rows:
-        rows = [_popular(items, scenes, length) for length in POPULAR_LENGTHS]
+        rows = [_popular_row(items, scenes, length) for length in POPULAR_LENGTHS]
         name, source = "popular history", "with popular ids, for the test split is empty,"
     names = [f"{name} {number}" for number in range(1, len(rows) + 1)]
     half = (len(rows) + 1) // 2
-    together = [f"{name} in a batch of {half}" for name in names[:half]]
+    in_batch = [f"{name} in a batch of {half}" for name in names[:half]]
     empty = np.empty(0, np.int64), np.empty(0, np.int64)
     return [
-        _histories(together, rows[:half], items, scenes),
-        *(_histories([name], [row], items, scenes) for name, row in zip(names[half:], rows[half:], strict=True)),
-        _histories(["empty history"], [empty], items, scenes),
+        _make_histories(in_batch, rows[:half], items, scenes),
+        *(_make_histories([name], [row], items, scenes) for name, row in zip(names[half:], rows[half:], strict=True)),
+        _make_histories(["empty history"], [empty], items, scenes),
     ], source
 
 
-def _read(folder: str) -> list[tuple[Prints, Prints]]:
+def encode_ids(catalogue: Catalogue, wanted: Fingerprints) -> npt.NDArray[np.object_]:
+    """Returns the raw id of each fingerprint as bytes, in the same shape.
+
+    Padding becomes ``b""``, and a fingerprint that is not in the catalogue becomes `find_unknown_id`.
+    """
+    names = catalogue.raw_ids(wanted, find_unknown_id(catalogue))
+    return np.array([name.encode() for name in names.ravel()], object).reshape(names.shape)
+
+
+def find_unknown_id(catalogue: Catalogue) -> str:
+    """Returns a raw id whose fingerprint is not in the catalogue."""
+    name = "not in the catalogue"
+    while catalogue.index_of(fingerprints([name]))[0] != catalogue.unknown_index:
+        name += "?"
+    return name
+
+
+def _read_rows(folder: str) -> list[tuple[Fingerprints, Fingerprints]]:
     try:
         batches = fingerprint_batches([os.path.join(folder, "*.gz")], MOST)
     except FileNotFoundError:
@@ -80,19 +97,18 @@ def _read(folder: str) -> list[tuple[Prints, Prints]]:
     ]
 
 
-def _popular(items: Ids, scenes: Ids, length: int) -> tuple[Prints, Prints]:
-    return (
-        np.resize(items.catalogue.fingerprints[:length], length),
-        np.resize(scenes.catalogue.fingerprints[:length], length),
-    )
+def _popular_row(items: Catalogue, scenes: Catalogue, length: int) -> tuple[Fingerprints, Fingerprints]:
+    return np.resize(items.fingerprints[:length], length), np.resize(scenes.fingerprints[:length], length)
 
 
-def _histories(names: Sequence[str], rows: Sequence[tuple[Prints, Prints]], items: Ids, scenes: Ids) -> Histories:
-    item_prints, scene_prints = (_padded(column) for column in zip(*rows, strict=True))
-    return Histories(tuple(names), item_prints, scene_prints, items.raw(item_prints), scenes.raw(scene_prints))
+def _make_histories(
+    names: Sequence[str], rows: Sequence[tuple[Fingerprints, Fingerprints]], items: Catalogue, scenes: Catalogue
+) -> Histories:
+    item_rows, scene_rows = (_pad(column) for column in zip(*rows, strict=True))
+    return Histories(tuple(names), item_rows, scene_rows, encode_ids(items, item_rows), encode_ids(scenes, scene_rows))
 
 
-def _padded(rows: Sequence[Prints]) -> Prints:
+def _pad(rows: Sequence[Fingerprints]) -> Fingerprints:
     padded = np.full([len(rows), max(map(len, rows))], PAD_FINGERPRINT)
     for place, row in enumerate(rows):
         padded[place, : len(row)] = row

@@ -1,4 +1,4 @@
-"""Why a candidate is not blessed."""
+"""The two ways in which a candidate is not blessed: it is refused, or it cannot be judged."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class UndecidedError(RuntimeError):
 
 @contextlib.contextmanager
 def about(name: str) -> Iterator[None]:
-    """Puts in front of a refusal what it is about."""
+    """Puts the name of a request in front of a refusal."""
     try:
         yield
     except RefusedError as refusal:
@@ -26,7 +26,7 @@ def about(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """Turns whatever a broken model makes others throw into a refusal: the step itself goes on."""
+    """Turns any error that a broken model causes into a refusal, so that the step itself does not fail."""
     try:
         yield
     except UndecidedError:
@@ -36,5 +36,5 @@ def refusing(what: str) -> Iterator[None]:
 
 
 def first_line(text: str) -> str:
-    """Returns what an error says, without the traces of graphs and frames that follow it."""
+    """Returns the first line of an error, without the traces of graphs and frames that follow it."""
     return text.strip().partition("\n")[0] or "no message"

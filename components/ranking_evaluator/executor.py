@@ -24,7 +24,6 @@ from model.config import EvaluationConfig
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export.saved_model import EXACT, load, read_retrieval
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
 from model.ranker import Ranker
@@ -32,6 +31,8 @@ from reporting.titles import LAST_BLESSED
 from schemas.catalogue import Catalogue
 from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE, Verdict
 from schemas.sequences import TEST
+from schemas.served_model import EXACT
+from serving.saved_model import load_saved_model, read_retrieval
 
 _log = logging.getLogger("dspnet")
 
@@ -109,7 +110,7 @@ def _load(model: types.Artifact) -> Any:
     retrieval = read_retrieval(folder)
     if retrieval != EXACT:
         _log.warning("This evaluation ranks exactly, but the model is served by an approximate index: %s.", retrieval)
-    return load(folder)
+    return load_saved_model(folder)
 
 
 def _bless(

@@ -31,12 +31,12 @@ from components.report.users import (
 )
 from components.sequence_example_gen.files import opened
 from model.data.vocabulary import load_catalogues
-from model.export.saved_model import load
 from model.training.callbacks import TRAINING_FILE
 from reporting.environment import describe_origin
 from schemas.catalogue import ID_MAP_ITEMS_PREFIX, ID_MAP_SCENES_PREFIX, Catalogue
 from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCES_FILE, USER_COLUMN, parse_evaluation
 from schemas.sequences import SPLITS, TEST, TRAIN
+from serving.saved_model import load_saved_model
 
 CONTENT_FILE = "report.json"
 PAGE_FILE = "report.html"
@@ -111,7 +111,7 @@ def _show_users(
     with opened(os.path.join(evaluation, SEQUENCES_FILE)) as file:
         groups = choose_users(pq.read_table(file, columns=[USER_COLUMN, GROUP_COLUMN]))
     users = read_users(_glob_examples(input_dict, TEST), groups)
-    model = load(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))
+    model = load_saved_model(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))
     user_map = None
     # A model that only counts keeps no representation of its users.
     if hasattr(model, "embed_users"):

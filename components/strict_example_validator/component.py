@@ -7,11 +7,11 @@ from components.strict_example_validator import executor
 
 
 class StrictExampleValidator(ExampleValidator):
-    """Compares the statistics of every split with the schema and fails when anything is amiss.
+    """Compares the statistics of every split with the schema, and fails on any anomaly or without train examples.
 
-    TFX's own component only notes anomalies; whoever does not look at them trains on them. Takes the arguments of
-    `tfx.components.ExampleValidator`, above all `statistics` and `schema`. Steps that must wait for the verdict take
-    its output ``anomalies`` as input or are added with ``add_upstream_node``.
+    TFX's ExampleValidator only notes anomalies, so that a run goes on to train on them. The arguments are those of
+    `tfx.components.ExampleValidator`, above all `statistics` and `schema`. A step that must wait for the validation
+    takes the output ``anomalies`` as input or is added with ``add_upstream_node``.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)

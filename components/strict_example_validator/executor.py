@@ -1,4 +1,4 @@
-"""The work of StrictExampleValidator: TFX's validation, then a refusal that says what is amiss."""
+"""The work of StrictExampleValidator: TFX's validation, then an error that lists every anomaly."""
 
 import os
 from collections.abc import Iterator
@@ -27,15 +27,15 @@ class Executor(executor.Executor):
         """See TFX's `Executor.Do`.
 
         Raises:
-            ValueError: if there are anomalies. The message has all of them, because TFX removes the outputs of a
-                step that fails.
+            ValueError: if there are anomalies; the message lists all of them, because TFX removes the outputs of a step
+                that fails.
         """
         result = super().Do(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.ANOMALIES_KEY])
         found = [
             line
             for split in artifact_utils.decode_split_names(artifact.split_names)
-            for line in _complaints(split, _read_anomalies(artifact, split))
+            for line in _describe_anomalies(split, _read_anomalies(artifact, split))
         ]
         if found:
             raise ValueError(
@@ -52,10 +52,10 @@ def _read_anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anoma
     return anomalies_pb2.Anomalies.FromString(content)
 
 
-def _complaints(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterator[str]:
-    """Yields one line per anomaly of a split."""
-    # Without examples TFDV finds no anomaly, whatever the schema demands, and only sets `data_missing`. That is as
-    # it should be for val and test, which small data or a weight of 0 leave empty; nothing can be trained on nothing.
+def _describe_anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterator[str]:
+    """Yields one line for each anomaly of a split."""
+    # Without examples TFDV finds no anomaly, whatever the schema demands, and only sets `data_missing`. The val and
+    # test splits may be empty, with small data or a weight of 0; without a train split nothing can be trained.
     if anomalies.data_missing:
         if split == sequences.TRAIN:
             yield f"split {split}: no examples at all; check windows.cutoffs, min_history, min_future against the log"

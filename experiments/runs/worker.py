@@ -34,11 +34,11 @@ from model import trainer
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export.saved_model import load
 from model.training.callbacks import TRAINING_FILE
 from pipeline.console import message_of, peak_bytes
 from schemas.evaluation import SEQUENCES_FILE
 from schemas.sequences import TEST, TRAIN, VALIDATION
+from serving.saved_model import load_saved_model
 
 
 class StoppedError(Exception):
@@ -175,7 +175,7 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
     config, label = spec.run.config.evaluation, spec.run.label
     items, scenes = load_catalogues(spec.data.catalogue_uri)
     batches = evaluation_batches(spec.data.glob_files(TEST), config.batch_size)
-    ranker = load(spec.model_folder)
+    ranker = load_saved_model(spec.model_folder)
     with SequencesFile(os.path.join(spec.folder, SEQUENCES_FILE)) as file:
         measured = evaluate(
             {label: ranker}, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(1)

@@ -3,7 +3,6 @@
 A model server sends itself the warm-up requests before it serves a version, so that no user waits for a first call.
 """
 
-import dataclasses
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,10 +14,10 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from model.config import ServingConfig
 from model.data.batches import HISTORY_ITEMS, HISTORY_SCENES
 from model.export.serving_module import TOP_K, ServingModule
-from model.retrieval import scann
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from schemas.served_model import (
     EMBED_USERS,
+    EXACT,
     EXAMPLES,
     EXCLUDE_ITEM_IDS,
     RECOMMEND_UNSEEN,
@@ -26,46 +25,11 @@ from schemas.served_model import (
     SERVING_DEFAULT,
     SERVING_EXAMPLES,
     WARMUP_FILE,
+    RetrievalDescription,
 )
 
 MEASURED_QUERIES = 1000
 """Enough for a recall to be known to a hundredth."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RetrievalDescription:
-    """How a served model finds the best items, and how many of them: a person must be able to tell.
-
-    Attributes:
-        method: ``exact`` or ``scann``.
-        scann_search_share: share of the index that a request searches; None for exact retrieval.
-        queries: number of histories that the recalls were measured on; None for exact retrieval.
-        recalls: by k, the share of the exact best k that the index finds.
-    """
-
-    method: str
-    scann_search_share: float | None = None
-    queries: int | None = None
-    recalls: Mapping[int, float] = dataclasses.field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns ``method`` and, of an approximate index, the other values, with a ``recall@k`` for each k."""
-        values = {"method": self.method, "scann_search_share": self.scann_search_share, "queries": self.queries}
-        recalls = {f"{_RECALL}{k}": recall for k, recall in self.recalls.items()}
-        return {key: value for key, value in {**values, **recalls}.items() if value is not None}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "RetrievalDescription":
-        """Reads what `to_json` returned."""
-        recalls = {int(key.removeprefix(_RECALL)): values[key] for key in values if key.startswith(_RECALL)}
-        return cls(values["method"], values.get("scann_search_share"), values.get("queries"), recalls)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{key} {value}" for key, value in self.to_json().items())
-
-
-_RECALL = "recall@"
-EXACT = RetrievalDescription("exact")
 
 
 def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf.data.Dataset) -> RetrievalDescription:
@@ -126,26 +90,6 @@ def export(module: ServingModule, folder: str, name: str, retrieval: RetrievalDe
             writer.write(record)
     with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
         file.write(json.dumps(retrieval.to_json(), indent=2) + "\n")
-
-
-def load(folder: str) -> Any:
-    """Loads what `export` wrote, with the operations that the model needs.
-
-    Raises:
-        ImportError: if the model needs ScaNN, which is not installed.
-    """
-    if read_retrieval(folder) != EXACT:
-        scann.load_operations()
-    return tf.saved_model.load(folder)
-
-
-def read_retrieval(folder: str) -> RetrievalDescription:
-    """Returns how a model in a folder finds items; `EXACT` for a SavedModel that does not say."""
-    path = os.path.join(folder, RETRIEVAL_FILE)
-    if not tf.io.gfile.exists(path):
-        return EXACT
-    with tf.io.gfile.GFile(path) as file:
-        return RetrievalDescription.from_json(json.loads(file.read()))
 
 
 _WARMUP_EVENTS = 8

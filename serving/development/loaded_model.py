@@ -6,16 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from schemas.served_model import SERVING_DEFAULT
 from serving.development.refusal import Reason, Refusal
 from serving.development.signature import Signature
 from serving.development.warmup import replay_warmup
-from serving.version_folders import load_operations
-
-_TAG = "serve"
+from serving.saved_model import TAG, load_saved_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,23 +50,20 @@ class LoadedModel:
 def load_model(folder: str, version: int) -> LoadedModel:
     """Loads a SavedModel and replays the warm-up requests that lie in it.
 
-    Whatever TensorFlow or a custom op raises comes through: a half-copied model breaks in many ways.
-
     Args:
         folder: that holds ``saved_model.pb``.
         version: its number.
 
     Raises:
-        ImportError: if the model needs ScaNN, which cannot be imported.
+        UnusableModelError: if the model is half copied or damaged, or needs ScaNN, which cannot be imported.
         ValueError: if a warm-up request is not answered.
     """
     began = time.monotonic()
-    load_operations(folder)
-    root = tf.saved_model.load(folder, tags=[_TAG])
+    root = load_saved_model(folder)
     with open(os.path.join(folder, "saved_model.pb"), "rb") as file:
         graphs = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs
     # Loading refuses a model without the tag, so that there is one.
-    definitions = next(graph.signature_def for graph in graphs if _TAG in graph.meta_info_def.tags)
+    definitions = next(graph.signature_def for graph in graphs if TAG in graph.meta_info_def.tags)
     signatures = {name: Signature(name, definitions[name], root.signatures[name]) for name in root.signatures}
     replay_warmup(folder, signatures)
     return LoadedModel(version, signatures, time.monotonic() - began, root)

@@ -217,7 +217,7 @@ def batch(config: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "1" / "saved_model.pb").touch()
 
     def start(work: Any) -> int:
-        fake = types.SimpleNamespace(run=work, RequestError=LookupError)
+        fake = types.SimpleNamespace(run=work)
         monkeypatch.setitem(sys.modules, "components.batch_recommend.job", fake)
         monkeypatch.setattr("components.batch_recommend.job", fake, raising=False)
         command = ["batch-recommend", "--config", config, "--model", str(tmp_path), "--out", str(tmp_path / "out")]
@@ -246,7 +246,7 @@ def test_batch_recommend_hands_on_its_arguments(
 @pytest.mark.parametrize(
     ("error", "code", "shown"),
     [
-        (LookupError("--out: not empty"), 2, "--out: not empty"),
+        (UserError("--out: not empty"), 2, "--out: not empty"),
         (ValueError("9 of 10 rows are bad"), 1, "batch-recommend failed: 9 of 10 rows are bad\n\nThe full log"),
         (KeyboardInterrupt(), 130, "Stopped. Nothing was written."),
     ],

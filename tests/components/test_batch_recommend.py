@@ -15,11 +15,12 @@ import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 
 from components.batch_recommend import histories, job, recommend
-from components.batch_recommend.config import BatchSettings
-from components.batch_recommend.rows import RECOMMENDATIONS
+from components.batch_recommend.config import BatchConfig
+from components.batch_recommend.output import RECOMMENDATIONS
 from components.sequence_example_gen.config import SourceConfig
-from model.export import saved_model
 from schemas import identity
+from schemas.errors import UserError
+from serving import saved_model
 from tests import served_model
 
 BEAM_ARGS = ("--runner=FnApiRunner", "--direct_num_workers=1")
@@ -43,12 +44,12 @@ def loaded(model):
 
 @pytest.fixture
 def run(model, tmp_path, monkeypatch):
-    """Returns a function that runs the job and returns its rows by user, and its report."""
+    """Returns a function that runs the job and returns its rows by user, and its summary."""
     monkeypatch.setenv("DSPNET_SALT", SALT)
     runs = iter(range(100))
 
     def start(source: dict, **given):
-        settings = BatchSettings(
+        config = BatchConfig(
             **{
                 "source": SourceConfig.model_validate(source),
                 "max_history": 4,
@@ -61,8 +62,8 @@ def run(model, tmp_path, monkeypatch):
                 **given,
             }
         )
-        report = job.run(settings)
-        return read(settings.out, settings.partitions), report
+        summary = job.run(config)
+        return read(config.out, config.partitions), summary
 
     return start
 
@@ -127,10 +128,10 @@ def same(row: dict, expected: dict) -> None:
 
 def test_each_row_is_what_the_model_answers(run, loaded, tmp_path):
     events = random_events()
-    rows, report = run(write(tmp_path / "log.csv", events))
+    rows, summary = run(write(tmp_path / "log.csv", events))
     expected = by_user(events)
-    assert set(rows) == set(map(user, expected)) and report.users == len(expected) == 40
-    assert (report.rows_in, report.rows_rejected, report.without_history) == (400, 0, 0)
+    assert set(rows) == set(map(user, expected)) and summary.users == len(expected) == 40
+    assert (summary.rows_in, summary.rows_rejected, summary.without_history) == (400, 0, 0)
     for raw_id, history in expected.items():
         row = rows[user(raw_id)]
         assert row["history_length"] == len(history[-4:])
@@ -142,12 +143,12 @@ def test_nothing_at_or_after_the_date_matters(run, loaded, tmp_path):
     cutoff = 20 * DAY
     events += [("private-0", "item1", "scene1", cutoff - 1), ("private-0", "item2", "scene2", cutoff)]
     earlier = [event for event in events if event[3] < cutoff]
-    rows, report = run(write(tmp_path / "log.csv", [*events, ("late", "item1", "scene1", cutoff)]), as_of=AS_OF)
+    rows, summary = run(write(tmp_path / "log.csv", [*events, ("late", "item1", "scene1", cutoff)]), as_of=AS_OF)
     alone, _ = run(write(tmp_path / "early.csv", earlier))
     changed = [(u, "item5", "scene0", t + 1) if t >= cutoff else (u, i, s, t) for u, i, s, t in events]
     other, _ = run(write(tmp_path / "changed.csv", changed), as_of=AS_OF.replace(tzinfo=datetime.timezone.utc))
     assert rows == alone == other
-    assert report.without_history == 1 + len(by_user(events)) - len(by_user(earlier)) and user("late") not in rows
+    assert summary.without_history == 1 + len(by_user(events)) - len(by_user(earlier)) and user("late") not in rows
     same(rows[user("private-0")], asked(loaded, by_user(earlier)["private-0"][-4:], top=5))
     assert by_user(earlier)["private-0"][-1][1] == "item1"
 
@@ -156,9 +157,9 @@ def test_histories_reach_back_as_far_as_in_training(run, tmp_path):
     events = random_events()
     early = [("private-early", "item1", "scene1", 16 * DAY - 1)]
     kept = [event for event in events if event[3] >= 16 * DAY]
-    rows, report = run(write(tmp_path / "log.csv", events + early), as_of=AS_OF, history_days=4)
+    rows, summary = run(write(tmp_path / "log.csv", events + early), as_of=AS_OF, history_days=4)
     alone, _ = run(write(tmp_path / "kept.csv", kept), as_of=AS_OF)
-    assert rows == alone and user("private-early") not in rows and report.without_history >= 1
+    assert rows == alone and user("private-early") not in rows and summary.without_history >= 1
 
 
 def test_items_from_before_the_days_that_are_read_are_left_out_too(run, tmp_path):
@@ -172,8 +173,8 @@ def test_items_from_before_the_days_that_are_read_are_left_out_too(run, tmp_path
 
 
 def test_a_date_before_the_log_leaves_nobody(run, tmp_path):
-    rows, report = run(write(tmp_path / "log.csv", random_events()), as_of=datetime.datetime(1970, 1, 1))
-    assert rows == {} and (report.users, report.without_history) == (0, 40)
+    rows, summary = run(write(tmp_path / "log.csv", random_events()), as_of=datetime.datetime(1970, 1, 1))
+    assert rows == {} and (summary.users, summary.without_history) == (0, 40)
 
 
 def test_items_of_the_users_own_events_are_left_out(run, loaded, tmp_path):
@@ -214,8 +215,8 @@ def test_parquet_with_several_row_groups(run, tmp_path):
     expected, _ = run(write(tmp_path / "log.csv", events))
     columns = dict(zip(HEADER.split(","), map(list, zip(*events, strict=True)), strict=True))
     pq.write_table(pa.table(columns), tmp_path / "log.parquet", row_group_size=70)
-    rows, report = run({"path": str(tmp_path / "log.parquet"), "format": "parquet"})
-    assert rows == expected and report.rows_in == 400
+    rows, summary = run({"path": str(tmp_path / "log.parquet"), "format": "parquet"})
+    assert rows == expected and summary.rows_in == 400
 
 
 def test_futures_of_sequence_files_are_ignored(run, loaded, tmp_path):
@@ -234,8 +235,8 @@ def test_futures_of_sequence_files_are_ignored(run, loaded, tmp_path):
     lines = [f"{name}: {value}" for record in records for name, value in record.items()]
     (tmp_path / "log").write_text("\n".join(lines))
     source = {"path": str(tmp_path / "log"), "format": "fields", "layout": "sequences"}
-    rows, report = run(source)
-    assert set(rows) == {user("private-ann")} and report.without_history == 1
+    rows, summary = run(source)
+    assert set(rows) == {user("private-ann")} and summary.without_history == 1
     history = [("u", f"item{number}", f"scene{number - 4}", 0) for number in (4, 5, 6)]
     same(rows[user("private-ann")], asked(loaded, history, top=5))
     # Both records end at 200 now, and the second of them counts.
@@ -247,9 +248,9 @@ def test_futures_of_sequence_files_are_ignored(run, loaded, tmp_path):
 def test_bad_rows_are_listed_and_raw_users_written_nowhere(run, tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     log = write(tmp_path / "log.csv", random_events(), "private-x,item1,scene0,soon", "private-x,item1")
-    rows, report = run({**log, "max_bad_share": 0.5})
-    assert (report.rows_in, report.rows_rejected) == (402, 2) and user("private-x") not in rows
-    assert "2 of 402 rows rejected" in str(report) and "users/s" in str(report)
+    rows, summary = run({**log, "max_bad_share": 0.5})
+    assert (summary.rows_in, summary.rows_rejected) == (402, 2) and user("private-x") not in rows
+    assert "2 of 402 rows rejected" in str(summary) and "users/s" in str(summary)
     written = [path for path in (tmp_path / "out0").rglob("*") if path.is_file()]
     assert {path.name for path in written if path.suffix == ".csv"} == {"rejects-00000-00000.csv"}
     (rejected,) = (path.read_text() for path in written if path.suffix == ".csv")
@@ -303,49 +304,49 @@ def test_results_are_never_overwritten(run, tmp_path, name):
     out = tmp_path / "out"
     out.mkdir()
     (out / name).touch()
-    with pytest.raises(job.RequestError, match=rf"--out: {out} is not empty \('{name}'\)") as error:
+    with pytest.raises(UserError, match=rf"--out: {out} is not empty \('{name}'\)") as error:
         run(write(tmp_path / "log.csv", random_events()), out=str(out))
     assert ("killed" in str(error.value)) == (name == "_incomplete")
     assert [path.name for path in out.iterdir()] == [name]
-    with pytest.raises(job.RequestError, match="--out: .* is not empty"):
+    with pytest.raises(UserError, match="--out: .* is not empty"):
         run(write(tmp_path / "log.csv", random_events()), out=str(out / name))
 
 
 def test_an_empty_folder_will_do_and_the_model_is_loaded_once(run, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
-    folders, load = [], saved_model.load
-    monkeypatch.setattr(saved_model, "load", lambda folder: folders.append(folder) or load(folder))
+    folders, load = [], saved_model.load_saved_model
+    monkeypatch.setattr(saved_model, "load_saved_model", lambda folder: folders.append(folder) or load(folder))
     rows, _ = run(write(tmp_path / "log.csv", random_events()), out=str(tmp_path / "out"), partitions=5)
     assert len(rows) == 40 and len(folders) == 1
 
 
 def test_refused_before_any_work(run, tmp_path, monkeypatch):
     log = write(tmp_path / "log.csv", random_events())
-    with pytest.raises(job.RequestError, match="is no file; expected a csv file"):
+    with pytest.raises(UserError, match="is no file; expected a csv file"):
         run({"path": str(tmp_path / "nothing.csv")})
     monkeypatch.delenv("DSPNET_SALT")
-    with pytest.raises(job.RequestError, match="DSPNET_SALT is missing or empty"):
+    with pytest.raises(UserError, match="DSPNET_SALT is missing or empty"):
         run(log)
     tf.saved_model.save(tf.Module(), str(tmp_path / "old"))
     monkeypatch.setenv("DSPNET_SALT", SALT)
-    with pytest.raises(job.RequestError, match="no function recommend_fingerprints, .*run the pipeline again"):
+    with pytest.raises(UserError, match="no function recommend_fingerprints, .*run the pipeline again"):
         run(log, model=str(tmp_path / "old"))
-    with pytest.raises(job.RequestError, match="--model: .*none cannot be loaded"):
+    with pytest.raises(UserError, match="--model: .*none cannot be loaded"):
         run(log, model=str(tmp_path / "none"))
     assert not list(tmp_path.glob("out*"))
 
 
 def test_batches_are_of_similar_length_and_bounded(monkeypatch):
     monkeypatch.setattr(histories, "BATCH_ROWS", 4)
-    monkeypatch.setattr(histories, "BATCH_CELLS", 20)
+    monkeypatch.setattr(histories, "BATCH_PLACES", 20)
     lengths = np.array([1, 9, 1, 30, 2, 1, 1, 3, 0, 8])
-    batches = [batch.tolist() for batch in histories.batches(lengths)]
+    batches = [batch.tolist() for batch in histories.cut_batches(lengths)]
     assert batches == [[8, 0, 2, 5], [6, 4], [7, 9], [1], [3]]
-    assert list(histories.batches(lengths[:0])) == []
+    assert list(histories.cut_batches(lengths[:0])) == []
 
 
 def test_ranges_are_padded_at_the_end():
     values = np.array([5, 6, 7, 8])
-    rows = histories.padded(values, np.array([0, 3, 2]), np.array([3, 4, 2]))
+    rows = histories.pad_ranges(values, np.array([0, 3, 2]), np.array([3, 4, 2]))
     assert rows.tolist() == [[5, 6, 7], [8, -1, -1], [-1, -1, -1]] and rows.dtype == np.int64
-    assert histories.padded(values[:0], np.zeros(2, int), np.zeros(2, int)).shape == (2, 0)
+    assert histories.pad_ranges(values[:0], np.zeros(2, int), np.zeros(2, int)).shape == (2, 0)

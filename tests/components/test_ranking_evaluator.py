@@ -9,10 +9,11 @@ from tfx.types import standard_artifacts
 from components.ranking_evaluator.executor import REFERENCES, Executor
 from components.ranking_evaluator.verdict import judge
 from model.config import EvaluationConfig, ModelConfig
-from model.export.saved_model import EXACT, export
+from model.export.saved_model import export
 from model.export.serving_module import ServingModule
 from model.networks.base import build_network
 from schemas.evaluation import Metric
+from schemas.served_model import EXACT
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
 METRIC = "next_item/recall@1"

@@ -10,11 +10,11 @@ from model import trainer
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.export.saved_model import load
 from model.methods import METHODS, Method
 from pipeline.config import parse_config
 from pipeline.tuning_config import ranges_of
 from schemas.errors import UserError
+from serving.saved_model import load_saved_model
 from tests.sequence_data import planted, write_catalogues, write_examples
 
 NEW_FILE = '''
@@ -110,7 +110,7 @@ def test_it_is_trained_exported_served_and_evaluated(added, tmp_path):
             custom_config=job.to_json(),
         )
     )
-    model = load(folder)
+    model = load_saved_model(folder)
     answer = model.signatures["serving_default"](
         history_item_ids=tf.constant([["item3", "item4"]]), history_scene_ids=tf.constant([["scene0", "scene1"]])
     )

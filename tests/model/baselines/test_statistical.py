@@ -10,9 +10,9 @@ import tensorflow as tf
 from model import trainer
 from model.baselines.statistical_network import fit_network
 from model.config import ModelConfig, TrainingConfig
-from model.export.saved_model import load
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
+from serving.saved_model import load_saved_model
 from tests.model.baselines.small_data import (
     DAY,
     MAX_LENGTH,
@@ -239,7 +239,7 @@ def test_run_fn_counts_and_exports_without_an_epoch(tmp_path, name):
     assert not (tmp_path / "checkpoints").exists()
 
     network = fit_network(ModelConfig(**model), TrainingConfig(**training), args.train_files, items, scenes)
-    loaded = load(args.serving_model_dir)
+    loaded = load_saved_model(args.serving_model_dir)
     assert set(loaded.signatures) == {"serving_default", "serving_examples", "recommend_unseen"}
     assert not hasattr(loaded, "embed_users")
     raw = [[[event[kind] for event in one.history] for one in asked] for kind in range(2)]

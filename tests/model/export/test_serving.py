@@ -11,10 +11,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from model.baselines import popularity
-from model.export.saved_model import EXACT, export
+from model.export.saved_model import export
 from model.export.serving_module import ServingModule
 from schemas.identity import fingerprints
-from schemas.served_model import WARMUP_FILE
+from schemas.served_model import EXACT, WARMUP_FILE
 from tests import served_model
 from tests.sequence_data import Sequence, catalogues, planted
 

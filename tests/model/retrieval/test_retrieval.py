@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from model.config import ServingConfig
 from model.data.batches import fingerprint_batches
-from model.export.saved_model import EXACT, RetrievalDescription, describe_retrieval, export, load, read_retrieval
+from model.export.saved_model import describe_retrieval, export
 from model.retrieval import scann as scann_top_k
+from schemas.served_model import EXACT, RetrievalDescription
+from serving.saved_model import load_saved_model, read_retrieval
 from tests import served_model
 from tests.sequence_data import Sequence, planted, write_examples
 
@@ -78,7 +80,7 @@ def test_a_scann_model_is_loaded_with_its_operations(tmp_path, batches):
     folder, how = str(tmp_path / "1"), describe_retrieval(served.module, config, batches)
     export(served.module, folder, "planted", how)
     assert read_retrieval(folder) == how
-    loaded = load(folder)
+    loaded = load_saved_model(folder)
     history = tf.constant([["item3", "item4"]]), tf.constant([["scene0", "scene1"]])
     in_memory = served.module.recommend(*history)
     for name, value in loaded.signatures["serving_default"](

@@ -11,7 +11,8 @@ from serving.development import versions as versions_module
 from serving.development.loaded_model import LoadedModel, load_model
 from serving.development.refusal import Reason, Refusal
 from serving.development.versions import NoVersionError, Versions, VersionState
-from serving.version_folders import find_versions, needs_scann
+from serving.saved_model import UnusableModelError, needs_scann
+from serving.version_folders import find_versions
 from tests.serving.echo import copy_slowly, eventually, histories, save_echo
 
 
@@ -204,6 +205,6 @@ def test_scann_is_imported_for_models_that_need_it(
         assert not needs_scann(str(folder))
     note.write_text('{"method": "scann"}')
     monkeypatch.setitem(__import__("sys").modules, "scann", None)
-    with pytest.raises(ImportError, match=r'pip install "dspnet\[scann\]"'):
+    with pytest.raises(UnusableModelError, match=r'pip install "dspnet\[scann\]"'):
         load_model(str(folder), 1)
     assert os.path.exists(folder)
