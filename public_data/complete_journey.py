@@ -129,7 +129,7 @@ def _scenes(transactions: pa.Table, promotions: pa.Table) -> pa.Array:
 
     keys, key_of_purchase = np.unique(_pack(purchased, radices), return_inverse=True)
     promoted_keys = _pack(promoted, radices)
-    position = np.searchsorted(keys, promoted_keys)
+    position: npt.NDArray[np.int64] = np.searchsorted(keys, promoted_keys)
     matches = np.flatnonzero(position < len(keys))
     matches = matches[keys[position[matches]] == promoted_keys[matches]]
 

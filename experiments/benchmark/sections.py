@@ -1,7 +1,7 @@
 """The sections of a benchmark's document, from which Markdown and HTML are rendered: sentences and tables."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from experiments.benchmark import tables
 from experiments.benchmark.result import BenchmarkResult
