@@ -6,6 +6,7 @@ from concurrent import futures
 from typing import Any
 
 import grpc
+import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -16,15 +17,15 @@ from tensorflow_serving.apis import (
 )
 
 from schemas.served_model import SERVING_DEFAULT
-from serving.development.limits import Limits
-from serving.development.loaded_model import LoadedModel
-from serving.development.model_info import SIGNATURE_FIELD, metadata_of, status_of
-from serving.development.proto_tensors import arrays_from_protos, protos_from_arrays
-from serving.development.refusal import Reason, Refusal
+from serving.development.model import LoadedModel, read_tensors
+from serving.development.refusals import Limits, RefusalError
 from serving.development.versions import Versions
 from serving.ports import HOST, STOP_SECONDS
 
 THREADS = 16
+
+_SIGNATURES = "signature_def"
+"""The only kind of metadata that there is."""
 
 _logger = logging.getLogger(__name__)
 
@@ -34,11 +35,11 @@ class GrpcServer:
 
     Args:
         versions: what is served.
-        limits: what a call may ask for.
+        limits: how much a call may ask for.
         port: 0 for any free one.
 
     Attributes:
-        port: that was bound.
+        port: the port that was bound.
 
     Raises:
         OSError: if the port cannot be had.
@@ -85,17 +86,19 @@ class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
         return _answer(context, lambda: self._metadata(request))
 
     def Classify(self, request: object, context: grpc.ServicerContext) -> None:
-        _unimplemented(context)
+        _refuse(context)
 
     Regress = MultiInference = Classify
 
     def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         model = _select(self._versions, request.model_spec)
         signature = model.signature(request.model_spec.signature_name)
-        inputs = arrays_from_protos(request.inputs, self._limits)
+        inputs = read_tensors(request.inputs, self._limits)
         self._limits.check_rows(inputs)
         outputs = signature.run(inputs, request.output_filter)
-        response = predict_pb2.PredictResponse(outputs=protos_from_arrays(outputs))
+        response = predict_pb2.PredictResponse(
+            outputs={name: tf.make_tensor_proto(array) for name, array in outputs.items()}
+        )
         response.model_spec.name = self._versions.name
         response.model_spec.version.value = model.version
         response.model_spec.signature_name = request.model_spec.signature_name or SERVING_DEFAULT
@@ -104,12 +107,14 @@ class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
     def _metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        if list(request.metadata_field) != [SIGNATURE_FIELD]:
-            raise Refusal(
-                Reason.INVALID,
-                f"metadata_field: expected ['{SIGNATURE_FIELD}']. Received: {list(request.metadata_field)}",
-            )
-        return metadata_of(_select(self._versions, request.model_spec), self._versions.name)
+        if list(request.metadata_field) != [_SIGNATURES]:
+            raise RefusalError(f"metadata_field: expected ['{_SIGNATURES}']. Received: {list(request.metadata_field)}")
+        model = _select(self._versions, request.model_spec)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = self._versions.name
+        response.model_spec.version.value = model.version
+        response.metadata[_SIGNATURES].Pack(model.signature_map())
+        return response
 
 
 class _Models(model_service_pb2_grpc.ModelServiceServicer):
@@ -117,37 +122,36 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
         self._versions = versions
 
     def GetModelStatus(self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext) -> Any:
-        name, version = request.model_spec.name, _version(request.model_spec)
-        return _answer(context, lambda: status_of(self._versions, name, version))
+        spec = request.model_spec
+        return _answer(context, lambda: self._versions.status(spec.name, _get_version(spec)))
 
     def HandleReloadConfigRequest(self, request: object, context: grpc.ServicerContext) -> None:
-        _unimplemented(context)
+        _refuse(context)
 
 
 def _select(versions: Versions, spec: model_pb2.ModelSpec) -> LoadedModel:
     if not spec.name:
-        raise Refusal(Reason.INVALID, f"Missing ModelSpec: model_spec.name is empty. Served here: {versions.name}")
+        raise RefusalError(f"Missing ModelSpec: model_spec.name is empty. Served here: {versions.name}")
     if spec.version_label:
-        raise Refusal(
-            Reason.INVALID,
-            f"Unrecognized servable version label: {spec.version_label}. There are none here: give a version, or none",
+        raise RefusalError(
+            f"Unrecognized servable version label: {spec.version_label}. There are none here: give a version, or none"
         )
-    return versions.select(spec.name, _version(spec))
+    return versions.select(spec.name, _get_version(spec))
 
 
-def _version(spec: model_pb2.ModelSpec) -> int | None:
+def _get_version(spec: model_pb2.ModelSpec) -> int | None:
     return spec.version.value if spec.HasField("version") else None
 
 
 def _answer(context: grpc.ServicerContext, work: Callable[[], Any]) -> Any:
     try:
         return work()
-    except Refusal as refusal:
-        context.abort(grpc.StatusCode[refusal.reason.grpc_status], str(refusal))
+    except RefusalError as error:
+        context.abort(grpc.StatusCode[error.reason.grpc_status], str(error))
     except Exception:
         _logger.exception("A gRPC call failed")
         context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says why")
 
 
-def _unimplemented(context: grpc.ServicerContext) -> None:
+def _refuse(context: grpc.ServicerContext) -> None:
     context.abort(grpc.StatusCode.UNIMPLEMENTED, "The development server answers Predict, metadata and status only")

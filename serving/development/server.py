@@ -3,8 +3,8 @@
 from types import TracebackType
 
 from serving.development.grpc_api import GrpcServer
-from serving.development.limits import Limits
-from serving.development.loaded_model import LoadedModel
+from serving.development.model import LoadedModel
+from serving.development.refusals import Limits
 from serving.development.rest import RestServer
 from serving.development.versions import Versions
 from serving.ports import port_error
@@ -18,14 +18,14 @@ class DevelopmentServer:
 
     Args:
         versions: what to serve.
-        rest_port: 0 for any free one.
-        grpc_port: likewise.
-        limits: what a request may ask for.
+        rest_port: port for REST, 0 for any free one.
+        grpc_port: port for gRPC, 0 for any free one.
+        limits: how much a request may ask for.
 
     Attributes:
-        versions: the same.
-        rest_port: that was bound.
-        grpc_port: likewise.
+        versions: what is served.
+        rest_port: the port that was bound for REST.
+        grpc_port: the port that was bound for gRPC.
 
     Raises:
         PortError: if a port is in use.

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from serving.development import versions as versions_module
-from serving.development.loaded_model import LoadedModel, load_model
-from serving.development.refusal import Reason, Refusal
+from serving.development.model import LoadedModel, load_model
+from serving.development.refusals import Reason, RefusalError
 from serving.development.versions import NoVersionError, Versions, VersionState
 from serving.version_folders import find_versions, needs_scann
 from tests.serving.echo import copy_slowly, eventually, histories, save_echo
@@ -65,7 +65,7 @@ def test_the_newest_is_served_and_only_it(tmp_path: pathlib.Path, versions: Vers
     assert _served(versions) == 10 and loader.tried == [10]
     assert versions.select("m") is versions.select("m", 10) is versions.current
     for name, version in (("m", 9), ("other", None), ("m", 0)):
-        with pytest.raises(Refusal, match="Servable not found") as caught:
+        with pytest.raises(RefusalError, match="Servable not found") as caught:
             versions.select(name, version)
         assert caught.value.reason is Reason.NOT_FOUND
 
