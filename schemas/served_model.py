@@ -30,3 +30,6 @@ WARMUP_FILE = posixpath.join("assets.extra", "tf_serving_warmup_requests")
 
 RETRIEVAL_FILE = posixpath.join("assets.extra", "retrieval.json")
 """How the model finds the best items: ``method`` is ``exact`` or ``scann``, which needs operations of its own."""
+
+ITEM_NAMES_FILE = posixpath.join("assets.extra", "item_names.parquet")
+"""Names of items for people, columns ``id`` and ``name`` (string); only where the log came with them."""

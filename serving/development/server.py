@@ -7,7 +7,7 @@ from serving.development.model import LoadedModel
 from serving.development.refusals import Limits
 from serving.development.rest import RestServer
 from serving.development.versions import Versions
-from serving.ports import port_error
+from serving.ports import make_port_error
 
 
 class DevelopmentServer:
@@ -36,12 +36,12 @@ class DevelopmentServer:
         try:
             self._rest = RestServer(versions, limits, rest_port)
         except OSError as error:
-            raise port_error("--rest-port", rest_port, error) from error
+            raise make_port_error("--rest-port", rest_port, error) from error
         try:
             self._grpc = GrpcServer(versions, limits, grpc_port)
         except OSError as error:
             self._rest.stop()
-            raise port_error("--grpc-port", grpc_port, error) from error
+            raise make_port_error("--grpc-port", grpc_port, error) from error
         self.rest_port, self.grpc_port = self._rest.port, self._grpc.port
 
     def start(self) -> LoadedModel:
