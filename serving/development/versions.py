@@ -12,7 +12,7 @@ from schemas.errors import UserError
 from serving.development.model import LoadedModel, load_model
 from serving.development.refusals import Reason, RefusalError
 from serving.error_text import named
-from serving.version_folders import files_of, find_versions
+from serving.version_folders import find_versions, list_files
 
 RETRY_SECONDS = 60.0
 """After this long a version that could not be loaded is tried again, even if its files are the same."""
@@ -163,14 +163,14 @@ class Versions:
                 _logger.exception("%s: cannot look for new versions", self.base)
 
     def _try_to_load(self, version: int, folder: str) -> bool:
-        files = files_of(folder)
+        files = list_files(folder)
         failure = self._failures.get(version)
         if failure and failure.files == files and time.monotonic() - failure.at < RETRY_SECONDS:
             return False
         self._set_state(version, VersionState("LOADING"))
         try:
             model = self._load(folder, version)
-            if files_of(folder) != files:
+            if list_files(folder) != files:
                 raise OSError("its files changed while it was loaded, so it is still being copied")
         except Exception as error:  # a broken SavedModel raises anything
             reason = named(error)
