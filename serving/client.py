@@ -38,7 +38,7 @@ def recommend(endpoint: str, question: Question, top: int, timeout: float = TIME
         EndpointError: if the address is none, nothing answers, the endpoint refuses, or its answer is something else.
     """
     address = check_address(endpoint)
-    body = json.dumps({"signature_name": question.signature, "inputs": question.inputs()}).encode("utf-8")
+    body = json.dumps({"signature_name": question.signature, "inputs": question.make_inputs()}).encode("utf-8")
     request = urllib.request.Request(f"{address}:predict", body, {"Content-Type": "application/json"})
     answer = _send(request, endpoint, timeout)
     try:

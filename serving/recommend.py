@@ -64,7 +64,7 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
         )
     import tensorflow as tf
 
-    inputs = {name: tf.constant(rows) for name, rows in question.inputs().items()}
+    inputs = {name: tf.constant(rows) for name, rows in question.make_inputs().items()}
     try:
         outputs = loaded.signatures[question.signature](**inputs)
         answer = Recommendations.from_outputs({name: _to_lists(tensor) for name, tensor in outputs.items()}, top)
@@ -102,8 +102,8 @@ def _find_unknown(loaded: Any, question: Question) -> Iterator[str]:
         ("items", question.items, "item_ids", "what an unknown user is recommended"),
         ("scenes", question.scenes, "scene_ids", "the answer for a scene that the model has never seen"),
     ):
-        known = getattr(loaded, catalogue, None)
-        if known is not None and _are_unknown(asked, known.numpy()):
+        known: Any = getattr(loaded, catalogue, None)  # a foreign model may have anything there
+        if asked and hasattr(known, "numpy") and _are_unknown(asked, known.numpy().ravel()):
             shown = ", ".join(repr(raw_id) for raw_id in list(dict.fromkeys(asked))[:_SHOWN_IDS])
             yield (
                 f"None of the {kind} of the history is in the catalogue of the model: this is {consequence}. "
@@ -118,13 +118,14 @@ def _are_unknown(asked: Sequence[str], catalogue: Iterable[bytes]) -> bool:
 def _read_names(folder: str, items: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Returns the names of items that are in the model's table, and a note if there is a table that cannot be read."""
     path = os.path.join(folder, ITEM_NAMES_FILE)
-    if not os.path.isfile(path):
+    if not items or not os.path.isfile(path):
         return {}, ()
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         rows = pq.read_table(path, columns=["id", "name"], filters=[("id", "in", items)]).to_pylist()
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         return {}, (f"The names of the items cannot be read ({path}: {first_line(error)})",)
     return {row["id"]: row["name"] for row in rows if row["name"]}, ()
 

@@ -36,7 +36,7 @@ class Question:
         """The signature that answers the question."""
         return RECOMMEND_UNSEEN if self.unseen else SERVING_DEFAULT
 
-    def inputs(self) -> dict[str, list[list[str]]]:
+    def make_inputs(self) -> dict[str, list[list[str]]]:
         """Returns the inputs of `signature`, one row each."""
         inputs = {sequences.HISTORY_ITEM_IDS: [list(self.items)], sequences.HISTORY_SCENE_IDS: [list(self.scenes)]}
         if self.unseen:

@@ -97,7 +97,7 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
     @_answer
     def Predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         model = _select(self._versions, request.model_spec)
-        signature = model.signature(request.model_spec.signature_name)
+        signature = model.get_signature(request.model_spec.signature_name)
         inputs = read_tensors(request.inputs, self._limits)
         self._limits.check_rows(inputs)
         outputs = signature.run(inputs, request.output_filter)
@@ -119,14 +119,14 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = self._versions.name
         response.model_spec.version.value = model.version
-        response.metadata[_SIGNATURES].Pack(model.signature_map())
+        response.metadata[_SIGNATURES].Pack(model.make_signature_map())
         return response
 
     @_answer
     def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        return self._versions.status(request.model_spec.name, _get_version(request.model_spec))
+        return self._versions.get_status(request.model_spec.name, _get_version(request.model_spec))
 
     @_answer
     def Classify(self, request: object) -> None:

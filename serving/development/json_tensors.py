@@ -51,7 +51,7 @@ def predict(model: LoadedModel, body: bytes, limits: Limits) -> bytes:
         found = "both" if layouts else "neither"
         raise RefusalError(f"Expected one of the keys 'instances' and 'inputs'. Received: {found}")
     (layout,) = layouts
-    signature = model.signature(name)
+    signature = model.get_signature(name)
     columns = (_split_rows if layout == _ROWS else _split_columns)(call[layout], list(signature.inputs))
     inputs = {name: read_array(values, signature.inputs[name]) for name, values in columns.items()}
     limits.check_rows(inputs)

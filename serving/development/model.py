@@ -97,7 +97,7 @@ class LoadedModel:
     load_seconds: float
     root: Any = dataclasses.field(repr=False)
 
-    def signature(self, name: str) -> Signature:
+    def get_signature(self, name: str) -> Signature:
         """Returns a signature, `serving_default` for an empty name.
 
         Raises:
@@ -111,7 +111,7 @@ class LoadedModel:
             )
         return self.signatures[name]
 
-    def signature_map(self) -> get_model_metadata_pb2.SignatureDefMap:
+    def make_signature_map(self) -> get_model_metadata_pb2.SignatureDefMap:
         """Returns the definitions of all signatures: dtypes and shapes of inputs and outputs, in Serving's message."""
         definitions = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in self.signatures.items():

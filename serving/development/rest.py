@@ -119,7 +119,7 @@ class _Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answers what cannot be parsed, in one line, and closes the connection."""
         _logger.debug("A request cannot be parsed", exc_info=exc)
-        response = _error(status, f"Malformed request: {(message or '').partition(chr(10))[0]}")
+        response = _make_error(status, f"Malformed request: {(message or '').partition(chr(10))[0]}")
         response.force_close()
         return response
 
@@ -172,12 +172,12 @@ class _Api:
                 raise web.HTTPMethodNotAllowed(request.method, ("GET", "POST"))
             response = await handler(request)
         except RefusalError as error:
-            response = _error(error.reason.http_status, str(error))
+            response = _make_error(error.reason.http_status, str(error))
         except web.HTTPException as error:
             response = _translate(request, error)
         except Exception:
             _logger.exception("%s %s failed", request.method, request.path)
-            response = _error(500, "The server failed; its log says why")
+            response = _make_error(500, "The server failed; its log says why")
         finally:
             self._in_flight -= 1
             self._last_request = asyncio.get_running_loop().time()
@@ -186,12 +186,12 @@ class _Api:
         return response
 
     async def _get_status(self, request: web.Request) -> web.Response:
-        return _indented(_as_dict(self._versions.status(*_get_model(request))))
+        return _make_json(_as_dict(self._versions.get_status(*_get_model(request))))
 
     async def _get_metadata(self, request: web.Request) -> web.Response:
         model = self._versions.select(*_get_model(request))
         spec = {"name": self._versions.name, "signature_name": "", "version": str(model.version)}
-        return _indented({"model_spec": spec, "metadata": {"signature_def": _as_dict(model.signature_map())}})
+        return _make_json({"model_spec": spec, "metadata": {"signature_def": _as_dict(model.make_signature_map())}})
 
     async def _predict(self, request: web.Request) -> web.Response:
         self._check_length(request)
@@ -232,14 +232,14 @@ def _translate(request: web.Request, error: web.HTTPException) -> web.Response:
     """Returns what the framework refuses in the words of this server."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        return _error(405, f"{request.method} is not allowed here. Allowed: {allowed}", Allow=allowed)
+        return _make_error(405, f"{request.method} is not allowed here. Allowed: {allowed}", Allow=allowed)
     if isinstance(error, web.HTTPNotFound):
-        return _error(
+        return _make_error(
             400 if request.path.startswith("/v1/") else 404,
             f"Malformed request: {request.method} {request.path}. Expected /v1/models/NAME[/versions/N], followed by "
             ":predict (POST), by /metadata or by nothing (GET)",
         )
-    return _error(error.status, error.text or error.reason)
+    return _make_error(error.status, error.text or error.reason)
 
 
 def _get_model(request: web.Request) -> tuple[str, int | None]:
@@ -252,9 +252,9 @@ def _as_dict(content: message.Message) -> dict[str, Any]:
     return json_format.MessageToDict(content, preserving_proto_field_name=True, including_default_value_fields=True)
 
 
-def _indented(content: dict[str, Any]) -> web.Response:
+def _make_json(content: dict[str, Any]) -> web.Response:
     return web.json_response(content, dumps=functools.partial(json.dumps, indent=1))
 
 
-def _error(status: int, said: str, **headers: str) -> web.Response:
+def _make_error(status: int, said: str, **headers: str) -> web.Response:
     return web.json_response({"error": said}, status=status, headers=headers)

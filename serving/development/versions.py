@@ -17,10 +17,9 @@ from serving.version_folders import find_versions, list_files
 RETRY_SECONDS = 60.0
 """After this long a version that could not be loaded is tried again, even if its files are the same."""
 
-_logger = logging.getLogger(__name__)
-
-
 _OK, _UNKNOWN_ERROR = 0, 2  # of tensorflow.error.Code
+
+_logger = logging.getLogger(__name__)
 
 
 class NoVersionError(UserError):
@@ -101,7 +100,7 @@ class Versions:
             raise RefusalError(f"Servable not found for request: {wanted}. Served here: {served}", Reason.NOT_FOUND)
         return current
 
-    def status(self, name: str, version: int | None = None) -> get_model_status_pb2.GetModelStatusResponse:
+    def get_status(self, name: str, version: int | None = None) -> get_model_status_pb2.GetModelStatusResponse:
         """Returns the states of the versions of a model, newest first, in the message of both protocols.
 
         Args:

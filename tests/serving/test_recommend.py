@@ -152,6 +152,8 @@ def test_names_of_items(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
     pq.write_table(table, folder / ITEM_NAMES_FILE)
     answer = recommend(str(folder), Question(*HISTORY), top=1000)
     assert (answer.item_names, answer.notes) == ({"item1": "Milk", "item3": "Bröd"}, ())
+    pq.write_table(pa.table({"id": [1, 3], "name": ["Milk", "Bröd"]}), folder / ITEM_NAMES_FILE)
+    assert recommend(str(folder), Question(*HISTORY), top=1000).notes[0].startswith("The names of the items cannot be")
     (folder / ITEM_NAMES_FILE).write_bytes(b"half a file")
     answer = recommend(str(folder), Question(*HISTORY), top=1000)
     assert not answer.item_names and answer.notes[0].startswith("The names of the items cannot be read (")

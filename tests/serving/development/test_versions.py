@@ -181,7 +181,9 @@ def test_a_real_version_copied_file_by_file(tmp_path: pathlib.Path, echo_version
     eventually(lambda: _served(versions) == 2, "version 2 is served")
     versions.stop()
     asked = {name: tensor.numpy() for name, tensor in histories("a").items()}
-    assert model.signature("").run(asked)["item_scores"].tolist() == [[1.0]]  # the old one still answers who holds it
+    assert model.get_signature("").run(asked)["item_scores"].tolist() == [
+        [1.0]
+    ]  # the old one still answers who holds it
 
 
 def test_a_version_that_fails_its_warm_up_is_not_served(tmp_path: pathlib.Path) -> None:
