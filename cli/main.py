@@ -1,159 +1,90 @@
-"""The command `dspnet`. Whatever is slow to import is imported by the command that needs it."""
+"""The command `dspnet`: finds the command that was asked for, runs it and returns its exit code.
+
+Whatever is slow to import is imported by the command that needs it, so that `dspnet --help` answers at once.
+"""
 
 import argparse
-import datetime
 import errno
+import os
+import select
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-from cli.arguments import make_parser
-from cli.describe import describe, resolved_yaml
-from pipeline.config import PipelineConfig, load_config
+from cli import batch_recommend, benchmark, compare, config, prepare, recommend, run, serve, tune
 from pipeline.console import FAILED, StepFailedError, report_failure
+from reporting.console import OutputClosedError, closing_live_lines
 from schemas.errors import UserError
-from serving.history import parse_history, parse_items
 
-INTERRUPTED = 130
+COMMANDS = tuple(
+    module.COMMAND for module in (run, config, prepare, compare, benchmark, tune, recommend, batch_recommend, serve)
+)
+"""All commands, in the order in which `dspnet --help` lists them."""
+
+INTERRUPTED, OUTPUT_CLOSED = 130, 141
+"""Exit codes, as shells have them for the signals SIGINT and SIGPIPE."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands; its result holds the `cli.command.Command` as ``command``."""
+    parser = argparse.ArgumentParser(
+        prog="dspnet", description="Recommends the next items and scenes from purchase logs."
+    )
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        below = parsers.add_parser(command.name, help=command.help, description=command.description)
+        command.add_arguments(below)
+        below.set_defaults(command=command)
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit code: 1 for a step that failed, 2 for what was asked wrongly."""
+    """Runs a command.
+
+    Args:
+        argv: the words after `dspnet`; by default those of the command line.
+
+    Returns:
+        The exit code: 0 for success, 1 for a step that failed, 2 for a wrong request, 130 after Ctrl-C, 141 when nobody
+        reads the output any more.
+    """
     arguments = make_parser().parse_args(argv)
     arguments.typed = shlex.join(["dspnet", *(sys.argv[1:] if argv is None else argv)])
     try:
-        _COMMANDS[arguments.command](arguments)
+        with closing_live_lines():
+            arguments.command.run(arguments)
+            sys.stdout.flush()
     except (UserError, StepFailedError) as error:
         return report_failure(error)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _is_output_closed():
+            return _leave_quietly()
         if error.errno not in _FULL:
             raise
         where = f" to write {error.filename}" if error.filename else ""
         print(f"\n{error.strerror}{where}. Make room, and run the same command again.", file=sys.stderr)
         return FAILED
+    except OutputClosedError:
+        return _leave_quietly()
     except KeyboardInterrupt:
-        print(f"\n{arguments.stopped}", file=sys.stderr)
+        print(f"\n{arguments.command.stopped}", file=sys.stderr)
         return INTERRUPTED
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    config = load_config(arguments.config, arguments.set)
-    from pipeline import local_runner
-
-    local_runner.run(config)
-
-
-def _config(arguments: argparse.Namespace) -> None:
-    if arguments.describe:
-        print("\n".join(describe(PipelineConfig)))
-    else:
-        print(resolved_yaml(load_config(arguments.config, arguments.set)), end="")
+def _is_output_closed() -> bool:
+    """Returns whether nobody reads standard output: another pipe, or a connection, may have broken as well."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _prepare(arguments: argparse.Namespace) -> None:
-    from pipeline.prepare import prepare
-
-    inputs = {name: getattr(arguments, name) for name in arguments.inputs}
-    prepare(arguments.dataset, arguments.out, **inputs)
-    print(f"Wrote {arguments.out}")
-
-
-def _compare(arguments: argparse.Namespace) -> None:
-    from experiments.comparison.compare import compare
-
-    names = None if arguments.names is None else [name.strip() for name in arguments.names.split(",")]
-    print(compare(arguments.runs, names, arguments.html))
-
-
-def _benchmark(arguments: argparse.Namespace) -> None:
-    config = load_config(arguments.config, arguments.set)
-    from experiments.benchmark.benchmark import Budget, benchmark
-    from experiments.benchmark.plan import read_choice
-    from experiments.runs.memory import read_limit
-
-    choice = read_choice(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
-    budget = Budget(read_limit(arguments.memory_gib), arguments.trials)
-    benchmark(config, choice, budget, keep_models=arguments.keep_models, command=arguments.typed)
-
-
-def _tune(arguments: argparse.Namespace) -> None:
-    config = load_config(arguments.config, arguments.set)
-    from experiments.tuning import command
-
-    command.run(config, arguments.trials, arguments.memory_gib)
-
-
-def _recommend(arguments: argparse.Namespace) -> None:
-    from serving import client
-    from serving.recommend import UnusableModelError, find_version, recommend
-    from serving.recommendations import Question
-    from serving.table import format_table
-
-    _check_top(arguments.top)
-    try:
-        items, scenes = parse_history(arguments.history, arguments.separator)
-        exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
-        folder = None if arguments.model is None else find_version(arguments.model)
-    except (ValueError, OSError) as error:
-        raise UserError(str(error)) from error
-    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude)
-    try:
-        if folder is None:
-            answer = client.recommend(arguments.endpoint, question, arguments.top)
-        else:
-            answer = recommend(folder, question, arguments.top)
-    except (client.EndpointError, UnusableModelError) as error:
-        raise UserError(str(error)) from error
-    print(format_table(answer))
-
-
-def _check_top(top: int) -> None:
-    if top < 1:
-        raise UserError(f"--top: must be at least 1. Received: {top}")
-
-
-def _batch_recommend(arguments: argparse.Namespace) -> None:
-    config = load_config(arguments.config, arguments.set)
-    _check_top(arguments.top)
-    as_of = None if arguments.as_of is None else _time("--as-of", arguments.as_of)
-    from pipeline import batch_runner
-
-    batch_runner.run(config, arguments.model, arguments.out, as_of, arguments.top, arguments.unseen)
-
-
-def _time(option: str, text: str) -> datetime.datetime:
-    try:
-        time = datetime.datetime.fromisoformat(text)
-        return time.astimezone(datetime.timezone.utc) if time.tzinfo else time
-    except (ValueError, OverflowError) as error:
-        raise UserError(
-            f"{option}: expected a date or a time (UTC unless it names a zone), as in 2024-08-01 or "
-            f"2024-08-01T12:00. Received: {text!r}"
-        ) from error
-
-
-def _serve(arguments: argparse.Namespace) -> None:
-    from serving.launch import Endpoint, ServeError, serve
-
-    try:
-        serve(Endpoint(arguments.model, arguments.name, arguments.server, arguments.rest_port, arguments.grpc_port))
-    except ServeError as error:
-        raise UserError(str(error)) from error
-
-
-_COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
-    "run": _run,
-    "config": _config,
-    "prepare": _prepare,
-    "compare": _compare,
-    "benchmark": _benchmark,
-    "tune": _tune,
-    "recommend": _recommend,
-    "batch-recommend": _batch_recommend,
-    "serve": _serve,
-}
+def _leave_quietly() -> int:
+    # Python writes at its end what is left of standard output, and would complain about the broken pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OUTPUT_CLOSED
 
 
 if __name__ == "__main__":

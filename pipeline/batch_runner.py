@@ -15,12 +15,12 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
     """Recommends for every user of the configuration's log, reporting on standard output.
 
     Args:
-        config: names the log; how histories are cut, hashed and partitioned.
+        config: names the log, and says how histories are cut, hashed and partitioned.
         model: folder of a SavedModel, or of its versions, of which the latest is taken; on a remote filesystem the
             folder of one version.
         out: folder for the results; must not exist, or be empty.
         as_of: events from this time on are ignored (without a zone: UTC); None reads all.
-        top: most items, and most scenes, for each user.
+        top: how many items, and how many scenes, each user gets at most.
         unseen: whether items of a user's own events are left out.
 
     Raises:
@@ -31,13 +31,13 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
     history_days = config.windows.history_days if config.source.layout == "events" else None
     if history_days and as_of is None:
         raise UserError("--as-of: windows.history_days counts back from it, so give one, as in 2024-08-01")
-    out = _absolute(out)
+    out = _make_absolute(out)
     log_file = os.path.abspath(os.path.basename(out) if "://" in out else out) + ".batch-recommend.log"
     try:
         version = model if "://" in model else os.path.abspath(find_version(model))
     except OSError as error:
         raise UserError(str(error)) from error
-    print(f"{config.name}: recommendations go to {_shown(out)}, full log in {short_path(log_file)}")
+    print(f"{config.name}: recommendations go to {_shorten(out)}, full log in {short_path(log_file)}")
     with quiet(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
         from components.batch_recommend import job
@@ -71,9 +71,9 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
             raise failed from error
 
 
-def _absolute(path: str) -> str:
+def _make_absolute(path: str) -> str:
     return path.rstrip("/") if "://" in path else os.path.abspath(path)
 
 
-def _shown(path: str) -> str:
+def _shorten(path: str) -> str:
     return path if "://" in path else short_path(path)

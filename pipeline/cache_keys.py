@@ -1,4 +1,7 @@
-"""Digests of the project's own source, so that changed code is never answered from the cache."""
+"""What the cache of steps depends on beside their settings: digests of our source code, of the log and of item names.
+
+A step whose code or files have changed is then never answered from the cache.
+"""
 
 import hashlib
 import pathlib
@@ -9,6 +12,11 @@ from components.sequence_example_gen.config import SourceConfig
 from schemas.errors import UserError
 
 _SHARED = ("schemas", "components/artifacts.py")
+_ITEM_NAMES = (
+    "components/report/config.py",
+    "components/report/item_names.py",
+    "components/sequence_example_gen/files.py",
+)
 
 SOURCES = {
     "SequenceExampleGen": (*_SHARED, "components/sequence_example_gen"),
@@ -17,9 +25,10 @@ SOURCES = {
     "Trainer": (*_SHARED, "model", "components/trainer"),
     "RankingEvaluator": (*_SHARED, "model", "components/ranking_evaluator"),
     "InfraValidator": (*_SHARED, "model", "components/infra_validator"),
+    "Pusher": (*_SHARED, "components/pusher", *_ITEM_NAMES),
     "Report": (*_SHARED, "model", "reporting", "components/report", "components/sequence_example_gen/files.py"),
 }
-"""Which files and folders each of our components runs, by component id."""
+"""The files and folders that each of our components runs, by component id."""
 
 _SUFFIXES = (".py", ".pbtxt", ".j2", ".css")
 
@@ -31,25 +40,19 @@ def source_digests(root: str | None = None) -> dict[str, str]:
         root: the folder that holds the packages; by default where this one is installed.
     """
     folder = pathlib.Path(root) if root else pathlib.Path(__file__).parents[1]
-    return {name: digest_of(folder, sources) for name, sources in SOURCES.items()}
+    return {name: compute_digest(folder, sources) for name, sources in SOURCES.items()}
 
 
-def digest_of(root: pathlib.Path, sources: tuple[str, ...]) -> str:
-    """Returns the SHA-256 of the names and contents of the source files below some folders of `root`."""
+def compute_digest(root: pathlib.Path, sources: tuple[str, ...]) -> str:
+    """Returns the SHA-256 of the names and contents of the source files in some files and folders below `root`."""
     digest = hashlib.sha256()
-    for path in sorted({path for source in sources for path in _files(root / source)}):
+    for path in sorted({path for source in sources for path in _list_files(root / source)}):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _files(source: pathlib.Path) -> list[pathlib.Path]:
-    if source.is_file():
-        return [source]
-    return [path for path in source.rglob("*") if path.suffix in _SUFFIXES]
-
-
-def input_fingerprint(source: SourceConfig) -> str:
+def fingerprint_log(source: SourceConfig) -> str:
     """Returns a digest of path, size and time of last change of each file that the ingest will read.
 
     Contents are not read: at the size of real logs that would take as long as the ingest.
@@ -59,22 +62,22 @@ def input_fingerprint(source: SourceConfig) -> str:
     """
     # Imported here: runs of experiments need the digests of sources alone, and Beam takes long to import.
     from components.sequence_example_gen.casting import SourceError
-    from components.sequence_example_gen.sources import list_units
+    from components.sequence_example_gen.sources import list_shards
 
     if source.format == "tfds":  # the data set's name and split are among the settings already
         return ""
     try:
-        paths = [unit.path for unit in list_units(source)]
+        paths = [unit.path for unit in list_shards(source)]
     except SourceError as error:
         raise UserError(str(error)) from error
-    return _digest(paths)
+    return _fingerprint_files(paths)
 
 
-def names_fingerprint(items: ItemNamesConfig) -> str:
-    """Returns a like digest of the table of item names, or "" when none is named.
+def fingerprint_item_names(items: ItemNamesConfig) -> str:
+    """Returns a digest of path, size and time of last change of the table of item names, or "" if none is configured.
 
     Raises:
-        UserError: if it is not there or lacks a column; better now than when the model is trained.
+        UserError: if the table is not there or lacks a column; better now than when the model is trained.
     """
     if items.path is None:
         return ""
@@ -84,10 +87,16 @@ def names_fingerprint(items: ItemNamesConfig) -> str:
         check_table(items)
     except ItemNamesError as error:
         raise UserError(str(error)) from error
-    return _digest([items.path])
+    return _fingerprint_files([items.path])
 
 
-def _digest(paths: Sequence[str]) -> str:
+def _list_files(source: pathlib.Path) -> list[pathlib.Path]:
+    if source.is_file():
+        return [source]
+    return [path for path in source.rglob("*") if path.suffix in _SUFFIXES]
+
+
+def _fingerprint_files(paths: Sequence[str]) -> str:
     from apache_beam.io.filesystems import FileSystems
 
     files = [file for result in FileSystems.match(list(paths)) for file in result.metadata_list]

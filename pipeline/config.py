@@ -15,6 +15,7 @@ from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingC
 from model.methods import METHODS
 from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
 from schemas.config_model import ConfigModel
+from schemas.dotted_keys import set_value
 from schemas.errors import UserError
 
 CONFIG_VARIABLE = "DSPNET_CONFIG"
@@ -117,15 +118,15 @@ class PipelineConfig(ConfigModel):
 
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
-    """Loads a configuration from YAML.
+    """Returns the configuration in a YAML file.
 
     Args:
         path: the YAML file.
         overrides: assignments such as ``training.epochs=3``; the value is read as YAML.
 
     Raises:
-        UserError: if the file is missing or no YAML, an override is no assignment, a key is unknown or a
-            value is not allowed.
+        UserError: if the file is missing or no YAML, an override is no assignment, a key is unknown, or a value is
+            not allowed.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -137,12 +138,16 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold keys and values, as in `name: my_log`. Received: {values!r}")
     for override in overrides:
-        _assign(values, override)
+        _apply_override(values, override)
     return parse_config(values, path)
 
 
 def parse_config(values: dict[str, Any], origin: str) -> PipelineConfig:
-    """Checks a configuration given as nested dictionaries; `origin` is named in errors.
+    """Returns the configuration that nested dictionaries hold.
+
+    Args:
+        values: sections and values by key.
+        origin: where they come from, for errors.
 
     Raises:
         UserError: if a key is unknown or a value is not allowed.
@@ -157,13 +162,13 @@ def parse_config(values: dict[str, Any], origin: str) -> PipelineConfig:
 def _describe(detail: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "configuration"
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown key; the known ones: {', '.join(_known_keys(detail['loc'][:-1]))}"
+        return f"{key}: unknown key; the known ones: {', '.join(_list_known_keys(detail['loc'][:-1]))}"
     message = detail["msg"].removeprefix("Value error, ")
     value = "" if detail["type"] in ("missing", "value_error") else f" Received: {detail['input']!r}"
     return f"{key}: {message}.{value}"
 
 
-def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+def _list_known_keys(loc: tuple[Any, ...]) -> list[str]:
     section: Any = PipelineConfig
     for part in loc:
         # Below a dictionary, whose keys are free, is what it holds.
@@ -172,20 +177,18 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     return list(section.model_fields)
 
 
-def _assign(values: dict[str, Any], override: str) -> None:
+def _apply_override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(f"An override is written key=value, as in training.epochs=3. Received: {override!r}")
-    *sections, last = key.split(".")
-    for section in sections:
-        child = values.setdefault(section, {})
-        if not isinstance(child, dict):
-            raise UserError(f"{key}: {section} holds a value, not a section. Received: {child!r}")
-        values = child
     try:
-        values[last] = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UserError(f"{key}: not valid YAML: {text!r}") from error
+    try:
+        set_value(values, key, value)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:

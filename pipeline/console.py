@@ -1,4 +1,8 @@
-"""Sends what TFX, Beam and TensorFlow write to a log file, so that a person sees what concerns them."""
+"""What a person sees of a run: its steps, its failures and its own messages; all else goes to a log file.
+
+Our components and our model write to the logger `dspnet`, whose records are shown as lines. A line that is redrawn in
+place, as training redraws its bar, is written to standard error with a carriage return before it.
+"""
 
 import contextlib
 import dataclasses
@@ -18,24 +22,13 @@ from reporting.numbers import format_bytes, format_seconds
 FAILED, WRONG_USAGE = 1, 2
 """Exit codes: a step failed; what was asked cannot be done."""
 
-_STATUS = "/proc/self/status"
-_CLEAR = "/proc/self/clear_refs"
+OWN_LOGGER = "dspnet"
 
+_STYLES = {"done": "green", "cached": "dim", "failed": "bold red"}
+"""Colours on a terminal, by outcome of a step."""
 
-def reset_peak() -> None:
-    """Starts a new measurement: the kernel's high-water mark falls to what is in use now."""
-    with contextlib.suppress(OSError), open(_CLEAR, "w", encoding="ascii") as file:
-        file.write("5")
-
-
-def peak_bytes() -> int | None:
-    """Returns the most memory this process has held since `reset_peak`; None where there is no way to know."""
-    with contextlib.suppress(OSError), open(_STATUS, encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return None
-
+_ERASE_REST = "\x1b[K"
+"""The sequence that erases a terminal's line from the cursor on, after a line that is redrawn."""
 
 _TRACEBACK = "Traceback (most recent call last)"
 # The line after the frames of a traceback: the exception's name, with its module, then the message.
@@ -47,7 +40,7 @@ class StepFailedError(Exception):
     """A step of the pipeline failed.
 
     Attributes:
-        step: its id.
+        step: the step's id.
     """
 
     def __init__(self, step: str, message: str):
@@ -59,12 +52,15 @@ class StepFailedError(Exception):
 
 
 def report_failure(error: Exception) -> int:
-    """Prints what went wrong on standard error, for people; returns the exit code: 1 for a step that failed, else 2."""
+    """Writes what went wrong on standard error, for people; returns the exit code: 1 for a step that failed, else 2."""
+    screen = Screen(sys.stderr)
     if not isinstance(error, StepFailedError):
-        print(error, file=sys.stderr)
+        screen.line(str(error), "red")
         return WRONG_USAGE
+    screen.line(f"\n{error.step} failed: {error}", "red")
     notes = getattr(error, "__notes__", [])
-    print("\n".join(["", f"{error.step} failed: {error}", "", *notes]).rstrip(), file=sys.stderr)
+    if notes:
+        screen.line("\n".join(["", *notes]).rstrip())
     return FAILED
 
 
@@ -84,6 +80,21 @@ def message_of(error: BaseException) -> str:
     return f"{name}: {text}" if name and text else name or text
 
 
+def reset_peak() -> None:
+    """Starts a new measurement of memory: the kernel's high-water mark falls to what is in use now."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+
+
+def peak_bytes() -> int | None:
+    """Returns the most memory this process has held since `reset_peak`; None where there is no way to know."""
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
 @dataclasses.dataclass(frozen=True)
 class StepReport:
     """How a step went.
@@ -100,15 +111,22 @@ class StepReport:
     seconds: float
     peak_bytes: int | None
 
+    def __str__(self) -> str:
+        if self.outcome == "cached":
+            return "cached"
+        outcome = "" if self.outcome == "done" else f"{self.outcome} after "
+        peak = f", peak {format_bytes(self.peak_bytes)}" if self.peak_bytes else ""
+        return f"{outcome}{format_seconds(self.seconds)}{peak}"
+
 
 class Progress:
-    """Tells a person which step runs, and keeps the reports.
+    """Shows which step runs and how each step went, and keeps the reports.
 
     Args:
-        screen: where to tell it.
+        screen: where to show it.
         steps: how many steps there will be.
-        clock: seconds.
-        peak_bytes: most memory since the step began.
+        clock: returns the time, in seconds.
+        peak_bytes: returns the most memory since the step began, in bytes.
     """
 
     def __init__(
@@ -133,10 +151,10 @@ class Progress:
         self._step_began = self._clock()
 
     def finish(self, name: str, outcome: str) -> None:
-        """Tells how the step that was started went; `outcome` as in `StepReport`."""
+        """Shows how the step that was started went; `outcome` as in `StepReport`."""
         report = StepReport(name, outcome, self._clock() - self._step_began, self._peak_bytes())
         self.reports.append(report)
-        self._screen.end(self._line, _summary(report))
+        self._screen.end(self._line, str(report), _STYLES[outcome])
 
     def total(self) -> str:
         """Returns one line about all steps so far."""
@@ -151,18 +169,6 @@ class Progress:
             file.write("\n")
 
 
-def _summary(report: StepReport) -> str:
-    if report.outcome == "cached":
-        return "cached"
-    outcome = "" if report.outcome == "done" else f"{report.outcome} after "
-    peak = f", peak {format_bytes(report.peak_bytes)}" if report.peak_bytes else ""
-    return f"{outcome}{format_seconds(report.seconds)}{peak}"
-
-
-OWN_LOGGER = "dspnet"
-"""Our components and our model speak to the person through this logger."""
-
-
 @contextlib.contextmanager
 def quiet(log_file: str) -> Iterator[Screen]:
     """Redirects standard output, standard error and all logging to a file; yields the screen.
@@ -172,16 +178,17 @@ def quiet(log_file: str) -> Iterator[Screen]:
     """
     os.makedirs(os.path.dirname(log_file), exist_ok=True)
     with contextlib.ExitStack() as stack:
-        screen = Screen(stack.enter_context(_descriptors_to(log_file)))
+        screen = Screen(stack.enter_context(_redirect_descriptors(log_file)))
+        stack.callback(screen.close)
         log = stack.enter_context(open(log_file, "a", encoding="utf-8", buffering=1))
         stack.enter_context(contextlib.redirect_stdout(log))
         stack.enter_context(contextlib.redirect_stderr(_Stderr(log, screen)))
-        stack.enter_context(_handlers(_log_handler(log), _ScreenHandler(screen)))
+        stack.enter_context(_use_handlers(_make_log_handler(log), _ScreenHandler(screen)))
         yield screen
 
 
 @contextlib.contextmanager
-def _descriptors_to(log_file: str) -> Iterator[TextIO]:
+def _redirect_descriptors(log_file: str) -> Iterator[TextIO]:
     """Points descriptors 1 and 2 at an emptied file; yields the former descriptor 1."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -195,14 +202,15 @@ def _descriptors_to(log_file: str) -> Iterator[TextIO]:
     try:
         yield screen
     finally:
-        screen.close()
         for descriptor, former in zip((1, 2), saved, strict=True):
             os.dup2(former, descriptor)
             os.close(former)
+        with contextlib.suppress(BrokenPipeError):  # what nobody reads need not be written
+            screen.close()
 
 
 @contextlib.contextmanager
-def _handlers(*handlers: logging.Handler) -> Iterator[None]:
+def _use_handlers(*handlers: logging.Handler) -> Iterator[None]:
     """Makes the root logger use these handlers alone, from INFO on."""
     root, own = logging.getLogger(), logging.getLogger(OWN_LOGGER)
     before = root.handlers[:], root.level, own.level
@@ -218,7 +226,7 @@ def _handlers(*handlers: logging.Handler) -> Iterator[None]:
 
 
 class _Stderr(io.TextIOBase):
-    """Standard error of a quiet run: lines redrawn in place are for the person, the rest is for the log."""
+    """Standard error of a run: lines redrawn in place are for the person, the rest is for the log."""
 
     def __init__(self, log: TextIO, screen: Screen):
         self._log = log
@@ -232,7 +240,7 @@ class _Stderr(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text.startswith("\r"):
-            self._screen.live(text)
+            self._screen.redraw(text.removeprefix("\r").removesuffix(_ERASE_REST))
         elif not self._log.closed:  # loggers of others may keep this stream and write when the run is over
             self._log.write(text)
         return len(text)
@@ -250,16 +258,17 @@ class _ScreenHandler(logging.Handler):
         text = record.getMessage()
         shown = text if record.name == OWN_LOGGER else text.partition("\n")[0]
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        self._screen.line(f"  {level}{shown}")
+        style = "" if not level else "yellow" if record.levelno < logging.ERROR else "red"
+        self._screen.line(f"  {level}{shown}", style)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    # What a failing step raises is logged here and by TFX's launcher, but told once, by `pipeline.local_runner`.
+    # What a failing step raises is logged here and by TFX's launcher, but told once, by `report_failure`.
     told = record.module in ("launcher", "step_runner")
     return record.levelno >= logging.ERROR and not told
 
 
-def _log_handler(log: TextIO) -> logging.Handler:
+def _make_log_handler(log: TextIO) -> logging.Handler:
     handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler

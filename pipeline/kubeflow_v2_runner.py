@@ -12,6 +12,7 @@ import argparse
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ from schemas.errors import UserError
 
 IMAGE_SCHEMA_FILE = "/dspnet/schemas/sequence_examples.pbtxt"
 """Where the schema lies in the image."""
+
+_GOOGLES_PLANS = (
+    "You are using a Python version .* which Google will stop supporting",
+    "Support for google-cloud-storage < 3.0.0 will be removed",
+)
+"""Warnings of Google's libraries, at their import, about versions that TFX prescribes: nobody here can act on them."""
 
 
 def compile_pipeline(
@@ -36,8 +43,8 @@ def compile_pipeline(
     Args:
         config: what to run.
         image: container image of every step.
-        pipeline_root: folder of the artifacts, seen from the cluster.
-        serving_dir: folder of the pushed versions, likewise.
+        pipeline_root: folder of the artifacts, as the cluster sees it.
+        serving_dir: folder of the pushed versions, as the cluster sees it.
         output: the JSON file to write.
         schema_file: the TFMD schema in the image.
 
@@ -51,10 +58,13 @@ def compile_pipeline(
                 f"{key}: a cluster needs a path that all its workers see, as in gs://bucket/log/*.parquet or an "
                 f"absolute path in the image. Received: {path!r}"
             )
-    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+    with warnings.catch_warnings():
+        for message in _GOOGLES_PLANS:
+            warnings.filterwarnings("ignore", message, FutureWarning)
+        from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-    from pipeline.cache_keys import source_digests
-    from pipeline.pipeline import create_pipeline
+        from pipeline.cache_keys import source_digests
+        from pipeline.pipeline import create_pipeline
 
     # Kubeflow allows no underscore in a pipeline's name.
     config = config.model_copy(update={"name": config.name.replace("_", "-")})
@@ -74,7 +84,7 @@ def compile_pipeline(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compiles from the command line; returns the exit code: 2 for a wrong configuration."""
+    """Compiles the pipeline that the command line names; returns the exit code: 2 for a wrong configuration."""
     parser = argparse.ArgumentParser(description="Compiles the pipeline for Kubeflow Pipelines v2 and Vertex AI.")
     parser.add_argument("--config", required=True, metavar="FILE")
     parser.add_argument(

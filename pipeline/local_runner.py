@@ -21,7 +21,7 @@ from reporting.console import short_path
 from schemas.errors import UserError
 
 if TYPE_CHECKING:
-    from pipeline.run_metadata import PipelineResult
+    from pipeline.run_result import PipelineResult
 
 
 def run(config: PipelineConfig) -> "PipelineResult | None":
@@ -40,14 +40,15 @@ def run(config: PipelineConfig) -> "PipelineResult | None":
     del sys.argv[1:]  # TFX's executors read them as flags of their own
     with quiet(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
-        from pipeline import local_steps, run_metadata
+        from pipeline.local_steps import run_steps
+        from pipeline.run_result import find_program, read_result, write_summary
 
         report_file = os.path.join(folder, "last_run.json")
-        done = local_steps.run_steps(config, folder, screen, log_file, report_file=report_file)
-        if done is None:
+        run_record = run_steps(config, folder, screen, log_file, report_file=report_file)
+        if run_record is None:
             return None
-        result = run_metadata.read_results(done.store, done.run_id)
-        screen.line(run_metadata.summary(result, run_metadata.program_name(os.get_exec_path())))
+        result = read_result(run_record)
+        screen.line(write_summary(result, find_program(os.get_exec_path())))
         return result
 
 

@@ -1,6 +1,5 @@
 """Steps of the pipeline on this machine, in the pipeline's own folder: all of them, or those that others build on."""
 
-import dataclasses
 import datetime
 import os
 from collections.abc import Collection
@@ -9,27 +8,15 @@ import ml_metadata as mlmd
 from tfx.orchestration import metadata
 
 from pipeline import pipeline, prepare
-from pipeline.cache_keys import input_fingerprint, names_fingerprint, source_digests
+from pipeline.cache_keys import fingerprint_item_names, fingerprint_log, source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
+from pipeline.run_metadata import ARTIFACTS_FOLDER, METADATA_FILE, RunRecord, read_run
 from pipeline.step_runner import StepRunner
 from reporting.console import Screen, short_path
 
 PREPARATION = ("SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue")
 """The steps before a model is trained, by id."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """Steps that have come to their end.
-
-    Attributes:
-        store: ML Metadata of the folder.
-        run_id: name of the run there.
-    """
-
-    store: mlmd.MetadataStore
-    run_id: str
 
 
 def run_steps(
@@ -40,19 +27,19 @@ def run_steps(
     *,
     steps: Collection[str] | None = None,
     report_file: str | None = None,
-) -> Done | None:
-    """Runs steps of a pipeline, or answers them from the cache of the folder.
+) -> RunRecord | None:
+    """Runs steps of a pipeline, or answers them from the cache of its workspace.
 
     Args:
         config: the pipeline.
-        folder: of what it writes (`pipeline.workspace.find_workspace`).
+        folder: the pipeline's workspace (`pipeline.workspace.find_workspace`).
         screen: where to report.
-        log_file: where all else is written; errors name it.
-        steps: their ids; None for all.
-        report_file: JSON file for how each step went.
+        log_file: where all else is written; a failure names it.
+        steps: ids of the steps to run; None for all.
+        report_file: JSON file to write, with how each step went.
 
     Returns:
-        Where the outputs are found; None when the `tfx` command only registers the pipeline.
+        What the steps put out; None when the `tfx` command only registers the pipeline.
 
     Raises:
         UserError: if the log cannot be used.
@@ -60,17 +47,17 @@ def run_steps(
     """
     prepare.prepare_if_missing(config.source)
     prepare.prepare_names_if_missing(config.source, config.report.items)
-    connection = metadata.sqlite_metadata_connection_config(os.path.join(folder, "metadata.db"))
+    connection = metadata.sqlite_metadata_connection_config(os.path.join(folder, METADATA_FILE))
     run_id = datetime.datetime.now(datetime.timezone.utc).isoformat()
     runner = StepRunner(screen, run_id, steps)
     definition = pipeline.create_pipeline(
         config,
-        pipeline_root=os.path.join(folder, "artifacts"),
+        pipeline_root=os.path.join(folder, ARTIFACTS_FOLDER),
         serving_dir=os.path.join(folder, "serving_model", config.name),
         metadata_connection_config=connection,
         source_digests=source_digests(),
-        input_fingerprint=input_fingerprint(config.source),
-        names_fingerprint=names_fingerprint(config.report.items),
+        input_fingerprint=fingerprint_log(config.source),
+        names_fingerprint=fingerprint_item_names(config.report.items),
     )
     try:
         runner.run(definition)
@@ -82,4 +69,4 @@ def run_steps(
             screen.line(runner.progress.total())
             if report_file:
                 runner.progress.save(report_file)
-    return Done(mlmd.MetadataStore(connection), run_id) if runner.progress else None
+    return read_run(mlmd.MetadataStore(connection), run_id) if runner.progress else None

@@ -10,6 +10,7 @@ from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
 
 from components.catalogue.component import Catalogue
 from components.infra_validator.component import InfraValidator
+from components.pusher.component import Pusher
 from components.ranking_evaluator.component import RankingEvaluator
 from components.report.component import Report
 from components.sequence_example_gen.component import SequenceExampleGen
@@ -39,12 +40,12 @@ def create_pipeline(
     Args:
         config: what to run.
         pipeline_root: folder of the artifacts.
-        serving_dir: folder that gets one subfolder a pushed version.
+        serving_dir: folder that gets one subfolder for each pushed version.
         metadata_connection_config: where ML Metadata lives; left to the orchestrator when None.
-        source_digests: digest of the code of each of our components (`pipeline.cache_keys`), by component id:
-            a step whose code has changed is not answered from the cache.
-        input_fingerprint: digest of the log's files (`pipeline.cache_keys`), to the same end.
-        names_fingerprint: digest of the table of item names (likewise), to the same end.
+        source_digests: digest of the code of each of our components, by component id. Changed code, log or item names
+            (`pipeline.cache_keys`) make steps run that would else be answered from the cache.
+        input_fingerprint: digest of the log's files.
+        names_fingerprint: digest of the table of item names.
         schema_file: the TFMD schema, as seen from where the step runs.
     """
     digests = source_digests or {}
@@ -87,13 +88,16 @@ def create_pipeline(
         catalogue=catalogue.outputs["catalogue"],
         model=trainer.outputs["model"],
     )
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
+        catalogue=catalogue.outputs["catalogue"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving_dir)
         ),
+        items=config.report.items,
+        names_fingerprint=names_fingerprint,
     )
     # Not behind Pusher: a person wants to know most about a model that was refused.
     report = Report(
@@ -113,7 +117,7 @@ def create_pipeline(
     # No data flows along these edges. Anomalies must stop the run before the costly steps.
     catalogue.add_upstream_node(validator)
     trainer.add_upstream_node(validator)
-    for component in (example_gen, validator, catalogue, evaluator, infra_validator, report):
+    for component in (example_gen, validator, catalogue, evaluator, infra_validator, pusher, report):
         _add_to_cache_key(component, digests.get(component.id, ""))
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,

@@ -30,27 +30,28 @@ def prepare_names_if_missing(source: SourceConfig, items: ItemNamesConfig) -> No
     Raises:
         UserError: if the data set cannot be had.
     """
-    wanted = items.path is not None and items.path.endswith(".parquet") and not os.path.exists(items.path)
-    if source.public_dataset and wanted:
+    if not source.public_dataset or items.path is None or not items.path.endswith(".parquet"):
+        return
+    if not os.path.exists(items.path):
         _log.info("Preparing the item names of %s into %s (once).", source.public_dataset, items.path)
-        _call(source.public_dataset, "prepare_items", out_path=items.path)
+        _call_dataset(source.public_dataset, "prepare_items", out_path=items.path)
 
 
 def prepare(name: str, out_path: str, **arguments: str) -> None:
     """Prepares a public data set as an event log.
 
     Args:
-        name: module of `public_data`.
+        name: a module of `public_data`.
         out_path: the Parquet file to write.
-        **arguments: what the data set's `prepare` takes besides.
+        **arguments: further arguments of the module's `prepare`.
 
     Raises:
         UserError: if its files, or the package that holds them, are not there.
     """
-    _call(name, "prepare", **arguments, out_path=out_path)
+    _call_dataset(name, "prepare", **arguments, out_path=out_path)
 
 
-def _call(name: str, function: str, **arguments: str) -> None:
+def _call_dataset(name: str, function: str, **arguments: str) -> None:
     os.makedirs(os.path.dirname(os.path.abspath(arguments["out_path"])), exist_ok=True)
     try:
         getattr(importlib.import_module(f"public_data.{name}"), function)(**arguments)

@@ -79,7 +79,7 @@ class StepRunner(local_dag_runner.LocalDagRunner):
 
 
 def _launch(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode, deployment: Any, connection: Any) -> str:
-    """Runs one step and returns ``done`` or ``cached``."""
+    """Runs one step; returns its outcome, ``done`` or ``cached``."""
     result = launcher.Launcher(
         pipeline_node=node,
         mlmd_connection=metadata.Metadata(connection),

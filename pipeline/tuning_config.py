@@ -1,4 +1,8 @@
-"""What a search for better values of the configuration is told: which keys, which values, how many trials."""
+"""The search space: which keys of the configuration `dspnet tune` searches, over which values, in how many trials.
+
+The section `tuning` holds ranges by key (`SearchRange`). Read by the types of the keys they are for, they become the
+dimensions of a search (`Dimension`).
+"""
 
 import dataclasses
 import json
@@ -10,7 +14,7 @@ import pydantic
 from model.config import TrainingConfig
 from model.methods import METHODS
 from schemas.config_model import ConfigModel
-from schemas.dotted_keys import as_text
+from schemas.dotted_keys import as_text, set_value
 
 
 def _weights(low: float, high: float) -> dict[str, Any]:
@@ -41,6 +45,17 @@ _OWN = {
 }
 
 
+PARTS = ("model", "training")
+"""The parts of the configuration that can be searched: those that change no data and no measure."""
+
+_NEGATIVES = "training.candidates.number"
+
+_NOT_SEARCHED = {
+    "model.name": "a search is of one method",
+    "training.seed": "the luckiest seed is not the best configuration",
+}
+
+
 class SearchRange(ConfigModel):
     """The values of one key that a search may try: from `low` to `high`, or one of `choices`."""
 
@@ -57,19 +72,19 @@ class SearchRange(ConfigModel):
     def _is_a_range_or_choices(self) -> "SearchRange":
         if self.choices is not None:
             if {"low", "high", "log"} & self.model_fields_set:
-                raise ValueError(f"give low and high, or choices, not both. Received: {_short(self)}")
+                raise ValueError(f"give low and high, or choices, not both. Received: {_write_given(self)}")
             if not self.choices:
                 raise ValueError("choices must not be empty. Received: []")
         elif self.low is None or self.high is None:
-            raise ValueError(f"give low and high, or choices. Received: {_short(self)}")
+            raise ValueError(f"give low and high, or choices. Received: {_write_given(self)}")
         elif self.low >= self.high:
-            raise ValueError(f"low must be less than high. Received: {_short(self)}")
+            raise ValueError(f"low must be less than high. Received: {_write_given(self)}")
         elif self.log and self.low <= 0:
-            raise ValueError(f"with log, low must be greater than 0. Received: {_short(self)}")
+            raise ValueError(f"with log, low must be greater than 0. Received: {_write_given(self)}")
         return self
 
     @pydantic.model_serializer(mode="wrap")
-    def _without_defaults(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _drop_defaults(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = type(self).model_fields
         return {name: value for name, value in handler(self).items() if value != fields[name].default}
 
@@ -156,29 +171,18 @@ def _is_section(key: str, values: Mapping[str, Any]) -> bool:
     return bool(values) and ("." not in key or all(isinstance(value, Mapping) for value in values.values()))
 
 
-def _short(given: SearchRange) -> str:
+def _write_given(given: SearchRange) -> str:
     return ", ".join(
         f"{name}={getattr(given, name)!r}" for name in SearchRange.model_fields if name in given.model_fields_set
     )
 
 
-PARTS = ("model", "training")
-"""The parts of the configuration that can be searched: those that change no data and no measure."""
-
-_NEGATIVES = "training.candidates.number"
-
-_NOT_SEARCHED = {
-    "model.name": "a search is of one method",
-    "training.seed": "the luckiest seed is not the best configuration",
-}
-
-
 @dataclasses.dataclass(frozen=True)
 class Dimension:
-    """One key of a search space.
+    """One dimension of a search space.
 
     Attributes:
-        key: as in ``training.learning_rate``.
+        key: a key of the configuration, as in ``training.learning_rate``.
         low: smallest value; None where there are choices.
         high: largest value; None where there are choices.
         log: whether values are drawn by order of magnitude.
@@ -209,37 +213,37 @@ class Dimension:
 
 
 def dimensions(parts: Mapping[str, ConfigModel], ranges: Ranges) -> list[Dimension]:
-    """Reads ranges by the types of the keys they are for; a key that has no effect is left out.
+    """Returns the dimensions of a search; a key that has no effect is left out.
 
     Args:
         parts: the sections `PARTS` of a configuration, by name.
-        ranges: values by key; sound, see `problems`.
+        ranges: values by key, in which `problems` finds nothing wrong.
     """
     training = parts["training"]
     assert isinstance(training, TrainingConfig)
     idle = set() if training.candidates.sampling in ("uniform", "log_uniform") else {_NEGATIVES}
-    return [_dimension(parts, key, values) for key, values in ranges.items() if key not in idle]
+    return [_read_dimension(parts, key, values) for key, values in ranges.items() if key not in idle]
 
 
 def problems(parts: Mapping[str, ConfigModel], tuning: TuningConfig) -> Iterator[str]:
-    """Yields what is wrong with the keys and values of all ranges, each a sentence that names the key."""
+    """Yields what is wrong with the keys and values of all ranges: sentences that name the key."""
     for where, ranges in {"space": tuning.space, **{f"own.{name}": own for name, own in tuning.own.items()}}.items():
         for key, values in ranges.items():
             try:
-                _dimension(parts, key, values)
+                _read_dimension(parts, key, values)
             except ValueError as error:
                 yield f"tuning.{where}.{key}: {error}"
 
 
-def _dimension(parts: Mapping[str, ConfigModel], key: str, values: SearchRange) -> Dimension:
+def _read_dimension(parts: Mapping[str, ConfigModel], key: str, values: SearchRange) -> Dimension:
     if key in _NOT_SEARCHED:
         raise ValueError(f"cannot be searched: {_NOT_SEARCHED[key]}")
     part, _, inner = key.partition(".")
     if part not in parts:
         raise ValueError(f"only keys below {' and '.join(parts)} can be searched")
-    configured = _get(parts[part], inner)
+    configured = _read_value(parts[part], inner)
     tried = values.choices if values.choices is not None else (values.low, values.high)
-    read = [_as_read(parts[part], inner, value) for value in tried]
+    read = [_convert_value(parts[part], inner, value) for value in tried]
     if values.choices is not None:
         if len({json.dumps(value) for value in read}) < len(read):
             raise ValueError(f"choices must differ. Received: {list(values.choices)!r}")
@@ -250,8 +254,8 @@ def _dimension(parts: Mapping[str, ConfigModel], key: str, values: SearchRange) 
     return Dimension(key, low, high, values.log, all(isinstance(value, int) for value in read), (), configured)
 
 
-def _get(section: ConfigModel, key: str) -> Any:
-    """Returns the value at a key, as JSON has it."""
+def _read_value(section: ConfigModel, key: str) -> Any:
+    """Returns the value at a key below a section, as JSON has it."""
     value: Any = section
     for name in key.split("."):
         if not isinstance(value, ConfigModel) or name not in type(value).model_fields:
@@ -263,20 +267,12 @@ def _get(section: ConfigModel, key: str) -> Any:
     return holder.model_dump(mode="json")[name]
 
 
-def _as_read(section: ConfigModel, key: str, value: Any) -> Any:
-    """Returns a value as the configuration reads it at a key; raises ValueError if it refuses it."""
+def _convert_value(section: ConfigModel, key: str, value: Any) -> Any:
+    """Returns a value as the configuration reads it at a key; raises ValueError if the configuration refuses it."""
+    values = section.model_dump(mode="json")
+    set_value(values, key, value)
     try:
-        return _get(_replaced(section, key, value), key)
+        return _read_value(type(section).model_validate(values), key)
     except pydantic.ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ValueError(f"cannot be {value!r}: {message}") from error
-
-
-def _replaced(section: ConfigModel, key: str, value: Any) -> ConfigModel:
-    values = section.model_dump(mode="json")
-    *above, last = key.split(".")
-    holder = values
-    for name in above:
-        holder = holder[name]
-    holder[last] = value
-    return type(section).model_validate(values)

@@ -8,7 +8,7 @@ from schemas.errors import UserError
 
 
 def find_workspace(config: PipelineConfig) -> str:
-    """Returns the folder of all that local runs of a pipeline write.
+    """Returns the folder of all that local runs of a pipeline write: `workdir/name`, whether it is there or not.
 
     Raises:
         UserError: if it is not on this machine.
@@ -21,10 +21,10 @@ def find_workspace(config: PipelineConfig) -> str:
 
 
 def make_workspace(config: PipelineConfig) -> str:
-    """Makes `find_workspace`, unless it is there, and returns it.
+    """Returns the folder of all that local runs of a pipeline write, and makes it unless it is there.
 
     Raises:
-        UserError: if nothing can be written there.
+        UserError: if it is not on this machine, or nothing can be written there.
     """
     folder = find_workspace(config)
     try:

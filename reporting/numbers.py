@@ -1,6 +1,7 @@
 """Numbers as people read them: one format for each kind, and where on a page each number comes from."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -8,7 +9,7 @@ from markupsafe import Markup
 Key = str | int
 MISSING = Markup('<span class="missing" title="not measured">–</span>')
 
-FORMATS = {
+FORMATS: Mapping[str, Callable[[float], str]] = {
     "count": lambda value: f"{value:,.0f}",
     "metric": lambda value: f"{value:.4f}",
     "difference": lambda value: f"{value:+z.4f}",
@@ -19,46 +20,72 @@ FORMATS = {
     "p": lambda value: "<0.001" if value < 0.001 else f"{value:.3f}",
     "seconds": lambda value: f"{value:,.0f} s",
 }
-"""How a number is shown, by what it is."""
+"""How a number is written, by kind: ``percent`` is for shares far below one, ``small`` for numbers below 100 or
+so, ``seconds`` for durations that are compared with each other; `format_seconds` writes one that stands alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """A number and how it is shown.
+
+    Attributes:
+        value: all its digits; None where it was not measured.
+        format: key of `FORMATS`.
+        path: keys that lead to it in the JSON document that a page is made from; empty where it stands in none.
+    """
+
+    value: float | None
+    format: str
+    path: tuple[Key, ...] = ()
+
+    def to_text(self) -> str:
+        """Returns the number in its format, a dash where there is none."""
+        return "–" if self.value is None else FORMATS[self.format](self.value)
+
+    def to_html(self) -> Markup:
+        """Returns a ``data`` element that holds all digits and, with a path, where they come from (RFC 6901)."""
+        if self.value is None:
+            return MISSING
+        place = Markup(' data-path="{}"').format(pointer(*self.path)) if self.path else ""
+        return Markup('<data value="{}"{}>{}</data>').format(repr(self.value), place, self.to_text())
 
 
 class Numbers:
-    """Shows numbers of some facts.
+    """Shows the numbers of a JSON document, each with the pointer to it.
 
     Args:
-        facts: what JSON can hold.
+        document: mappings, lists, texts, numbers and null, as JSON has them.
     """
 
-    def __init__(self, facts: Mapping[str, Any]):
-        self._facts = facts
+    def __init__(self, document: Mapping[str, Any]):
+        self._document = document
 
     def get(self, *path: Key | tuple[Key, ...]) -> Any:
-        """Returns what stands at a path, None if nothing does."""
-        found: Any = self._facts
-        for key in _flat(path):
+        """Returns the value at a path, None if there is none.
+
+        Args:
+            path: keys that lead to it, some of them together in a tuple.
+        """
+        found: Any = self._document
+        for key in _flatten(path):
             try:
                 found = found[key]
             except (KeyError, IndexError, TypeError):
                 return None
         return found
 
-    def __call__(self, kind: str, *path: Key | tuple[Key, ...]) -> Markup:
-        """Returns a `data` element with the number at a path: all digits, where it stands, and how it is shown.
+    def number(self, format: str, *path: Key | tuple[Key, ...]) -> Number:
+        """Returns the number at a path, to be shown in a format of `FORMATS`."""
+        return Number(self.get(*path), format, tuple(_flatten(path)))
 
-        Args:
-            kind: one of `FORMATS`.
-            path: keys that lead to it, some of them together in a tuple.
-        """
-        value = self.get(*path)
-        if value is None:
-            return MISSING
-        element = '<data value="{}" data-path="{}">{}</data>'
-        return Markup(element).format(repr(value), pointer(*_flat(path)), FORMATS[kind](value))
+    def __call__(self, format: str, *path: Key | tuple[Key, ...]) -> Markup:
+        """Returns a ``data`` element with the number at a path, a dash if there is none."""
+        return self.number(format, *path).to_html()
 
     def text(self, *path: Key | tuple[Key, ...]) -> Markup:
-        """Returns the words at a path, numbers in them too, as they stand there."""
+        """Returns the text at a path as it stands there, with the pointer to it."""
         element = '<span data-path="{}" dir="auto">{}</span>'
-        return Markup(element).format(pointer(*_flat(path)), self.get(*path))
+        return Markup(element).format(pointer(*_flatten(path)), self.get(*path))
 
 
 def pointer(*path: Key) -> str:
@@ -70,8 +97,29 @@ def pointer(*path: Key) -> str:
     return "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in path)
 
 
-def _flat(path: tuple[Key | tuple[Key, ...], ...]) -> list[Key]:
+def _flatten(path: tuple[Key | tuple[Key, ...], ...]) -> list[Key]:
     return [key for part in path for key in (part if isinstance(part, tuple) else (part,))]
+
+
+def format_estimate(value: float, low: float | None, high: float | None, format: str = "metric") -> str:
+    """Writes a value and its interval, in a format of `FORMATS`.
+
+    >>> format_estimate(0.1722, 0.16, 0.18), format_estimate(0.0049, 0.0021, 0.0077, "difference")
+    ('0.1722 [0.1600, 0.1800]', '+0.0049 [+0.0021, +0.0077]')
+    >>> format_estimate(0.1722, None, None)
+    '0.1722'
+    """
+    write = FORMATS[format]
+    return write(value) if low is None or high is None else f"{write(value)} [{write(low)}, {write(high)}]"
+
+
+def format_spread(value: float, spread: float | None, format: str = "metric") -> str:
+    """Writes a mean and its spread, such as a standard deviation, in a format of `FORMATS`.
+
+    >>> format_spread(0.1722, 0.001), format_spread(0.1722, None)
+    ('0.1722 ± 0.0010', '0.1722')
+    """
+    return FORMATS[format](value) + ("" if spread is None else f" ± {FORMATS[format](spread)}")
 
 
 def format_gib(size: int) -> str:

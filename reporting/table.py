@@ -13,7 +13,7 @@ import rich.text
 from markupsafe import Markup, escape
 from rich.cells import cell_len
 
-from reporting.numbers import FORMATS, MISSING, Key, pointer
+from reporting.numbers import Key, Number
 
 _MARKDOWN = re.compile(r"([\\`*<>&\[\]|#~]|(?<![^\W_])_|_(?![^\W_]))")
 """Characters that Markdown would read as more than themselves; an underscore within a word is none."""
@@ -22,32 +22,6 @@ _TEXT_RANKS = {"best": "¹", "second": "²", None: ""}
 _SIGNIFICANT = "*"
 _MARKDOWN_RANKS = {"best": "**{}**", "second": "<u>{}</u>", None: "{}"}
 _HTML_RANKS = {"best": "<strong>{}</strong>", "second": "<u>{}</u>", None: "{}"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Number:
-    """A number and how it is shown.
-
-    Attributes:
-        value: all its digits; None where it was not measured.
-        format: key of `reporting.numbers.FORMATS`.
-        path: keys that lead to it in the JSON document that a page is made from; empty where it stands in none.
-    """
-
-    value: float | None
-    format: str
-    path: tuple[Key, ...] = ()
-
-    def to_text(self) -> str:
-        """Returns the number in its format, a dash where there is none."""
-        return "–" if self.value is None else FORMATS[self.format](self.value)
-
-    def to_html(self) -> Markup:
-        """Returns a ``data`` element that holds all digits and, with a path, where they come from (RFC 6901)."""
-        if self.value is None:
-            return MISSING
-        place = Markup(' data-path="{}"').format(pointer(*self.path)) if self.path else ""
-        return Markup('<data value="{}"{}>{}</data>').format(repr(self.value), place, self.to_text())
 
 
 Part = Number | str
@@ -59,11 +33,13 @@ class Cell:
     """A cell of a table: its parts, one after the other.
 
     Attributes:
-        parts: what it says.
-        rank: whether it is the best of its column, or the second.
-        significant: whether it is a difference that chance does not explain; a star marks it.
-        small: parts behind it in small print, such as an interval; in text and Markdown after a space.
+        parts: its content.
+        rank: whether it is the best of those it is compared with, such as its column, or the second.
+        significant: whether it is a difference that chance does not explain; a star stands behind it.
+        small: parts in small print, such as an interval; in text and Markdown they follow after a space.
         html_class: CSS class of the cell.
+        html_style: CSS declarations of the cell.
+        tooltip: text that is shown in HTML when the cell is pointed at.
     """
 
     parts: tuple[Part, ...]
@@ -71,22 +47,26 @@ class Cell:
     significant: bool = False
     small: tuple[Part, ...] = ()
     html_class: str = ""
+    html_style: str = ""
+    tooltip: str = ""
 
     @property
-    def mark(self) -> str:
-        """What stands behind its parts in plain text: ¹ best of its column, ² second, * significant."""
+    def suffix(self) -> str:
+        """Characters behind its parts in plain text: ¹ for the best, ² for the second, * for significant."""
         return _TEXT_RANKS[self.rank] + (_SIGNIFICANT if self.significant else "")
 
-    def to_text(self, mark_width: int = 0) -> str:
-        """Returns the cell in plain text, its mark filled up to a width, so that the digits of a column are aligned."""
+    def to_text(self, suffix_width: int = 0) -> str:
+        """Returns the cell in plain text, its suffix padded to a width, so that the digits of a column are aligned."""
+        if not self:
+            return ""
         small = _join_text(self.small)
-        return (_join_text(self.parts) + self.mark.ljust(mark_width) + (f" {small}" if small else "")) if self else ""
+        return _join_text(self.parts) + self.suffix.ljust(suffix_width) + (f" {small}" if small else "")
 
     def __bool__(self) -> bool:
         return bool(self.parts or self.small)
 
     def to_markdown(self) -> str:
-        """Returns the cell in Markdown; the best of a column is bold, the second underlined."""
+        """Returns the cell in Markdown; the best is bold, the second underlined."""
         small = escape_markdown(_join_text(self.small))
         text = _MARKDOWN_RANKS[self.rank].format(escape_markdown(_join_text(self.parts)))
         text += escape_markdown(_SIGNIFICANT) if self.significant else ""
@@ -104,14 +84,18 @@ class Column:
     """A column of a table.
 
     Attributes:
-        title: stands above it.
-        group: stands above it and those of its neighbours that have the same group.
-        words: whether it holds words, aligned to the left, rather than numbers.
+        title: text above the column.
+        group: text above the column and those of its neighbours that have the same group.
+        words: whether the column holds words, aligned to the left, rather than numbers.
+        html_class: CSS class of its cells.
+        tooltip: text that is shown in HTML when its title is pointed at.
     """
 
     title: str
     group: str = ""
     words: bool = False
+    html_class: str = ""
+    tooltip: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +103,9 @@ class Row:
     """A row of a table.
 
     Attributes:
-        cells: one a column; text stands for a cell that says no more.
+        cells: one a column; a text stands for a cell that holds nothing but it.
         html_class: CSS class of the row.
-        rule: whether a line parts it from the row above.
+        rule: whether a line separates the row from the one above, in text.
     """
 
     cells: tuple[Cell | str, ...]
@@ -134,16 +118,18 @@ class Table:
     """A table: columns, rows, and what has to be known to read them.
 
     Attributes:
-        columns: from left to right; the first one names the rows.
+        columns: from left to right; the first column names the rows.
         rows: from top to bottom.
         caption: what the table is about; stands above it.
-        notes: sentences below it.
+        notes: sentences below the table.
+        html_class: CSS class of the table.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     caption: str = ""
     notes: tuple[str, ...] = ()
+    html_class: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -157,12 +143,12 @@ class Table:
         lines: list[list[rich.text.Text]] = [[] for _ in self.rows]
         for number, column in enumerate(self.columns):
             of_column = [line[number] for line in cells]
-            marks = max((len(cell.mark) for cell in of_column), default=0)
-            texts = [cell.to_text(marks) for cell in of_column]
+            suffix_width = max((len(cell.suffix) for cell in of_column), default=0)
+            texts = [cell.to_text(suffix_width) for cell in of_column]
             begins = not number or self.columns[number - 1].group != column.group
             head = [column.group if begins else "", column.title] if self._has_groups else [column.title]
             if not column.words:
-                # Padded here, because rich strips the space in the place of a mark before it aligns to the right.
+                # Padded here, because rich strips the space in the place of a suffix before it aligns to the right.
                 width = max(map(cell_len, [*texts, *head]))
                 texts, head = ([" " * (width - cell_len(text)) + text for text in part] for part in (texts, head))
             table.add_column(rich.text.Text("\n".join(head)), no_wrap=True, vertical="bottom")
@@ -202,13 +188,15 @@ class Table:
         caption = Markup("<caption>{}</caption>").format(self.caption) if self.caption else Markup("")
         heads = [self._group_head()] if self._has_groups else []
         titles = (
-            Markup('<th scope="col"{}>{}</th>').format(_class("words" if column.words else ""), column.title)
+            Markup('<th scope="col"{}><bdi>{}</bdi></th>').format(
+                _attributes(_classes(column, ""), title=column.tooltip), column.title
+            )
             for column in self.columns
         )
         heads.append(Markup("<tr>{}</tr>").format(Markup("").join(titles)))
         rows = (self._html_row(row) for row in self.rows)
-        table = Markup("<table>{}<thead>{}</thead>\n<tbody>\n{}\n</tbody></table>").format(
-            caption, Markup("").join(heads), Markup("\n").join(rows)
+        table = Markup("<table{}>{}<thead>{}</thead>\n<tbody>\n{}\n</tbody></table>").format(
+            _attributes(self.html_class), caption, Markup("").join(heads), Markup("\n").join(rows)
         )
         notes = (Markup('<p class="note">{}</p>').format(note) for note in self.notes)
         return Markup('<div class="scroll" tabindex="0">{}</div>').format(table) + Markup("").join(notes)
@@ -229,11 +217,12 @@ class Table:
 
     def _html_row(self, row: Row) -> Markup:
         first, *rest = map(_as_cell, row.cells)
-        cells = [Markup('<th scope="row"{}><bdi>{}</bdi></th>').format(_class(first.html_class), first.to_html())]
+        attributes = _attributes(first.html_class, style=first.html_style, title=first.tooltip)
+        cells = [Markup('<th scope="row"{}><bdi>{}</bdi></th>').format(attributes, first.to_html())]
         for column, cell in zip(self.columns[1:], rest, strict=True):
-            classes = " ".join(filter(None, ["words" if column.words else "", cell.html_class]))
-            cells.append(Markup("<td{}>{}</td>").format(_class(classes), cell.to_html()))
-        return Markup("<tr{}>{}</tr>").format(_class(row.html_class), Markup("").join(cells))
+            attributes = _attributes(_classes(column, cell.html_class), style=cell.html_style, title=cell.tooltip)
+            cells.append(Markup("<td{}>{}</td>").format(attributes, cell.to_html()))
+        return Markup("<tr{}>{}</tr>").format(_attributes(row.html_class), Markup("").join(cells))
 
 
 def escape_markdown(text: object) -> str:
@@ -279,5 +268,11 @@ def _join_html(parts: Sequence[Part]) -> Markup:
     return Markup("").join(part.to_html() if isinstance(part, Number) else escape(part) for part in parts)
 
 
-def _class(names: str) -> Markup:
-    return Markup(' class="{}"').format(names) if names else Markup("")
+def _classes(column: Column, of_cell: str) -> str:
+    return " ".join(filter(None, ["words" if column.words else "", column.html_class, of_cell]))
+
+
+def _attributes(html_class: str, **others: str) -> Markup:
+    """Returns the attributes of an element that are not empty, each with a space before it."""
+    found = {"class": html_class, **others}
+    return Markup("").join(Markup(' {}="{}"').format(name, value) for name, value in found.items() if value)

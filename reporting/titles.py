@@ -1,18 +1,21 @@
-"""What things are called in the report."""
+"""Titles of sections, tasks, metrics, terms of the objective and kinds of events, and which figures come first."""
+
+from collections.abc import Sequence
 
 STYLES = ("s1", "s2", "s3", "s4")
-"""Classes of the colours and shapes, in the order in which they are given out."""
+"""CSS classes of the colours and shapes of points, in the order in which they are given out."""
 
-SECTIONS = (
-    ("verdict", "Verdict"),
-    ("data", "Data"),
-    ("training", "Training"),
-    ("results", "Results"),
-    ("slices", "Slices"),
-    ("users", "Users"),
-    ("examples", "Examples"),
-    ("origin", "Origin"),
-)
+SECTIONS = {
+    "verdict": "Verdict",
+    "data": "Data",
+    "training": "Training",
+    "results": "Results",
+    "slices": "Slices",
+    "users": "Users",
+    "examples": "Examples",
+    "origin": "Origin",
+}
+"""Titles of the sections of a report."""
 
 LAST_BLESSED = "last blessed model"
 POPULARITY = "popularity"
@@ -25,7 +28,7 @@ TASKS = {
     "next_unseen_item": "Next new item",
     "period_unseen_items": "Period new items",
 }
-"""Titles of the tasks, in the order in which they are told."""
+"""Titles of the tasks, in the order in which they are shown."""
 
 ASKED = {
     "next_item": "the first item of the future",
@@ -35,17 +38,25 @@ ASKED = {
     "next_unseen_item": "the first item of the future that is not in the history; items of the history are left out",
     "period_unseen_items": "all such items",
 }
+"""What each task asks for."""
 
 LISTS = {"items": "items", "unseen_items": "new items", "scenes": "scenes"}
+"""Titles of the kinds of lists that are measured whatever comes true of them."""
 
-FATES = (
-    ("kept", "kept in a sequence"),
-    ("beyond_max_history", "before the last events of a long history"),
-    ("outside_windows", "outside all windows"),
-    ("filtered_users", "of users with too few events"),
-    ("rejected", "rejected as bad rows"),
-)
+EVENT_ACCOUNTING = {
+    "kept": "kept in a sequence",
+    "beyond_max_history": "before the last events of a long history",
+    "outside_windows": "outside all windows",
+    "filtered_users": "of users with too few events",
+    "rejected": "rejected as bad rows",
+}
+"""What can become of an event of the log, as SequenceExampleGen counts it; each event counts once."""
 
+NEUTRAL_METRICS = ("coverage", "novelty", "popularity_bias")
+"""Metrics of which more is neither better nor worse."""
+
+_HEADLINE_K = 10
+"""As in the tables of the paper."""
 _METRICS = {
     "recall": "Recall",
     "ndcg": "NDCG",
@@ -59,8 +70,26 @@ _METRICS = {
 _TERMS = {"apr": "L_APR", "ccr": "L_CCR", "ccc": "context contrast", "cloze": "Cloze"}
 
 
+def pick_headline_k(ks: Sequence[int]) -> int:
+    """Returns the cut-off of the headline figures: 10 if that was measured, else the largest.
+
+    >>> pick_headline_k([5, 10, 20]), pick_headline_k([1, 20])
+    (10, 20)
+    """
+    return _HEADLINE_K if _HEADLINE_K in ks else max(ks)
+
+
+def is_neutral(metric: str) -> bool:
+    """Tells whether more of a metric, named without its task, is neither better nor worse.
+
+    >>> is_neutral("coverage@10"), is_neutral("recall@10")
+    (True, False)
+    """
+    return metric.partition("@")[0] in NEUTRAL_METRICS
+
+
 def metric_title(metric: str) -> str:
-    """Returns how a metric is written.
+    """Returns the title of a metric.
 
     >>> metric_title("ndcg@10"), metric_title("popularity_bias@5")
     ('NDCG@10', 'Popularity bias@5')
@@ -70,7 +99,7 @@ def metric_title(metric: str) -> str:
 
 
 def term_title(term: str) -> str:
-    """Returns how a logged value is written.
+    """Returns the title of a value that training logs.
 
     >>> term_title("apr_loss"), term_title("val_item_loss"), term_title("val_next_item_ndcg@10"), term_title("loss")
     ('L_APR', 'validation item loss', 'validation next item NDCG@10', 'total loss')
@@ -89,13 +118,4 @@ def term_title(term: str) -> str:
         return f"{task.replace('_', ' ')} {metric_title(metric)}".strip()
     if term.startswith("D_"):
         return " ".join(term.rsplit("_", 1))
-    return spoken(term)
-
-
-def spoken(name: str) -> str:
-    """Returns a name of the code as words.
-
-    >>> spoken("bad_time")
-    'bad time'
-    """
-    return name.replace("_", " ")
+    return term.replace("_", " ")

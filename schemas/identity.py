@@ -6,11 +6,14 @@ a secret salt, and their raw ids are written nowhere.
 """
 
 import hmac
+import os
 from collections.abc import Callable, Iterable
 
 import farmhash
 import numpy as np
 import numpy.typing as npt
+
+from schemas.errors import UserError
 
 FINGERPRINT_BUCKETS = 2**63 - 1
 """Fingerprints lie in ``[0, FINGERPRINT_BUCKETS)``, so they fit a non-negative int64."""
@@ -19,6 +22,10 @@ PAD_FINGERPRINT = -1
 """Stands for "no event" where fingerprints are padded to a rectangle; no raw id has it."""
 
 USER_HASH_BYTES = 16
+
+SALT_VARIABLE = "DSPNET_SALT"
+DEMO_SALT = "dspnet public demonstration salt"
+"""Known to all: hashes under it hide nobody. Only for data that is public already."""
 
 
 def fingerprints(raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -53,3 +60,19 @@ def splitmix64(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def read_salt(demo: bool) -> bytes:
+    """Returns the key of the users' hashes, from the environment.
+
+    Raises:
+        UserError: if it is missing and the data are not public.
+    """
+    salt = os.environ.get(SALT_VARIABLE, "")
+    if not salt and not demo:
+        raise UserError(
+            f"The environment variable {SALT_VARIABLE} is missing or empty, so users cannot be hashed safely. Set it "
+            "to a long secret text and keep it (another salt gives other user hashes), or set `demo: true` for public "
+            "data."
+        )
+    return (salt or DEMO_SALT).encode("utf-8")

@@ -32,4 +32,4 @@ RETRIEVAL_FILE = posixpath.join("assets.extra", "retrieval.json")
 """How the model finds the best items: ``method`` is ``exact`` or ``scann``, which needs operations of its own."""
 
 ITEM_NAMES_FILE = posixpath.join("assets.extra", "item_names.parquet")
-"""Names of items for people, columns ``id`` and ``name`` (string); only where the log came with them."""
+"""Names of items for people, where a table of them is configured: columns ``id``, the raw id, and ``name``, strings."""

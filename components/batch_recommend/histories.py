@@ -22,7 +22,7 @@ def before(events: Columns, as_of: int | None) -> Columns:
     """Returns the events [n] that lie before a time (unix microseconds; None: all); futures of sequence files never.
 
     Args:
-        events: of `blocks.sorted_columns`; their order is kept.
+        events: of `blocks.join_and_sort`; their order is kept.
         as_of: first time that is left out.
     """
     known = np.ones(len(events["time"]), bool) if as_of is None else events["time"] < as_of
@@ -45,13 +45,13 @@ def latest(events: Columns, max_history: int, since: int = 0) -> Windows:
         One window a user that has any such event, in the order of the users' hashes.
     """
     if "record" not in events:
-        bounds = windows.user_bounds(events["user_high"], events["user_low"])
+        bounds = windows.find_user_bounds(events["user_high"], events["user_low"])
         test = np.full(len(bounds) - 1, splits.TEST, np.int64)
         everything = splits.Cut(since, splits.FOREVER, splits.FOREVER, split=splits.TEST, is_last=True)
         cut = windows.cut_windows(events["time"], bounds, test, [everything], max_history)
         return cut.select(cut.history_length > 0)
-    records = sequence_files.ready_windows(events["record"], events["is_future"], max_history)
-    bounds = windows.user_bounds(events["user_high"][records.first], events["user_low"][records.first])
+    records = sequence_files.find_ready_windows(events["record"], events["is_future"], max_history)
+    bounds = windows.find_user_bounds(events["user_high"][records.first], events["user_low"][records.first])
     user = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     # Stable, so that the last record wins among those that end at the same time.
     order = np.lexsort((events["time"][records.history_stop - 1], user))
@@ -64,7 +64,7 @@ def seen_items(events: Columns, histories: Windows) -> tuple[Places, npt.NDArray
     Returns:
         Offsets int64 [users + 1] of each user in the list, and the list of fingerprints.
     """
-    bounds = windows.user_bounds(events["user_high"], events["user_low"])
+    bounds = windows.find_user_bounds(events["user_high"], events["user_low"])
     place = np.searchsorted(bounds, histories.first, side="right") - 1
     offsets, places = windows.gather(bounds[place], bounds[place + 1])
     user = np.repeat(np.arange(len(histories)), np.diff(offsets))

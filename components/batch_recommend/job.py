@@ -12,7 +12,7 @@ from components.batch_recommend.model_handle import ModelHandle, UnusableModelEr
 from components.batch_recommend.output import Output
 from components.sequence_example_gen import graph, rejects, sources
 from components.sequence_example_gen.balance import Balance
-from components.sequence_example_gen.salt import read_salt
+from schemas.identity import read_salt
 
 _log = logging.getLogger("dspnet")
 
@@ -58,7 +58,7 @@ def run(settings: BatchSettings) -> Report:
     model, output = ModelHandle(settings.model), Output(settings.out)
     try:
         salt = read_salt(settings.demo)
-        units = sources.list_units(settings.source)
+        units = sources.list_shards(settings.source)
         model.load()
         output.create()
     except (ValueError, OSError, UnusableModelError) as error:
@@ -90,14 +90,14 @@ def _recommend(
             | "ByPartition" >> beam.GroupByKey()
             | "Recommend" >> beam.ParDo(recommend.Recommend(settings, model, output))
         )
-        graph.sum_facts((*log.facts, asked), summary, staging)
+        graph.sum_counters((*log.counters, asked), summary, staging)
     counts, problems = graph.read_summary(summary)
     balance = Balance(counts)
     if problems:
         raise ValueError("\n".join(sorted(problems)))
     if balance.bad_share > source.max_bad_share:
-        raise ValueError(balance.too_many_bad_rows(source.max_bad_share, output.rejects))
+        raise ValueError(balance.describe_bad_rows(source.max_bad_share, output.rejects))
     if not balance["rows_rejected"]:
-        rejects.write_none(f"{output.rejects}/rejects-00000-00000.csv", staging)
+        rejects.write_empty_rejects(f"{output.rejects}/rejects-00000-00000.csv", staging)
     output.publish(settings.partitions)
     return balance

@@ -16,9 +16,9 @@ from components.batch_recommend.model_handle import ModelHandle
 from components.batch_recommend.output import Output
 from components.batch_recommend.rows import RECOMMENDATIONS, to_rows
 from components.sequence_example_gen import blocks, files, windows
-from components.sequence_example_gen.examples import hex_users
+from components.sequence_example_gen.examples import format_user_hashes
 from components.sequence_example_gen.timestamps import to_microseconds
-from components.sequence_example_gen.transforms import COUNT, Fact
+from components.sequence_example_gen.transforms import COUNT, Counter
 from components.sequence_example_gen.windows import Windows
 
 USERS, WITHOUT_HISTORY = "users", "users_without_history"
@@ -51,11 +51,11 @@ class Recommend(beam.DoFn):
         """Loads the model, once a process."""
         self._model = self._handle.load()
 
-    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Fact]:
+    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Counter]:
         """Processes one partition; see the class."""
         partition, parts = element
-        events = blocks.sorted_columns(parts)
-        everybody = len(windows.user_bounds(events["user_high"], events["user_low"])) - 1
+        events = blocks.join_and_sort(parts)
+        everybody = len(windows.find_user_bounds(events["user_high"], events["user_low"])) - 1
         events = histories.before(events, self._as_of)
         users = histories.latest(events, self._settings.max_history, self._since)
         shards = self._settings.partitions
@@ -71,7 +71,7 @@ class Recommend(beam.DoFn):
 
     def _rows(self, events: blocks.Columns, users: Windows) -> Iterator[pa.Table]:
         """Yields a row for each user, batch by batch."""
-        ids = hex_users(events["user_high"][users.first], events["user_low"][users.first])
+        ids = format_user_hashes(events["user_high"][users.first], events["user_low"][users.first])
         lengths = users.history_stop - users.history_start
         seen = histories.seen_items(events, users) if self._settings.unseen else None
         for batch in histories.batches(lengths if seen is None else lengths + np.diff(seen[0])):

@@ -1,7 +1,7 @@
-"""The work of Catalogue: counts over the train split with Beam, in record batches."""
+"""Executor of Catalogue: counts over the train split with Beam, in record batches."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -21,11 +21,29 @@ from tfx_bsl.tfxio import tf_example_record
 from schemas import catalogue, sequences
 from schemas.catalogue import Catalogue
 
-Int64s = npt.NDArray[np.int64]
+Int64s: TypeAlias = npt.NDArray[np.int64]
+
+PARTITIONS = 16
+"""Each holds its share of the ids, with their names, in one worker's memory."""
+
+BATCH_SIZE = 4096
+"""Sequences counted at a time: the more, the fewer arrays are shuffled."""
+
+ITEMS, SCENES = "items", "scenes"
+
+FEATURES = {
+    ITEMS: (sequences.HISTORY_ITEM_IDS, sequences.FUTURE_ITEM_IDS),
+    SCENES: (sequences.HISTORY_SCENE_IDS, sequences.FUTURE_SCENE_IDS),
+}
+ID_MAP_PREFIXES = {ITEMS: catalogue.ID_MAP_ITEMS_PREFIX, SCENES: catalogue.ID_MAP_SCENES_PREFIX}
+FILES = {ITEMS: catalogue.ITEMS_FILE, SCENES: catalogue.SCENES_FILE}
+
+Key = tuple[str, int]
+"""``(kind, partition)``: what is grouped together."""
 
 
 class Counts(NamedTuple):
-    """How often ids occur. All three are int64 [n]; each fingerprint stands once, rising."""
+    """Numbers of occurrences of ids. All three are int64 [n]; each fingerprint stands once, rising."""
 
     fingerprints: Int64s
     counts: Int64s
@@ -37,7 +55,7 @@ def count(history: pa.Array, future: pa.Array) -> Counts:
 
     Args:
         history: lists of int64 fingerprints [batch], one list a sequence.
-        future: likewise; what is here counts as `future_counts` too.
+        future: lists of int64 fingerprints [batch]; these count as `future_counts` too.
     """
     past, coming = (lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64) for lists in (history, future))
     fingerprints, inverse = np.unique(np.concatenate([past, coming]), return_inverse=True)
@@ -46,14 +64,14 @@ def count(history: pa.Array, future: pa.Array) -> Counts:
     return Counts(fingerprints, np.bincount(inverse, minlength=size), future_counts)
 
 
-def partition_of(fingerprints: Int64s, partitions: int) -> Int64s:
+def find_partitions(fingerprints: Int64s, partitions: int) -> Int64s:
     """Returns the partition of each fingerprint, in ``[0, partitions)``: hashes, so their shares are about equal."""
     return fingerprints % partitions
 
 
 def split(counts: Counts, partitions: int) -> Iterator[tuple[int, Counts]]:
     """Yields the partitions that occur, with their share of the counts."""
-    parts = partition_of(counts.fingerprints, partitions)
+    parts = find_partitions(counts.fingerprints, partitions)
     for part in np.unique(parts):
         yield int(part), Counts(*(column[parts == part] for column in counts))
 
@@ -68,13 +86,13 @@ def merge(parts: Iterable[Counts]) -> Counts:
     return Counts(fingerprints, *totals)
 
 
-def with_raw_ids(counts: Counts, id_map: pa.Table, kind: str) -> Catalogue:
+def join_raw_ids(counts: Counts, id_map: pa.Table, kind: str) -> Catalogue:
     """Joins counts with the raw ids.
 
     Args:
-        counts: of some ids.
-        id_map: `schemas.catalogue.ID_MAP_COLUMNS`, at least of those ids, in any order.
-        kind: what is counted, for the error.
+        counts: numbers of some ids.
+        id_map: columns of `schemas.catalogue.ID_MAP_COLUMNS`, with at least these ids, in any order.
+        kind: "items" or "scenes", for the error.
 
     Returns:
         The counted ids in the order of `counts`.
@@ -96,7 +114,7 @@ def with_raw_ids(counts: Counts, id_map: pa.Table, kind: str) -> Catalogue:
     return Catalogue(counts.fingerprints, ids, counts.counts, counts.future_counts)
 
 
-def in_order(parts: Iterable[Catalogue]) -> Catalogue:
+def join_in_order(parts: Iterable[Catalogue]) -> Catalogue:
     """Joins partitions of a catalogue, by falling count, ties by rising fingerprint."""
     parts = list(parts)
     fingerprints = np.concatenate([part.fingerprints for part in parts])
@@ -105,25 +123,6 @@ def in_order(parts: Iterable[Catalogue]) -> Catalogue:
     future_counts = np.concatenate([part.future_counts for part in parts])
     order = np.lexsort((fingerprints, -counts))
     return Catalogue(fingerprints[order], ids[order], counts[order], future_counts[order])
-
-
-PARTITIONS = 16
-"""Each holds its share of the ids, with their names, in one worker's memory."""
-
-BATCH_SIZE = 4096
-"""Sequences counted at a time: the more, the fewer arrays are shuffled."""
-
-ITEMS, SCENES = "items", "scenes"
-
-FEATURES = {
-    ITEMS: (sequences.HISTORY_ITEM_IDS, sequences.FUTURE_ITEM_IDS),
-    SCENES: (sequences.HISTORY_SCENE_IDS, sequences.FUTURE_SCENE_IDS),
-}
-ID_MAP_PREFIXES = {ITEMS: catalogue.ID_MAP_ITEMS_PREFIX, SCENES: catalogue.ID_MAP_SCENES_PREFIX}
-FILES = {ITEMS: catalogue.ITEMS_FILE, SCENES: catalogue.SCENES_FILE}
-
-Key = tuple[str, int]
-"""``(kind, partition)``: what is grouped together."""
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -215,7 +214,7 @@ def _count(batch: pa.RecordBatch) -> Iterator[tuple[Key, Counts]]:
 
 def _split_ids(id_map: pa.Table, kind: str) -> Iterator[tuple[Key, pa.Table]]:
     id_map = id_map.cast(catalogue.ID_MAP_COLUMNS)
-    parts = partition_of(id_map["fingerprint"].to_numpy(), PARTITIONS)
+    parts = find_partitions(id_map["fingerprint"].to_numpy(), PARTITIONS)
     for part in pc.unique(pa.array(parts)).to_pylist():
         yield (kind, part), id_map.filter(pa.array(parts == part))
 
@@ -225,13 +224,13 @@ def _catalogue_part(key: Key, grouped: dict[str, Iterable[Any]]) -> Iterator[tup
     counts, ids = list(grouped["counts"]), list(grouped["ids"])
     if counts:
         id_map = pa.concat_tables([catalogue.ID_MAP_COLUMNS.empty_table(), *ids])
-        yield kind, with_raw_ids(merge(counts), id_map, kind)
+        yield kind, join_raw_ids(merge(counts), id_map, kind)
 
 
 def _write(kind_and_parts: tuple[str, Iterable[catalogue.Catalogue]], folder: str) -> None:
     kind, parts = kind_and_parts
     with FileSystems.create(FileSystems.join(folder, FILES[kind])) as file:
-        catalogue.write_catalogue(in_order(parts), file)
+        catalogue.write_catalogue(join_in_order(parts), file)
 
 
 def _size(path: str, train: str) -> int:

@@ -1,4 +1,4 @@
-"""RankingEvaluator: measures a model on the test split and blesses it or refuses."""
+"""RankingEvaluator: measures a model on the test split, and blesses or refuses it."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
@@ -8,7 +8,7 @@ from components.ranking_evaluator import executor
 
 
 class RankingEvaluatorSpec(component_spec.ComponentSpec):
-    """What goes in and comes out of RankingEvaluator."""
+    """Inputs, outputs and parameters of RankingEvaluator."""
 
     PARAMETERS = {
         "name": component_spec.ExecutionParameter(type=str),
@@ -31,13 +31,13 @@ class RankingEvaluator(base_component.BaseComponent):
     """Writes `evaluation.json`, `evaluation.txt` and `sequences.parquet`, and blesses the model for Pusher.
 
     Args:
-        examples: what SequenceExampleGen wrote; the test split is read.
-        catalogue: what Catalogue wrote, for the references.
+        examples: output of SequenceExampleGen; its test split is read.
+        catalogue: output of Catalogue, for the references.
         model: the candidate.
-        baseline_model: the last blessed model, if there is one.
-        name: of the pipeline.
-        candidate: what the model is called beside others, the title of its method.
+        name: name of the pipeline.
+        candidate: name of the candidate beside other models: the title of its method.
         settings: JSON of `model.config.EvaluationConfig`.
+        baseline_model: the last blessed model; None where there is none.
     """
 
     SPEC_CLASS = RankingEvaluatorSpec

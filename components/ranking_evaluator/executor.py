@@ -16,8 +16,8 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.ranking_evaluator.sequences_file import SequencesFile
-from components.ranking_evaluator.table import format_table
-from components.ranking_evaluator.verdict import Verdict, judge
+from components.ranking_evaluator.table import format_evaluation
+from components.ranking_evaluator.verdict import NO_BASELINE, judge
 from model.baselines import own_frequency, popularity
 from model.baselines.statistical_network import CountedNetwork
 from model.config import EvaluationConfig
@@ -29,57 +29,27 @@ from model.export.saved_model import EXACT, load, read_retrieval
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
 from model.ranker import Ranker
+from reporting.titles import LAST_BLESSED
 from schemas.catalogue import Catalogue
-from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE
+from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE, Verdict
 from schemas.sequences import TEST
 
 _log = logging.getLogger("dspnet")
-
-EVERY_SECONDS = 10.0
-
-
-class EvaluationProgress:
-    """Logs from time to time how many sequences are measured and how long the rest will take.
-
-    Args:
-        models: how many are measured side by side.
-    """
-
-    def __init__(self, models: int):
-        self._models = models
-        self._start = self._last = time.monotonic()
-        self._first: tuple[int, float] | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """Takes note of the sequences that are done, and of how many there are."""
-        now = time.monotonic()
-        if done == total:
-            taken = now - self._start
-            _log.info("measured %d models on %d sequences in %.1f s", self._models, total, taken)
-        elif self._first is None:
-            self._first = done, now  # this batch has taken longer, for it was traced
-        elif now - self._last >= EVERY_SECONDS:
-            self._last = now
-            number, start = self._first
-            left = (now - start) / (done - number) * (total - done)
-            _log.info("measured %d of %d sequences, about %.0f s left", done, total, left)
-
-
-BASELINE = "last blessed model"
 
 REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], CountedNetwork]] = {
     METHODS["popularity"].title: popularity.from_catalogues,
     METHODS["own_frequency"].title: own_frequency.from_catalogues,
 }
-"""What every candidate is measured beside: it needs nothing but the catalogues."""
+"""Models that every candidate is measured beside, by title; they need nothing but the catalogues."""
 
-_ANY_HISTORY = np.iinfo(np.int32).max  # the examples have been cut
-
-_log = logging.getLogger("dspnet")
+_ANY_HISTORY = np.iinfo(np.int32).max  # histories have already been cut to windows.max_history
 
 
 class Executor(base_executor.BaseExecutor):
-    """Measures the exported candidate, the references and the last blessed model, and judges the candidate."""
+    """Measures the exported candidate, the references and the last blessed model, and judges the candidate.
+
+    All are measured side by side on the same sequences, so that their differences are paired.
+    """
 
     def Do(
         self,
@@ -90,27 +60,27 @@ class Executor(base_executor.BaseExecutor):
         """Writes `evaluation.json`, `evaluation.txt` and `sequences.parquet`, and blesses or refuses.
 
         Raises:
-            ValueError: if the test split is empty.
+            ValueError: if the test split has fewer than two sequences.
         """
         config = EvaluationConfig.model_validate_json(exec_properties["settings"])
         title, candidate = exec_properties["candidate"], artifact_utils.get_single_instance(input_dict["model"])
-        baseline = _baseline(input_dict, candidate)
+        baseline = _find_baseline(input_dict, candidate)
         folder = artifact_utils.get_split_uri(input_dict["examples"], TEST)
         batches = evaluation_batches([os.path.join(folder, "*.gz")], config.batch_size)
 
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
         rankers: dict[str, Ranker] = {title: _load(candidate)}
-        no_baseline = "no blessed model to compare with"
+        no_baseline = NO_BASELINE
         if baseline:
-            rankers[BASELINE] = _load(baseline)
-            if not hasattr(rankers[BASELINE], "encode"):
+            rankers[LAST_BLESSED] = _load(baseline)
+            if not hasattr(rankers[LAST_BLESSED], "encode"):
                 no_baseline = "NOT compared with the last blessed model, which another version exported"
                 _log.warning("%s: %s", no_baseline, baseline.uri)
-                del rankers[BASELINE]
+                del rankers[LAST_BLESSED]
                 baseline = None
-        for name, count in REFERENCES.items():
+        for name, make in REFERENCES.items():
             if name != title:
-                rankers[name] = ServingModule(count(items, scenes), items, scenes, _ANY_HISTORY)
+                rankers[name] = ServingModule(make(items, scenes), items, scenes, _ANY_HISTORY)
 
         output = artifact_utils.get_single_uri(output_dict["evaluation"])
         with SequencesFile(os.path.join(output, SEQUENCES_FILE)) as file:
@@ -118,29 +88,24 @@ class Executor(base_executor.BaseExecutor):
                 rankers, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(len(rankers))
             )
         metrics = {name: model.metrics for name, model in evaluation.models.items()}
-        verdict = judge(config, metrics[title], metrics.get(BASELINE), no_baseline)
-        document = {
-            "name": exec_properties["name"],
-            **dataclasses.asdict(evaluation),
-            "catalogue": {"items": len(items), "scenes": len(scenes)},
-            "k": config.k,
-            "settings": config.model_dump(mode="json"),
-            "verdict": dataclasses.asdict(verdict),
-        }
-        text = json.dumps(document, indent=1, allow_nan=False)
+        verdict = judge(config, metrics[title], metrics.get(LAST_BLESSED), no_baseline)
+        evaluation = dataclasses.replace(
+            evaluation, name=exec_properties["name"], settings=config.model_dump(mode="json"), verdict=verdict
+        )
+        text = json.dumps(evaluation.to_json(), indent=1, allow_nan=False)
         io_utils.write_string_file(os.path.join(output, EVALUATION_FILE), text + "\n")
-        table = format_table(evaluation, config.k, verdict)
-        io_utils.write_string_file(os.path.join(output, TABLE_FILE), table + "\n")
+        io_utils.write_string_file(os.path.join(output, TABLE_FILE), format_evaluation(evaluation) + "\n")
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), candidate, baseline, verdict)
 
 
-def _baseline(input_dict: dict[str, list[types.Artifact]], candidate: types.Artifact) -> types.Artifact | None:
+def _find_baseline(input_dict: dict[str, list[types.Artifact]], candidate: types.Artifact) -> types.Artifact | None:
     """Returns the last blessed model, unless there is none or it is the candidate itself."""
     models = input_dict.get("baseline_model") or []
     return models[0] if models and models[0].uri != candidate.uri else None
 
 
 def _load(model: types.Artifact) -> Any:
+    """Loads a model, which is a `model.ranker.Ranker` if this version exported it."""
     folder = path_utils.serving_model_path(model.uri)
     retrieval = read_retrieval(folder)
     if retrieval != EXACT:
@@ -152,7 +117,7 @@ def _load(model: types.Artifact) -> Any:
 def _bless(
     blessing: types.Artifact, candidate: types.Artifact, baseline: types.Artifact | None, verdict: Verdict
 ) -> None:
-    """Marks the blessing as TFX's own Evaluator does, so that Pusher and the resolver understand it."""
+    """Marks the blessing as the Evaluator of TFX does, so that Pusher and the resolver understand it."""
     blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, candidate.uri)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, candidate.id)
     if baseline:
@@ -161,3 +126,32 @@ def _bless(
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(verdict.blessed))
     name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(os.path.join(blessing.uri, name), "")
+
+
+EVERY_SECONDS = 10.0
+
+
+class EvaluationProgress:
+    """Logs from time to time how many sequences are measured and how long the rest will take.
+
+    Args:
+        models: number of models that are measured side by side.
+    """
+
+    def __init__(self, models: int):
+        self._models = models
+        self._start = self._last = time.monotonic()
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Takes the number of sequences that are done and the number of all, and logs if it is time to."""
+        now = time.monotonic()
+        if done == total:
+            _log.info("measured %d models on %d sequences in %.1f s", self._models, total, now - self._start)
+        elif self._first is None:
+            self._first = done, now  # the first batch takes longer, because it is traced
+        elif now - self._last >= EVERY_SECONDS:
+            self._last = now
+            number, start = self._first
+            left = (now - start) / (done - number) * (total - done)
+            _log.info("measured %d of %d sequences, about %.0f s left", done, total, left)

@@ -1,4 +1,4 @@
-"""What was measured of each test sequence, as Parquet: by it runs are compared pair by pair."""
+"""Writes `sequences.parquet`: what was measured of each test sequence, by which runs are compared pair by pair."""
 
 import types
 from typing import BinaryIO
@@ -10,6 +10,7 @@ from model.evaluation.evaluate import SequenceValues
 from schemas.evaluation import GROUP_COLUMN, SEQUENCE_COLUMN, USER_COLUMN
 
 GROUP_ROWS = 50_000
+"""Number of rows that are written together, at least."""
 
 
 class SequencesFile:
@@ -19,7 +20,7 @@ class SequencesFile:
     measured.
 
     Args:
-        path: the file, on any filesystem that Beam knows; its folder exists.
+        path: name of the file, on any filesystem that Beam knows; its folder exists.
     """
 
     def __init__(self, path: str):
@@ -28,7 +29,7 @@ class SequencesFile:
         self._waiting: list[pa.Table] = []
 
     def write(self, values: SequenceValues) -> None:
-        """Takes a batch; some thousands of rows are written together, for what a Parquet file tells of each group."""
+        """Adds a batch; many rows are written together, because a Parquet file has metadata of each group of rows."""
         columns = {
             USER_COLUMN: pa.array(values.users),
             SEQUENCE_COLUMN: pa.array(values.sequences),
@@ -37,9 +38,9 @@ class SequencesFile:
         }
         self._waiting.append(pa.table(columns))
         if sum(table.num_rows for table in self._waiting) >= GROUP_ROWS:
-            self._write()
+            self._flush()
 
-    def _write(self) -> None:
+    def _flush(self) -> None:
         if self._waiting:
             table = pa.concat_tables(self._waiting)
             self._waiting = []
@@ -53,7 +54,7 @@ class SequencesFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        self._write()
+        self._flush()
         if self._writer:
             self._writer.close()
         self._file.close()
@@ -62,7 +63,7 @@ class SequencesFile:
 def _create(path: str) -> BinaryIO:
     if "://" not in path:
         return open(path, "wb")
-    # Imported here, because Beam takes long to import, and who writes on this machine needs nothing of it.
+    # Imported here, because Beam takes long to import and is not needed to write to this machine.
     from apache_beam.io.filesystems import FileSystems
 
     return FileSystems.create(path)

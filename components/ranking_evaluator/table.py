@@ -1,59 +1,56 @@
 """The evaluation as a table that a person reads in a terminal; the report has the rest."""
 
-from components.ranking_evaluator.verdict import Verdict
-from model.evaluation.evaluate import Evaluation, RankerEvaluation
+from model.evaluation.tasks import MAIN_TASKS
+from reporting.table import Cell, Column, Row, Table, number, rank_values
+from reporting.titles import TASKS
+from schemas.evaluation import Evaluation, Metric
 
-_TITLES = {"next_item": "next item", "period_items": "period items", "next_scene": "next scene"}
-_CELL = 8
+_METRICS = {"recall": "R", "ndcg": "N"}
+"""Letters of the metrics that are shown, which keep the table narrow."""
 
 
-def format_table(evaluation: Evaluation, ks: tuple[int, ...], verdict: Verdict) -> str:
-    """Formats one row a model and one group of columns a task of the paper.
+def format_evaluation(evaluation: Evaluation) -> str:
+    """Returns the table of the main tasks, one row a model, and the verdict on the candidate, as lines of text.
 
     Args:
-        evaluation: the first model is the candidate.
-        ks: cut-offs, as measured.
-        verdict: what was decided about the candidate.
-
-    Returns:
-        Lines of text, the best value of each column marked with ``*``.
+        evaluation: what was measured, with its verdict.
     """
-    columns = [f"{task}/{metric}@{k}" for task in _TITLES for k in ks for metric in ("recall", "ndcg")]
-    titles = [f"{metric}@{k}" for _ in _TITLES for k in ks for metric in "RN"]
-    group = len(columns) // len(_TITLES)
-    width = max(len(name) for name in evaluation.models)
+    table = make_table(evaluation)
+    shares = evaluation.models[evaluation.candidate].unknown_share
+    missing = ", ".join(f"{TASKS[task].lower()} {shares[task]:.1%}" for task in MAIN_TASKS if task in shares)
     lines = [
-        " " * width + "".join(" |" + title.center(_CELL * group) for title in _TITLES.values()),
-        " " * width + _cells([f"{title} " for title in titles], group),
-    ]
-    lines.append("-" * len(lines[1]))
-    best = {column: max(_value(model, column) for model in evaluation.models.values()) for column in columns}
-    candidate, *_ = evaluation.models
-    for name, model in evaluation.models.items():
-        texts = [f"{_value(model, column):.4f}" + "* "[_value(model, column) < best[column]] for column in columns]
-        lines.append(name.ljust(width) + _cells(texts, group))
-        if name == candidate:
-            lines.append("  95%".ljust(width) + _cells([_half(model, column) for column in columns], group))
-    shares = evaluation.models[candidate].unknown_share
-    missing = ", ".join(f"{title} {shares[task]:.1%}" for task, title in _TITLES.items() if task in shares)
-    lines += [
+        table.to_text(),
         "",
         f"{evaluation.sequences:,} test sequences, full catalogue, ties against the model.",
-        "R = Recall, N = NDCG, * best, ± half of the 95% interval over users.",
+        "R = Recall, N = NDCG, ¹ best, ² second, ± half of the 95% interval over users.",
         f"Targets outside the catalogue, counted as misses: {missing}.",
-        f"{'Blessed' if verdict.blessed else 'REFUSED'}: {'; '.join(verdict.reasons)}.",
     ]
+    if evaluation.verdict is not None:
+        outcome = "Blessed" if evaluation.verdict.blessed else "REFUSED"
+        lines.append(f"{outcome}: {'; '.join(evaluation.verdict.reasons)}.")
     return "\n".join(lines)
 
 
-def _value(model: RankerEvaluation, column: str) -> float:
-    return model.metrics[column].value
+def make_table(evaluation: Evaluation) -> Table:
+    """Returns one row a model and one group of columns a main task; below the candidate half of its 95% intervals."""
+    names = [f"{task}/{metric}@{k}" for task in MAIN_TASKS for k in evaluation.k for metric in _METRICS]
+    ranks = {name: rank_values([model.metrics[name].value for model in evaluation.models.values()]) for name in names}
+    rows = []
+    for place, (title, model) in enumerate(evaluation.models.items()):
+        cells = [number(model.metrics[name].value, "metric", rank=ranks[name][place]) for name in names]
+        rows.append(Row((title, *cells)))
+        if title == evaluation.candidate:
+            rows.append(Row(("  95%", *(_half_interval(model.metrics[name]) for name in names))))
+    columns = [
+        Column(f"{letter}@{k}", TASKS[task])
+        for task in MAIN_TASKS
+        for k in evaluation.k
+        for letter in _METRICS.values()
+    ]
+    return Table((Column("Model", words=True), *columns), tuple(rows))
 
 
-def _half(model: RankerEvaluation, column: str) -> str:
-    metric = model.metrics[column]
-    return f"±{(metric.high - metric.low) / 2:.4f} ".replace("±0.", "±.")
-
-
-def _cells(texts: list[str], group: int) -> str:
-    return "".join((" |" if i % group == 0 else "") + text.rjust(_CELL) for i, text in enumerate(texts))
+def _half_interval(metric: Metric) -> Cell:
+    if metric.low is None or metric.high is None:
+        return Cell(())
+    return Cell((f"±{(metric.high - metric.low) / 2:.4f}".replace("±0.", "±."),))

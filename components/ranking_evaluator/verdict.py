@@ -1,44 +1,33 @@
 """The rule that blesses a model or refuses it, as a pure function of measured values."""
 
-import dataclasses
 from collections.abc import Mapping
 
 from model.config import EvaluationConfig
-from model.evaluation.evaluate import Estimate
 from model.evaluation.slices import MOST_SCENES
+from schemas.evaluation import Metric, Verdict
 
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """Whether a model may be pushed, and why.
-
-    Attributes:
-        blessed: true when every rule holds.
-        reasons: one sentence a rule, broken rules first.
-    """
-
-    blessed: bool
-    reasons: tuple[str, ...]
+NO_BASELINE = "no blessed model to compare with"
 
 
 def judge(
     config: EvaluationConfig,
-    candidate: Mapping[str, Estimate],
-    baseline: Mapping[str, Estimate] | None,
-    no_baseline: str = "no blessed model to compare with",
+    candidate: Mapping[str, Metric],
+    baseline: Mapping[str, Metric] | None,
+    no_baseline: str = NO_BASELINE,
 ) -> Verdict:
     """Judges a candidate.
 
     Args:
         config: thresholds, and how far below the last blessed model a metric may fall.
-        candidate: its metrics by ``task/metric`` and ``task/metric/slice``.
-        baseline: those of the last blessed model on the same sequences, or None when there is none to compare with.
-        no_baseline: why there is none.
+        candidate: metrics of the candidate by ``task/metric`` and ``task/metric/slice``.
+        baseline: metrics of the last blessed model on the same sequences; None when there is no such model.
+        no_baseline: why there is no baseline.
 
     Returns:
-        The verdict. A rule about what could not be measured is broken, and so is one about a value that is no number.
+        The verdict. A rule about a metric that could not be measured, or that is NaN, is broken.
     """
-    kept, broken = [], []
+    kept: list[str] = []
+    broken: list[str] = []
     for name, least in config.thresholds.items():
         if name not in candidate:
             broken.append(_not_measured(name))

@@ -12,7 +12,7 @@ from components.report import executor
 
 
 class ReportSpec(component_spec.ComponentSpec):
-    """What goes in and comes out of Report."""
+    """Inputs, outputs and parameters of Report."""
 
     PARAMETERS = {
         "name": component_spec.ExecutionParameter(type=str),
@@ -34,23 +34,23 @@ class ReportSpec(component_spec.ComponentSpec):
 
 
 class Report(base_component.BaseComponent):
-    """Gathers what the steps before it have found, and writes `report.json` and `report.html`.
+    """Gathers the results of the steps before it, and writes `report.json` and `report.html`.
 
-    It does not wait for Pusher: a model that was refused is reported on as well.
+    Report does not wait for Pusher: it reports on a refused model as well.
 
     Args:
-        examples: what SequenceExampleGen wrote.
-        statistics: what StatisticsGen wrote about them.
-        id_map: what the same run of SequenceExampleGen wrote, for ids that no train sequence has.
-        catalogue: what Catalogue wrote.
-        model: what Trainer exported.
-        model_run: what Trainer kept of the training.
-        evaluation: what RankingEvaluator wrote about that model.
-        name: of the run.
+        examples: sequence examples that SequenceExampleGen wrote.
+        statistics: statistics that StatisticsGen wrote about the examples.
+        id_map: id map of the same run of SequenceExampleGen, for ids that no train sequence has.
+        catalogue: catalogues that Catalogue wrote.
+        model: model that Trainer exported.
+        model_run: history of the training that Trainer kept.
+        evaluation: evaluation of that model that RankingEvaluator wrote.
+        name: name of the run.
         settings: JSON of `components.report.config.ReportConfig`.
-        config: JSON-able configuration of the whole run, which is shown and nothing else.
-        source_digests: digest of the code of each component by its id, shown likewise.
-        names_fingerprint: a digest of the table of item names; when it changes, a cached report is not used.
+        config: configuration of the whole run, as JSON can hold it; shown on the page.
+        source_digests: digest of the code of each component, by the component's id; shown on the page.
+        names_fingerprint: digest of the table of item names; when it changes, a cached report is not used.
     """
 
     SPEC_CLASS = ReportSpec

@@ -1,4 +1,4 @@
-"""What Report is told."""
+"""Configuration of Report."""
 
 import pydantic
 

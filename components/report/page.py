@@ -1,92 +1,93 @@
 """The page of a report: one HTML file that needs nothing beside it."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from components.report import training_charts
-from components.report.slice_charts import slice_families
+from components.report.content import ReportContent, UserMap
+from components.report.data_tables import make_data_section
+from components.report.result_tables import make_list_tables, make_task_overview, make_task_tables
+from components.report.slice_charts import make_slice_families
+from components.report.training_charts import make_training_section
+from components.report.verdict_cards import list_models, list_rivals, make_verdict_cards
 from model.evaluation.tasks import GROUPS
-from reporting import result_tables, verdict_cards
-from reporting.charts.bars import histogram
-from reporting.charts.scatter import scatter
+from reporting.charts import draw_scatter
 from reporting.html import make_environment
-from reporting.model_marks import models_of, rivals_of
 from reporting.numbers import Numbers
-from reporting.titles import FATES, SECTIONS, STYLES
+from reporting.table import Cell, Column, Row, Table
+from reporting.titles import SECTIONS, STYLES, term_title
 
 _OPEN_EXAMPLES = 3
 
 
-def render_report(facts: Mapping[str, Any]) -> str:
-    """Returns the page for the facts of a run, the content of `report.json`.
+class MapChart(NamedTuple):
+    """A map of users: what its colours mean, as pairs of group and style, and the chart."""
 
-    Every number is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into the facts.
-    Text that has numbers in it, such as the reasons of the verdict, has a ``data-path`` too.
+    key: list[tuple[str, str]]
+    svg: Markup
 
-    Args:
-        facts: with ``name``, ``data``, ``training``, ``evaluation``, ``users``, ``examples`` and ``origin``. Metrics,
-            differences, slices, groups, epochs, means and ``users`` may be absent or null; the page then says so or
-            leaves them out.
+
+def render_report(content: ReportContent) -> str:
+    """Returns the page of a report.
+
+    Every number is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into `report.json`.
+    Text that has numbers in it, such as the reasons of the verdict, has a ``data-path`` too. Where something was not
+    measured, the page says so or leaves it out.
     """
-    evaluation, training, data = facts["evaluation"], facts["training"], facts["data"]
-    models = models_of(evaluation)
-    shown = [models[0], *rivals_of(evaluation)]
-    terms = training_charts.terms_of(training)
-    points = facts["users"]["points"] if facts["users"] else []
+    evaluation, numbers = content.evaluation, Numbers(content.to_json())
+    models = list_models(evaluation)
+    # The user's own items are in the tables alone; in charts they would only make the other models small.
+    shown_models = [models[0], *list_rivals(evaluation)]
+    origin = content.origin
     return (
         make_environment("components.report")
         .get_template("report.html.j2")
         .render(
-            facts=facts,
-            n=Numbers(facts),
+            content=content,
+            n=numbers,
             sections=SECTIONS,
-            # Data.
-            fates=FATES,
-            share_of_events=lambda fate: round(100 * data["balance"][fate] / max(data["balance"]["events_in"], 1), 1),
-            lengths_chart=_lengths(data["lengths"]),
-            # Training.
-            curves=training_charts.training_charts(training),
-            terms=terms,
-            validated=any(term.startswith("val_") for term in terms),
-            adversarial=any(term.endswith("_accuracy") and term.startswith("D_") for term in terms),
-            timed=any(epoch.get("seconds") is not None for epoch in training["epochs"]),
-            shown_epoch=training_charts.shown_epoch(training),
-            # Evaluation.
-            models=models,
-            candidate=models[0],
-            others=[model for model in models if model.name in evaluation["differences"]],
-            cards=verdict_cards.verdict_cards(evaluation),
-            task_tables=result_tables.task_tables(evaluation),
-            list_tables=result_tables.list_tables(evaluation),
-            is_best=lambda model, metric: result_tables.is_best(evaluation, model, metric),
-            # What the user's own items tell is in the tables; in charts it would only make the others small.
-            shown_models=shown,
-            families=slice_families(evaluation, shown, max(evaluation["k"])),
-            # Users.
-            groups=_groups(points),
-            user_map=_user_map(points),
+            candidate=models[0].name,
+            blessed=evaluation.verdict is not None and evaluation.verdict.blessed,
+            cards=make_verdict_cards(evaluation, numbers),
+            data=make_data_section(content.data, numbers),
+            training=make_training_section(content.training, numbers),
+            monitor=content.training.monitor and term_title(content.training.monitor),
+            task_overview=make_task_overview(evaluation, numbers),
+            task_tables=make_task_tables(evaluation, numbers),
+            list_tables=make_list_tables(evaluation, numbers),
+            shown_models=shown_models,
+            slice_families=make_slice_families(evaluation, shown_models, numbers),
+            user_map=_draw_user_map(content.users),
             open_examples=_OPEN_EXAMPLES,
+            settings_table=_make_code_table(
+                ("setting", "value"),
+                {
+                    name.replace("_", " "): json.dumps(value, sort_keys=True)
+                    for name, value in evaluation.settings.items()
+                },
+                "What was measured, and what a model must reach",
+            ),
+            digests_table=_make_code_table(
+                ("component", "digest"), origin.source_digests, "Digest of the source of each component"
+            ),
+            versions_table=_make_code_table(("library", "version"), origin.versions, "Version of each library"),
         )
     )
 
 
-def _lengths(lengths: Mapping[str, Any]) -> Markup | None:
-    if not lengths["sampled"]:
+def _draw_user_map(users: UserMap | None) -> MapChart | None:
+    """Returns the map; None if there is no user on it."""
+    if users is None or not users.points:
         return None
-    return histogram("Number of sequences by number of events", lengths["edges"], lengths["sequences"], "events")
+    present = {point.group for point in users.points}
+    key = [(group, style) for group, style in zip(GROUPS, STYLES, strict=False) if group in present]
+    places = {style: [(point.x, point.y) for point in users.points if point.group == group] for group, style in key}
+    return MapChart(key, draw_scatter("Users by what the model knows of them", places))
 
 
-def _groups(points: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Returns the groups that have points, with their styles."""
-    present = {point["group"] for point in points}
-    return [(group, style) for group, style in zip(GROUPS, STYLES, strict=False) if group in present]
-
-
-def _user_map(points: list[Mapping[str, Any]]) -> Markup | None:
-    places = {
-        style: [(point["x"], point["y"]) for point in points if point["group"] == group]
-        for group, style in _groups(points)
-    }
-    return scatter("Users by what the model knows of them", places) if places else None
+def _make_code_table(titles: tuple[str, str], values: Mapping[str, Any], caption: str) -> Table:
+    """Returns a table of names and values, the values as code."""
+    rows = tuple(Row((name, Cell((Markup("<code>{}</code>").format(value),)))) for name, value in values.items())
+    return Table(tuple(Column(title, words=True) for title in titles), rows, caption, html_class="names")

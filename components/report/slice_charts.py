@@ -1,49 +1,63 @@
-"""Slices as small multiples: a chart a metric, a row a slice."""
+"""Slices as small multiples: a chart a metric, a row a slice, and the numbers as a table."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from reporting.charts.intervals import Row, interval_chart
-from reporting.model_marks import Chart, Model, mark_of
+from markupsafe import Markup
+
+from components.report.result_tables import make_metric_cell
+from components.report.verdict_cards import Model, make_interval
+from reporting.charts import IntervalRow, draw_intervals
+from reporting.numbers import Numbers
+from reporting.table import Cell, Column, Row, Table
 from reporting.titles import TASKS, metric_title
+from schemas.evaluation import Evaluation
 
 _ITEM_TASKS = ("next_item", "period_items")
 
 
 class Slice(NamedTuple):
-    """A slice: its name in the evaluation, and how it is called here."""
+    """A slice: its name in the evaluation, and its label in the report."""
 
     name: str
     label: str
 
 
-class Family(NamedTuple):
+class SliceChart(NamedTuple):
+    """A chart of one metric: the metric's name without a slice, its title, and the chart."""
+
+    metric: str
+    title: str
+    svg: Markup
+
+
+class SliceFamily(NamedTuple):
     """Slices of one kind.
 
     Attributes:
         title: heading.
-        words: how to read it.
-        slices: that something was measured in.
-        titled: whether what the evaluation calls them says more than their labels.
-        columns: names of the metrics, without slice, with their titles.
-        charts: one a column.
+        explanation: how to read the charts.
+        explained: slices whose title in the evaluation says more than their label.
+        charts: one a metric.
+        table: the numbers of the charts.
         across: how many charts make a row.
     """
 
     title: str
-    words: str
-    slices: list[Slice]
-    titled: bool
-    columns: list[tuple[str, str]]
-    charts: list[Chart]
+    explanation: str
+    explained: list[Slice]
+    charts: list[SliceChart]
+    table: Table
     across: int
 
 
 class _Kind(NamedTuple):
+    """A kind of slices; `explained` tells whether titles in the evaluation say more than labels."""
+
     prefixes: tuple[str, ...]
     title: str
-    words: str
-    titled: bool
+    explanation: str
+    explained: bool
     tasks: tuple[str, ...]
 
 
@@ -75,36 +89,68 @@ _KINDS = (
 _ENDS = {"popularity=1": "1 (most popular)", "popularity=10": "10 (least popular)"}
 
 
-def slice_families(evaluation: Mapping[str, Any], models: Sequence[Model], k: int) -> list[Family]:
-    """Returns the families of slices in which anything was measured.
+def make_slice_families(evaluation: Evaluation, models: Sequence[Model], numbers: Numbers) -> list[SliceFamily]:
+    """Returns the families of slices in which anything was measured, with metrics at the largest cut-off.
 
     Args:
-        evaluation: of the facts.
-        models: those to draw.
-        k: cut-off of the metrics.
+        evaluation: what was measured.
+        models: models to show, the candidate first.
+        numbers: numbers of the report.
     """
-    families = (_family(evaluation, models, k, kind) for kind in _KINDS)
+    families = (_make_family(evaluation, models, numbers, kind) for kind in _KINDS)
     return [family for family in families if family.charts]
 
 
-def _family(evaluation: Mapping[str, Any], models: Sequence[Model], k: int, kind: _Kind) -> Family:
+def _make_family(evaluation: Evaluation, models: Sequence[Model], numbers: Numbers, kind: _Kind) -> SliceFamily:
     slices = [
         Slice(name, _ENDS.get(name) or name.partition("=")[2] or name)
-        for name, found in evaluation["slices"].items()
-        if name.startswith(kind.prefixes) and found["sequences"]
+        for name, found in evaluation.slices.items()
+        if name.startswith(kind.prefixes) and found.sequences
     ]
-    columns, charts = [], []
+    k, charts = max(evaluation.k), []
     for metric in (f"recall@{k}", f"ndcg@{k}"):
         for task in kind.tasks:
             title = f"{TASKS[task]}, {metric_title(metric)}"
-            rows = [_row(evaluation, models, f"{task}/{metric}", part) for part in slices]
-            rows = [row for row in rows if row.marks]
+            rows = [_make_chart_row(evaluation, models, f"{task}/{metric}", part) for part in slices]
+            rows = [row for row in rows if row.intervals]
             if rows:
-                columns.append((f"{task}/{metric}", title))
-                charts.append(Chart(title, interval_chart(f"{title}, {kind.title.lower()}", rows)))
-    return Family(kind.title, kind.words, slices, kind.titled, columns, charts, max(len(charts) // 2, 1))
+                svg = draw_intervals(f"{title}, {kind.title.lower()}", rows)
+                charts.append(SliceChart(f"{task}/{metric}", title, svg))
+    return SliceFamily(
+        title=kind.title,
+        explanation=kind.explanation,
+        explained=slices if kind.explained else [],
+        charts=charts,
+        table=_make_table(evaluation, models, numbers, kind, slices, charts),
+        across=max(len(charts) // 2, 1),
+    )
 
 
-def _row(evaluation: Mapping[str, Any], models: Sequence[Model], column: str, part: Slice) -> Row:
-    marks = (mark_of(evaluation, model, f"{column}/{part.name}") for model in models)
-    return Row(part.label, [mark for mark in marks if mark])
+def _make_chart_row(evaluation: Evaluation, models: Sequence[Model], metric: str, part: Slice) -> IntervalRow:
+    intervals = (make_interval(evaluation, model, f"{metric}/{part.name}") for model in models)
+    return IntervalRow(part.label, [interval for interval in intervals if interval])
+
+
+def _make_table(
+    evaluation: Evaluation,
+    models: Sequence[Model],
+    numbers: Numbers,
+    kind: _Kind,
+    slices: Sequence[Slice],
+    charts: Sequence[SliceChart],
+) -> Table:
+    """Returns a row a slice, followed by a row a model; only the candidate's have intervals."""
+    columns = (Column("slice and model", words=True), Column("sequences"), *(Column(chart.title) for chart in charts))
+    candidate, empty, rows = models[0], ("",) * len(charts), []
+    for part in slices:
+        label = Cell((part.label,), tooltip=evaluation.slices[part.name].title)
+        sequences = Cell((numbers.number("count", "evaluation", "slices", part.name, "sequences"),))
+        rows.append(Row((label, sequences, *empty)))
+        for model in models:
+            cells = (
+                make_metric_cell(numbers, model.name, f"{chart.metric}/{part.name}", interval=model == candidate)
+                for chart in charts
+            )
+            rows.append(Row((model.name, "", *cells), html_class="part"))
+    caption = f"{kind.title}, with the interval of {candidate.name}; the charts have those of the others"
+    return Table(columns, tuple(rows), caption, html_class="names results")

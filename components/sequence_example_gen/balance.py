@@ -1,4 +1,4 @@
-"""The balance of a run: where each event of the log went."""
+"""Balance of a run: the outcome of every event of the log."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ import numpy as np
 from components.sequence_example_gen.windows import Windows, covered
 from schemas import sequences
 
-EVENT_FATES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
+EVENT_OUTCOMES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
 
 
 def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, int]:
-    """Counts events by what became of them; each event counts once, at the first of these that holds.
+    """Counts events by their outcome; each event counts once, at the first of these that holds.
 
     ``kept``: in a sequence. ``beyond_max_history``: in a sequence's history window, but before its last events.
     ``filtered_users``: in a window of a user that failed the minimum counts there. ``outside_windows``: the rest.
@@ -23,7 +23,7 @@ def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, in
         size: number of events.
 
     Returns:
-        Counts by the names in `EVENT_FATES`; they sum to `size`.
+        Counts by the names in `EVENT_OUTCOMES`; they sum to `size`.
     """
     done, failed = candidates.select(passed), candidates.select(~passed)
     kept = covered(done.history_start, done.history_stop, size) | covered(done.future_start, done.future_stop, size)
@@ -36,12 +36,12 @@ def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, in
 
 @dataclasses.dataclass(frozen=True)
 class Balance:
-    """Sums over the whole run.
+    """Counts of a whole run.
 
     Attributes:
-        counts: by name: ``rows_in``, ``rows_rejected``, ``events_in``, ``events_<fate>``, ``events_rejected``,
-            ``rejected_<reason>`` (rows), ``sequences_<split>``, ``windows_tried``, ``windows_short_history`` and
-            ``windows_short_future``.
+        counts: numbers by name: ``rows_in``, ``rows_rejected``, ``events_in``, ``events_<outcome>``,
+            ``events_rejected``, ``rejected_<reason>`` (rows), ``sequences_<split>``, ``windows_tried``,
+            ``windows_short_history`` and ``windows_short_future``.
     """
 
     counts: Mapping[str, int]
@@ -62,7 +62,7 @@ class Balance:
         """Share of the rows that were rejected."""
         return self["rows_rejected"] / max(self["rows_in"], 1)
 
-    def too_many_bad_rows(self, max_bad_share: float, folder: str) -> str:
+    def describe_bad_rows(self, max_bad_share: float, folder: str) -> str:
         """Returns why a log with more bad rows than `max_bad_share` is refused; they are listed in `folder`."""
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
         return (
@@ -77,7 +77,7 @@ class Balance:
         Raises:
             AssertionError: if the sums differ.
         """
-        gone = sum(self[f"events_{fate}"] for fate in (*EVENT_FATES, "rejected"))
+        gone = sum(self[f"events_{outcome}"] for outcome in (*EVENT_OUTCOMES, "rejected"))
         if gone != self["events_in"]:
             raise AssertionError(
                 f"{self['events_in']} events came in, but {gone} are accounted for: {dict(self.counts)}"
@@ -89,7 +89,7 @@ class Balance:
             "rows_in",
             "rows_rejected",
             "events_in",
-            *(f"events_{fate}" for fate in EVENT_FATES),
+            *(f"events_{outcome}" for outcome in EVENT_OUTCOMES),
             "events_rejected",
         ]
         names += [f"sequences_{split}" for split in sequences.SPLITS]
@@ -97,7 +97,7 @@ class Balance:
         return {name: self[name] for name in names}
 
     def __str__(self) -> str:
-        fates = " + ".join(f"{self[f'events_{fate}']:,} {fate}" for fate in (*EVENT_FATES, "rejected"))
+        outcomes = " + ".join(f"{self[f'events_{outcome}']:,} {outcome}" for outcome in (*EVENT_OUTCOMES, "rejected"))
         made = ", ".join(f"{self[f'sequences_{split}']:,} {split}" for split in sequences.SPLITS)
         reasons = "".join(f"; {count:,} rows {reason}" for reason, count in self.reasons.items())
-        return f"{self['events_in']:,} events in = {fates}{reasons} -> sequences: {made}"
+        return f"{self['events_in']:,} events in = {outcomes}{reasons} -> sequences: {made}"

@@ -1,4 +1,4 @@
-"""Blocks of events on their way to their partition, and back in order."""
+"""Blocks of events: sent to their partition as bytes, and joined there in order."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
@@ -30,8 +30,8 @@ def partition(events: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa
     """Cuts events by user; a user's events all go to one partition, in file order.
 
     Args:
-        events: has the column ``user_low``.
-        partitions: how many there are.
+        events: batch with the column ``user_low``.
+        partitions: number of partitions.
 
     Yields:
         Number and events of each partition that has any.
@@ -45,7 +45,7 @@ def partition(events: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa
         yield int(index), ordered.slice(starts[index], counts[index])
 
 
-def sorted_columns(blocks: Iterable[tuple[int, bytes]]) -> Columns:
+def join_and_sort(blocks: Iterable[tuple[int, bytes]]) -> Columns:
     """Joins a partition's blocks and sorts its events.
 
     The order is user, then record (sequence files), then history before future, then time; events of one user and time

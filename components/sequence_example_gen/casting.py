@@ -6,8 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from schemas.errors import UserError
 
-class SourceError(ValueError):
+
+class SourceError(UserError):
     """A log that cannot be read at all; the message says what, where, what was expected and what to do."""
 
 
@@ -38,7 +40,7 @@ def is_text(kind: pa.DataType) -> bool:
     return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_binary(kind) or pt.is_large_binary(kind)
 
 
-def as_text(array: pa.Array, name: str) -> pa.StringArray:
+def cast_to_text(array: pa.Array, name: str) -> pa.StringArray:
     """Returns a column as text: text itself, whole numbers in decimal; invalid UTF-8 becomes null.
 
     Args:
@@ -53,7 +55,7 @@ def as_text(array: pa.Array, name: str) -> pa.StringArray:
     """
     kind = array.type
     if pt.is_dictionary(kind):
-        return as_text(array.dictionary_decode(), name)
+        return cast_to_text(array.dictionary_decode(), name)
     if is_text(kind):
         # Files of type string are not checked when read: through binary, the cast back checks every value.
         return cast_or_null(array.cast(pa.binary()), pa.string())
@@ -62,6 +64,6 @@ def as_text(array: pa.Array, name: str) -> pa.StringArray:
     raise SourceError(f"Column {name!r} holds {kind}; expected text or whole numbers. Convert it before ingest.")
 
 
-def null_mask(array: pa.Array) -> npt.NDArray[np.bool_]:
+def find_nulls(array: pa.Array) -> npt.NDArray[np.bool_]:
     """Returns which values of a column are null, as bool [n]."""
     return pc.is_null(array).to_numpy(zero_copy_only=False)

@@ -8,7 +8,7 @@ from components.sequence_example_gen import executor
 
 
 class SequenceExampleGenSpec(component_spec.ComponentSpec):
-    """What goes in and comes out of SequenceExampleGen."""
+    """Inputs, outputs and parameters of SequenceExampleGen."""
 
     PARAMETERS = {
         "settings": component_spec.ExecutionParameter(type=str),
@@ -27,7 +27,7 @@ class SequenceExampleGen(base_beam_component.BaseBeamComponent):
 
     Args:
         settings: JSON of `components.sequence_example_gen.config.IngestSettings`.
-        input_fingerprint: a digest of the log's files; when it changes, a cached result is not used.
+        input_fingerprint: digest of the log's files; when it changes, a cached result is not used.
     """
 
     SPEC_CLASS = SequenceExampleGenSpec

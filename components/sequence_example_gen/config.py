@@ -1,4 +1,4 @@
-"""What SequenceExampleGen is told: where the log lies, how to cut it, how to split it."""
+"""Configuration of SequenceExampleGen: where the log lies, how it is cut, how it is split."""
 
 import datetime
 from typing import Annotated, Any, Literal
@@ -117,7 +117,7 @@ class SplitConfig(ConfigModel):
 
 
 class IngestSettings(ConfigModel):
-    """All that SequenceExampleGen needs, as one JSON document."""
+    """Everything that SequenceExampleGen needs, as one JSON document."""
 
     source: SourceConfig
     windows: WindowsConfig

@@ -13,7 +13,7 @@ import pyarrow.csv
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, check_rows, wanted_columns
+from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, check_rows, select_columns
 
 CSV_BLOCK_BYTES = 16 << 20
 """Large enough that the users of a block repeat, small enough to stay quick in memory."""
@@ -22,7 +22,7 @@ _FIRST_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)?+")
 _LF, _CR = b"\n\r"
 
 
-def read_csv(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
+def read_csv(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     r"""Reads CSV whose first line is its header.
 
     A line ends with ``\n``, ``\r\n`` or ``\r``, also inside quotes. A quote is special where a field begins and, until
@@ -30,7 +30,7 @@ def read_csv(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     row, and the lines behind it are rows of their own.
 
     Args:
-        unit: the file.
+        shard: the file to read.
         source: columns and delimiter.
 
     Yields:
@@ -41,14 +41,14 @@ def read_csv(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
             quoted field as other readers of CSV would see it: then it is not known what the lines behind that quote
             were meant to be.
     """
-    wanted = wanted_columns(source)
+    wanted = select_columns(source)
     quotes = _Quotes(source.delimiter)
-    with files.opened(unit.path) as file:
+    with files.opened(shard.path) as file:
         blocks = _read_blocks(file)
         first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
         header = _FIRST_LINE.match(first)[0]  # type: ignore[index]  # It matches anything.
-        names = _read_header(unit.path, source, header, bool(first.strip()), quotes)
-        check_columns(wanted, names, unit.path)
+        names = _read_header(shard.path, source, header, bool(first.strip()), quotes)
+        check_columns(wanted, names, shard.path)
         line = 2
         for block in itertools.chain([first[len(header) :]], blocks):
             ends = _line_ends(block)
@@ -57,7 +57,7 @@ def read_csv(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
                 quotes.follow(block, ends, line)
             numbers = line + np.delete(np.arange(len(ends)), np.append(_blank_lines(block, ends), open_lines))
             table, bad = _parse(_without(block, ends, open_lines), source.delimiter, names, list(wanted.values()))
-            where = f"{unit.path}, lines {line:,} to {line + len(ends) - 1:,}"
+            where = f"{shard.path}, lines {line:,} to {line + len(ends) - 1:,}"
             check_rows(where, lines=len(numbers), rows=table.num_rows + len(bad))
             yield RawBatch(
                 {field: table.column(column).chunk(0) for field, column in wanted.items()},
@@ -67,14 +67,14 @@ def read_csv(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
             line += len(ends)
     if quotes.open_line:
         raise SourceError(
-            f"{unit.path}, line {quotes.open_line:,}: a quote opens a field there and is never closed, so the lines "
+            f"{shard.path}, line {quotes.open_line:,}: a quote opens a field there and is never closed, so the lines "
             "behind it may or may not be part of that field. Mend that line: close the quote, or, where it is text, "
             "remove it or put the field in quotes and double the quote."
         )
 
 
 class _Quotes:
-    """Finds quoted fields that are still open at the end of their line, and follows them over lines.
+    """Finder of quoted fields that are still open at the end of their line; follows them over lines.
 
     Args:
         delimiter: what separates the fields.

@@ -1,4 +1,4 @@
-"""Sequences as serialized `tf.train.Example`s in gzipped TFRecord shards."""
+"""Examples: sequences as serialized `tf.train.Example`s in gzipped TFRecord files."""
 
 import gzip
 import os
@@ -73,14 +73,14 @@ def shard_path(examples_uri: str, split: str, shard: int, shards: int) -> str:
     return os.path.join(examples_uri, f"Split-{split}", f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz")
 
 
-def hex_users(user_high: npt.NDArray[np.uint64], user_low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
+def format_user_hashes(user_high: npt.NDArray[np.uint64], user_low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
     """Returns users' hashes as 32 hexadecimal digits: S32 [n]."""
     raw = np.stack([user_high, user_low], axis=1).astype(">u8").view(np.uint8)
     return np.ascontiguousarray(_HEX[raw]).view("S32").ravel()
 
 
 def _record_batch(windows: Windows, events: Columns) -> pa.RecordBatch:
-    users = hex_users(events["user_high"][windows.first], events["user_low"][windows.first])
+    users = format_user_hashes(events["user_high"][windows.first], events["user_low"][windows.first])
     one_each = np.arange(len(windows) + 1)
     columns = {sequences.USER_ID: _lists(one_each, pa.array(users.tolist(), pa.binary()))}
     for names, starts, stops in (

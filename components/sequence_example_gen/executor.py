@@ -1,4 +1,4 @@
-"""The work of SequenceExampleGen: builds the Beam graph, runs it, and reports the balance."""
+"""Executor of SequenceExampleGen: builds the Beam graph, runs it, and reports the balance."""
 
 import logging
 import os
@@ -15,8 +15,8 @@ from tfx.types import artifact_utils
 from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
-from components.sequence_example_gen.salt import read_salt
 from schemas import sequences
+from schemas.identity import read_salt
 
 _log = logging.getLogger("dspnet")
 
@@ -55,10 +55,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if not FileSystems.exists(folder):
                 FileSystems.mkdirs(folder)
 
-        units = sources.list_units(settings.source)
+        shards = sources.list_shards(settings.source)
         summary = os.path.join(staging, "summary.json")
         with self._make_beam_pipeline() as pipeline:
-            build(pipeline, settings, salt, units, artifact.uri, id_map_uri, rejects_uri, staging, summary)
+            build(pipeline, settings, salt, shards, artifact.uri, id_map_uri, rejects_uri, staging, summary)
         counts, problems = graph.read_summary(summary)
         balance = Balance(counts)
         refuse(problems, balance, settings, rejects_uri)
@@ -72,15 +72,15 @@ def build(
     pipeline: beam.Pipeline,
     settings: IngestSettings,
     salt: bytes,
-    units: list[sources.InputShard],
+    shards: list[sources.InputShard],
     examples_uri: str,
     id_map_uri: str,
     rejects_uri: str,
     staging: str,
     summary: str,
 ) -> None:
-    """Builds the graph: read, group by partition, cut and write; ids and facts beside it."""
-    log = graph.read_log(pipeline, settings.source, settings.partitions, salt, units, rejects_uri, staging)
+    """Builds the graph: read, group by partition, cut and write; ids and counters beside it."""
+    log = graph.read_log(pipeline, settings.source, settings.partitions, salt, shards, rejects_uri, staging)
     cut = (
         log.events
         | "ByPartition" >> beam.GroupByKey()
@@ -91,7 +91,7 @@ def build(
         | "ByFingerprint" >> beam.GroupByKey()
         | "WriteIdMap" >> beam.ParDo(transforms.WriteIdMap(id_map_uri, staging))
     )
-    graph.sum_facts((*log.facts, cut, ids), summary, staging)
+    graph.sum_counters((*log.counters, cut, ids), summary, staging)
 
 
 def refuse(problems: list[str], balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
@@ -103,7 +103,7 @@ def refuse(problems: list[str], balance: Balance, settings: IngestSettings, reje
     if problems:
         raise ValueError("\n".join(sorted(problems)))
     if balance.bad_share > settings.source.max_bad_share:
-        raise ValueError(balance.too_many_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
+        raise ValueError(balance.describe_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
     if not balance["sequences_train"]:
         raise ValueError(
             f"No training sequence is left of {settings.source.path}. {balance}. Of "
@@ -132,7 +132,7 @@ def _complete_empty(balance: Balance, settings: IngestSettings, uri: str, reject
             path = examples.shard_path(uri, split, 0, settings.partitions)
             examples.write_empty_shard(path, staging)
     if not balance["rows_rejected"]:
-        rejects.write_none(f"{rejects_uri}/rejects-00000-00000.csv", staging)
+        rejects.write_empty_rejects(f"{rejects_uri}/rejects-00000-00000.csv", staging)
 
 
 def _describe(artifact: types.Artifact, balance: Balance) -> None:

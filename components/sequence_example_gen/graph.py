@@ -1,4 +1,4 @@
-"""The parts of a Beam graph that every reader of a log shares: reading it, and summing what was counted."""
+"""Beam graph of reading a log, shared by ingest and batch job: the log's events, its ids, and summed counters."""
 
 import dataclasses
 import json
@@ -13,17 +13,17 @@ from components.sequence_example_gen.config import SourceConfig
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """What reading a log gives, as PCollections.
+    """PCollections of a log that is read.
 
     Attributes:
         events: (partition, (place in the log, events)).
         ids: ((kind, shard), id map).
-        facts: two collections of `transforms.Fact`.
+        counters: two collections of `transforms.Counter`.
     """
 
     events: Any
     ids: Any
-    facts: tuple[Any, Any]
+    counters: tuple[Any, Any]
 
 
 def read_log(
@@ -31,7 +31,7 @@ def read_log(
     source: SourceConfig,
     partitions: int,
     salt: bytes,
-    units: list[sources.InputShard],
+    shards: list[sources.InputShard],
     rejects_uri: str,
     staging: str,
 ) -> Log:
@@ -40,34 +40,34 @@ def read_log(
     Args:
         pipeline: the graph.
         source: how the log is written.
-        partitions: into how many parts users are hashed.
+        partitions: number of parts into which users are hashed.
         salt: key of the users' hashes.
-        units: of `sources.list_units`.
+        shards: files, from `sources.list_shards`.
         rejects_uri: folder for the files of bad rows.
         staging: folder, on the same filesystem, for files while they grow.
     """
     split = (
         pipeline
-        | "Files" >> beam.Create(units)
+        | "Files" >> beam.Create(shards)
         | "SplitUnits"
-        >> beam.ParDo(transforms.SplitUnits(source)).with_outputs(transforms.SplitUnits.FACTS, main="units")
+        >> beam.ParDo(transforms.SplitShards(source)).with_outputs(transforms.SplitShards.COUNTERS, main="shards")
     )
     read = (
-        split.units
+        split.shards
         | "Spread" >> beam.Reshuffle()  # Else one worker would read all that it listed.
         | "Read"
         >> beam.ParDo(transforms.ReadLog(source, partitions, salt, rejects_uri, staging)).with_outputs(
-            transforms.ReadLog.IDS, transforms.ReadLog.FACTS, main="events"
+            transforms.ReadLog.IDS, transforms.ReadLog.COUNTERS, main="events"
         )
     )
-    facts = split[transforms.SplitUnits.FACTS], read[transforms.ReadLog.FACTS]
-    return Log(read.events, read[transforms.ReadLog.IDS], facts)
+    counters = split[transforms.SplitShards.COUNTERS], read[transforms.ReadLog.COUNTERS]
+    return Log(read.events, read[transforms.ReadLog.IDS], counters)
 
 
-def sum_facts(facts: tuple[Any, ...], summary: str, staging: str) -> None:
-    """Adds to a graph that all facts are summed and written where `read_summary` finds them."""
+def sum_counters(counters: tuple[Any, ...], summary: str, staging: str) -> None:
+    """Adds to a graph the summing of all counters; they are written where `read_summary` finds them."""
     _ = (
-        facts
+        counters
         | "Facts" >> beam.Flatten()
         | "SumFacts" >> beam.CombinePerKey(sum)
         | "ListFacts" >> beam.combiners.ToList()
@@ -78,5 +78,5 @@ def sum_facts(facts: tuple[Any, ...], summary: str, staging: str) -> None:
 def read_summary(summary: str) -> tuple[dict[str, int], list[str]]:
     """Returns the counts and the problems of a graph that has run."""
     with FileSystems.open(summary) as file:
-        facts = json.loads(file.read())
-    return facts[transforms.COUNT], list(facts[transforms.PROBLEM])
+        counters = json.loads(file.read())
+    return counters[transforms.COUNT], list(counters[transforms.PROBLEM])

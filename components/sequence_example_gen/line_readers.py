@@ -1,4 +1,4 @@
-"""Readers of formats made of lines: JSON Lines, and the paper's `name: value` fields (appendix B)."""
+"""Readers of formats made of lines: JSON Lines, and the `name: value` fields of the paper (appendix B)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import InputShard, RawBatch, check_rows, wanted_columns
+from components.sequence_example_gen.sources import InputShard, RawBatch, check_rows, select_columns
 from schemas import events, sequences
 
 READ_BYTES = 16 << 20
@@ -22,29 +22,29 @@ Record = dict[str, Any] | str
 """A record, or the reason why its lines hold none."""
 
 
-def read_jsonl(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
+def read_jsonl(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads JSON Lines, an object a line. Rows are lines, counted from 1; blank lines are skipped but counted."""
-    lines = _Lines(unit.path)
+    lines = _Lines(shard.path)
     rows = 0
-    for batch in _batches(((row, _load(line)) for row, line in lines), wanted_columns(source)):
+    for batch in _batches(((row, _load(line)) for row, line in lines), select_columns(source)):
         rows += len(batch.rows) + batch.rejects.num_rows
         yield batch
-    check_rows(unit.path, lines=lines.count - lines.blank, rows=rows)
+    check_rows(shard.path, lines=lines.count - lines.blank, rows=rows)
 
 
-def read_fields(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
+def read_fields(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads sequences written as ``name: value`` lines; a record starts at each ``user_id`` line, which numbers it."""
-    yield from _batches(_field_records(unit.path), wanted_columns(source))
+    yield from _batches(_field_records(shard.path), select_columns(source))
 
 
 class _Lines:
-    """Each line of a file that is not blank, with its number from 1.
+    """Lines of a file that are not blank, each with its number from 1.
 
     Args:
         path: the file.
 
     Attributes:
-        count: number of lines read so far, blank ones included, counted from the bytes.
+        count: number of lines read so far, blank lines included, counted from the bytes.
         blank: number of blank lines among them.
     """
 
@@ -126,22 +126,22 @@ def _batches(records: Iterable[tuple[int, Record]], wanted: dict[str, str]) -> I
 
 def _batch(rows: list[int], records: list[Record], wanted: dict[str, str]) -> RawBatch:
     """Turns records into columns of text (or lists of text); values of a wrong type reject their row."""
-    faults = rejects.RowErrors(len(records))
+    errors = rejects.RowErrors(len(records))
     for reason in (rejects.MALFORMED_RECORD, rejects.INVALID_UTF8):
-        faults.add(np.array([record == reason for record in records]), reason, "the record cannot be parsed")
+        errors.add(np.array([record == reason for record in records]), reason, "the record cannot be parsed")
     objects = [{} if isinstance(record, str) else record for record in records]
     columns = {}
     for field, column in wanted.items():
         convert = _converter(field)
         values = [convert(record.get(column)) for record in objects]
         wrong = np.array([value is False for value in values])
-        faults.add(wrong, rejects.WRONG_TYPE, f"column {column}: neither text nor a whole number, nor a list of these")
+        errors.add(wrong, rejects.WRONG_TYPE, f"column {column}: neither text nor a whole number, nor a list of these")
         kind = pa.list_(pa.string()) if field in _LIST_FIELDS else pa.string()
         columns[field] = pa.array([None if value is False else value for value in values], kind)
     numbers = np.array(rows, np.int64)
-    good = pa.array(faults.good)
+    good = pa.array(errors.good)
     columns = {field: array.filter(good) for field, array in columns.items()}
-    return RawBatch(columns, numbers[faults.good], faults.rejects(numbers))
+    return RawBatch(columns, numbers[errors.good], errors.rejects(numbers))
 
 
 def _converter(field: str) -> Callable[[Any], Any]:
@@ -161,7 +161,7 @@ def _converter(field: str) -> Callable[[Any], Any]:
 
 
 def _text(value: Any) -> Any:
-    """Returns a JSON value as text: None stays, False says that the type is wrong (no id is true or false)."""
+    """Returns a JSON value as text: None stays None, and False says that the type is wrong (no id is a boolean)."""
     if value is None or isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else False

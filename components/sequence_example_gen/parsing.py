@@ -1,4 +1,4 @@
-"""From raw columns to checked, hashed events."""
+"""Parsing: raw columns become checked, hashed events."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.sequence_example_gen import rejects
-from components.sequence_example_gen.casting import as_text, null_mask
+from components.sequence_example_gen.casting import cast_to_text, find_nulls
 from components.sequence_example_gen.sources import RawBatch
 from components.sequence_example_gen.timestamps import Times, parse_timestamps
 from schemas import catalogue, events, identity
@@ -29,17 +29,17 @@ LINE_BREAKS = "[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
 """Pattern of the characters at which `str.splitlines` breaks a text."""
 
 HashUser = Callable[[str], bytes]
-"""From a user's raw id to the 16 bytes of `schemas.identity.user_hasher`."""
+"""Function from a user's raw id to the 16 bytes of `schemas.identity.user_hasher`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """One batch of a log, checked.
+    """A checked batch of a log.
 
     Attributes:
         events: good events in file order, as in `EVENTS` (sequence files: `sequence_files.SEQUENCE_EVENTS`).
         items: each item id of the good events once, as in `schemas.catalogue.ID_MAP_COLUMNS`.
-        scenes: each scene id likewise.
+        scenes: each scene id of the good events once, in the same columns.
         rejects: the bad rows, as in `rejects.REJECTS`.
         rows_in: number of rows, good or bad.
         events_rejected: number of events in the bad rows.
@@ -55,7 +55,7 @@ class Parsed:
 
 @dataclasses.dataclass(frozen=True)
 class Ids:
-    """A column of ids as codes into its distinct values, so that each value is checked and hashed once.
+    """Column of ids as codes into its distinct values, so that each value is checked and hashed once.
 
     Attributes:
         codes: int [n], -1 where nothing was written.
@@ -67,18 +67,18 @@ class Ids:
 
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
-        """Bool [n]: null or empty."""
+        """Rows whose id is null or empty: bool [n]."""
         empty = pc.fill_null(pc.equal(self.values, ""), False).to_numpy(zero_copy_only=False)
         return np.append(empty, True)[self.codes]
 
     @property
     def invalid(self) -> npt.NDArray[np.bool_]:
-        """Bool [n]: not UTF-8."""
-        return np.append(null_mask(self.values), False)[self.codes]
+        """Rows whose id is not UTF-8: bool [n]."""
+        return np.append(find_nulls(self.values), False)[self.codes]
 
     @property
     def broken(self) -> npt.NDArray[np.bool_]:
-        """Bool [n]: holds a line break. Such a text is several lines of a log that were read as one, and no id."""
+        """Rows whose id holds a line break: bool [n]. Such a text is several lines of a log that were read as one."""
         broken = pc.fill_null(pc.match_substring_regex(self.values, LINE_BREAKS), False).to_numpy(zero_copy_only=False)
         return np.append(broken, False)[self.codes]
 
@@ -97,7 +97,7 @@ def parse_ids(array: pa.Array, name: str, trim: bool = False) -> Ids:
         SourceError: if the column holds neither text nor whole numbers.
     """
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    values = as_text(encoded.dictionary, name)
+    values = cast_to_text(encoded.dictionary, name)
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return Ids(codes, pc.utf8_trim_whitespace(values) if trim else values)
 
@@ -111,19 +111,19 @@ def hash_users(users: Ids, hash_user: HashUser) -> tuple[npt.NDArray[np.uint64],
 
 def fingerprint_ids(ids: Ids) -> tuple[npt.NDArray[np.int64], pa.RecordBatch]:
     """Returns each id's fingerprint, int64 [n], and the id map of the distinct ids; all ids must be good."""
-    prints = identity.fingerprints(_python_strings(ids.values))
-    id_map = pa.RecordBatch.from_arrays([pa.array(prints), ids.values], schema=catalogue.ID_MAP_COLUMNS)
-    return prints[ids.codes], id_map
+    fingerprints = identity.fingerprints(_python_strings(ids.values))
+    id_map = pa.RecordBatch.from_arrays([pa.array(fingerprints), ids.values], schema=catalogue.ID_MAP_COLUMNS)
+    return fingerprints[ids.codes], id_map
 
 
-def add_id_faults(faults: rejects.RowErrors, ids: Ids, name: str) -> None:
+def add_id_errors(errors: rejects.RowErrors, ids: Ids, name: str) -> None:
     """Marks rows whose id is missing, not UTF-8, or holds a line break."""
-    faults.add(ids.missing, rejects.MISSING_FIELD, f"column {name}: empty")
-    faults.add(ids.invalid, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
-    faults.add(ids.broken, rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
+    errors.add(ids.missing, rejects.MISSING_FIELD, f"column {name}: empty")
+    errors.add(ids.invalid, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
+    errors.add(ids.broken, rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
 
 
-def time_faults(times: Times, timestamp_format: str, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:
+def find_time_errors(times: Times, timestamp_format: str, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:
     """Returns what is wrong with a column of times: masks [n] with reason and detail."""
     return [
         (times.missing, rejects.MISSING_FIELD, f"column {name}: empty"),
@@ -138,7 +138,7 @@ def parse_events(raw: RawBatch, timestamp_format: str, hash_user: HashUser) -> P
     Args:
         raw: the four columns of `schemas.events.EVENT_COLUMNS` [n].
         timestamp_format: how times are written.
-        hash_user: from a user's raw id to its keyed hash.
+        hash_user: function from a user's raw id to its keyed hash.
 
     Returns:
         Good events and bad rows; a row is an event.
@@ -146,21 +146,26 @@ def parse_events(raw: RawBatch, timestamp_format: str, hash_user: HashUser) -> P
     Raises:
         SourceError: if a column has a type that cannot hold what it should.
     """
-    faults = rejects.RowErrors(len(raw.rows))
+    errors = rejects.RowErrors(len(raw.rows))
     ids = {}
     for name in (events.USER_ID, events.ITEM_ID, events.SCENE_ID):
         ids[name] = parse_ids(raw.columns[name], name)
-        add_id_faults(faults, ids[name], name)
+        add_id_errors(errors, ids[name], name)
     times = parse_timestamps(raw.columns[events.TIMESTAMP], timestamp_format, events.TIMESTAMP)
-    for mask, reason, detail in time_faults(times, timestamp_format, events.TIMESTAMP):
-        faults.add(mask, reason, detail)
+    for mask, reason, detail in find_time_errors(times, timestamp_format, events.TIMESTAMP):
+        errors.add(mask, reason, detail)
 
-    good = faults.good
+    good = errors.good
     ids = {name: column.filter(good) for name, column in ids.items()}
-    item_prints, items = fingerprint_ids(ids[events.ITEM_ID])
-    scene_prints, scenes = fingerprint_ids(ids[events.SCENE_ID])
-    columns = [*hash_users(ids[events.USER_ID], hash_user), item_prints, scene_prints, times.microseconds[good]]
-    bad = pa.concat_tables([raw.rejects, faults.rejects(raw.rows)])
+    item_fingerprints, items = fingerprint_ids(ids[events.ITEM_ID])
+    scene_fingerprints, scenes = fingerprint_ids(ids[events.SCENE_ID])
+    columns = [
+        *hash_users(ids[events.USER_ID], hash_user),
+        item_fingerprints,
+        scene_fingerprints,
+        times.microseconds[good],
+    ]
+    bad = pa.concat_tables([raw.rejects, errors.rejects(raw.rows)])
     return Parsed(
         events=pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=EVENTS),
         items=items,

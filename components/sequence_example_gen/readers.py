@@ -1,4 +1,4 @@
-"""Reads one unit of a log into raw record batches, by the format of the file."""
+"""Readers of a log's shards: one by the format of each, and those of Parquet and TensorFlow data sets."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,18 +6,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.sequence_example_gen import csv_reader, files, line_readers, rejects, tfds_source
+from components.sequence_example_gen import csv_reader, files, line_readers, rejects
+from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, unreadable, wanted_columns
+from components.sequence_example_gen.sources import (
+    InputShard,
+    RawBatch,
+    check_columns,
+    make_unreadable_error,
+    select_columns,
+)
 
 PARQUET_BATCH_ROWS = 1 << 20
 
 
-def read_unit(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
-    """Reads a unit of a log.
+def read_shard(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
+    """Reads a shard of a log.
 
     Args:
-        unit: what to read.
+        shard: the file, or the part of one, to read.
         source: format, columns and layout of the log.
 
     Yields:
@@ -31,24 +38,67 @@ def read_unit(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
         "parquet": _read_parquet,
         "jsonl": line_readers.read_jsonl,
         "fields": line_readers.read_fields,
-        "tfds": tfds_source.read_tfds,
+        "tfds": read_tfds,
     }
     try:
-        yield from readers[source.format](unit, source)
+        yield from readers[source.format](shard, source)
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        raise unreadable(unit.path, source.format, error) from error
+        raise make_unreadable_error(shard.path, source.format, error) from error
 
 
-def _read_parquet(unit: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
+def _read_parquet(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads one row group; rows are counted from 1 over the whole file."""
-    wanted = wanted_columns(source)
-    with files.opened(unit.path) as stream:
+    wanted = select_columns(source)
+    with files.opened(shard.path) as stream:
         file = pq.ParquetFile(stream)
-        check_columns(wanted, file.schema_arrow.names, unit.path)
-        row = unit.first_row
+        check_columns(wanted, file.schema_arrow.names, shard.path)
+        row = shard.first_row
         columns = list(wanted.values())
-        for batch in file.iter_batches(PARQUET_BATCH_ROWS, row_groups=[unit.row_group], columns=columns):
+        for batch in file.iter_batches(PARQUET_BATCH_ROWS, row_groups=[shard.row_group], columns=columns):
             rows = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             fields = {field: batch.column(batch.schema.names.index(column)) for field, column in wanted.items()}
-            yield RawBatch(fields, rows, rejects.no_rejects())
+            yield RawBatch(fields, rows, rejects.make_empty_rejects())
+
+
+BATCH_ROWS = 1 << 16
+
+
+def read_tfds(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
+    """Reads one split of a data set in its own order; it is downloaded and prepared first when it is not there.
+
+    Args:
+        shard: its `path` is the data set's name, as in ``movielens/100k-ratings``.
+        source: the split, and the features that hold the fields.
+
+    Yields:
+        Batches; rows are counted from 1.
+
+    Raises:
+        SourceError: if there is no such data set or split, or a feature is missing or no scalar.
+    """
+    import tensorflow_datasets as tfds  # Slow to import, and needed by this format alone.
+
+    wanted = select_columns(source)
+    try:
+        data_set = tfds.load(shard.path, split=source.tfds_split, shuffle_files=False)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise SourceError(
+            f"No TensorFlow data set {shard.path!r} with split {source.tfds_split!r}: {error}. Check source.path and "
+            "source.tfds_split."
+        ) from error
+    check_columns(wanted, list(data_set.element_spec), f"TensorFlow data set {shard.path!r}")
+    for column in wanted.values():
+        if data_set.element_spec[column].shape.rank != 0:
+            raise SourceError(f"Feature {column!r} of TensorFlow data set {shard.path!r} is no scalar.")
+    features = data_set.map(lambda row: {column: row[column] for column in wanted.values()})
+    row = 1
+    for batch in features.batch(BATCH_ROWS).as_numpy_iterator():
+        columns = {field: _arrow(batch[column]) for field, column in wanted.items()}
+        rows = np.arange(row, row + len(columns[next(iter(wanted))]))
+        row += len(rows)
+        yield RawBatch(columns, rows, rejects.make_empty_rejects())
+
+
+def _arrow(values: np.ndarray) -> pa.Array:
+    return pa.array(values, pa.binary()) if values.dtype == object else pa.array(values)

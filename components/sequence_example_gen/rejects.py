@@ -1,4 +1,4 @@
-"""Rows that could not be read: why, and the file that lists them."""
+"""Rejected rows: the reasons, and the file that lists them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -36,13 +36,13 @@ def rejected(rows: npt.ArrayLike, reason: str, detail: str) -> pa.Table:
     return pa.table([pa.array(rows), *texts], schema=REJECTS)
 
 
-def no_rejects() -> pa.Table:
+def make_empty_rejects() -> pa.Table:
     """Returns a table of no rejected rows."""
     return REJECTS.empty_table()
 
 
 class RowErrors:
-    """Collects what is wrong with the rows of a batch; the first fault found names the reason.
+    """Errors of the rows of a batch; the first error found in a row names its reason.
 
     Args:
         size: number of rows in the batch.
@@ -60,7 +60,7 @@ class RowErrors:
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
-        """Bool [size]: rows without a fault."""
+        """Rows without an error: bool [size]."""
         return self._codes == 0
 
     def rejects(self, rows: npt.NDArray[np.int64]) -> pa.Table:
@@ -95,7 +95,7 @@ class RejectsWriter:
         """Creates the file, with its header, if it is not there yet."""
         if self._writer is None:
             sink = self._stack.enter_context(self._opening)
-            self._writer = self._stack.enter_context(pyarrow.csv.CSVWriter(sink, rejects_file_schema()))
+            self._writer = self._stack.enter_context(pyarrow.csv.CSVWriter(sink, make_rejects_file_schema()))
         return self._writer
 
     def write(self, rejects: pa.Table) -> None:
@@ -104,18 +104,18 @@ class RejectsWriter:
             return
         writer = self.open()
         names = pa.array([self._file], pa.string()).take(pa.array(np.zeros(rejects.num_rows, np.int64)))
-        table = pa.table([names, *rejects.columns], schema=rejects_file_schema())
+        table = pa.table([names, *rejects.columns], schema=make_rejects_file_schema())
         # One chunk: Arrow's CSV writer repeats its last lines when it meets an empty chunk.
         writer.write_table(table.combine_chunks())
 
 
-def write_none(path: str, staging: str) -> None:
-    """Writes a file without rejected rows, so that readers need no special case."""
+def write_empty_rejects(path: str, staging: str) -> None:
+    """Writes a rejects file that lists no row, so that readers need no special case."""
     with RejectsWriter("", files.created(path, staging)) as writer:
         writer.open()
 
 
-def rejects_file_schema() -> pa.Schema:
+def make_rejects_file_schema() -> pa.Schema:
     """Returns the columns of a rejects file."""
     return REJECTS.insert(0, pa.field("file", pa.string()))
 

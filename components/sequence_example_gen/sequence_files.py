@@ -1,4 +1,4 @@
-"""The paper's seven-field sequence files (appendix B): already cut, checked and hashed like event logs."""
+"""Sequence files: the seven fields of the paper (appendix B), already cut; checked and hashed like event logs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,16 +7,16 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from components.sequence_example_gen import rejects
-from components.sequence_example_gen.casting import cast_or_null, is_text, null_mask
+from components.sequence_example_gen.casting import cast_or_null, find_nulls, is_text
 from components.sequence_example_gen.parsing import (
     EVENTS,
     HashUser,
     Parsed,
-    add_id_faults,
+    add_id_errors,
+    find_time_errors,
     fingerprint_ids,
     hash_users,
     parse_ids,
-    time_faults,
 )
 from components.sequence_example_gen.sources import ROW_BITS, RawBatch
 from components.sequence_example_gen.timestamps import parse_timestamps
@@ -33,7 +33,7 @@ def parse_sequences(raw: RawBatch, timestamp_format: str, hash_user: HashUser, f
     Args:
         raw: the seven fields [n]; the last six are lists, or text with commas between the elements.
         timestamp_format: how times are written.
-        hash_user: from a user's raw id to its keyed hash.
+        hash_user: function from a user's raw id to its keyed hash.
         file: place of the file among the log's files.
 
     Returns:
@@ -43,45 +43,45 @@ def parse_sequences(raw: RawBatch, timestamp_format: str, hash_user: HashUser, f
         SourceError: if a column has a type that cannot hold what it should.
     """
     size = len(raw.rows)
-    faults = rejects.RowErrors(size)
+    errors = rejects.RowErrors(size)
     users = parse_ids(raw.columns[sequences.USER_ID], sequences.USER_ID)
-    add_id_faults(faults, users, sequences.USER_ID)
+    add_id_errors(errors, users, sequences.USER_ID)
     lists = {}
     for name in (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES):
         lists[name], undecodable = _as_lists(raw.columns[name])
-        faults.add(undecodable, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
+        errors.add(undecodable, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
     parts = [
         _Part(names, lists, timestamp_format, size) for names in (sequences.HISTORY_FEATURES, sequences.FUTURE_FEATURES)
     ]
     for part in parts:
-        part.add_faults(faults)
+        part.add_errors(errors)
     counts = parts[0].lengths + parts[1].lengths
-    faults.add(counts == 0, rejects.MISSING_FIELD, "neither a history nor a future")
+    errors.add(counts == 0, rejects.MISSING_FIELD, "neither a history nor a future")
 
-    good = faults.good
+    good = errors.good
     high, low = hash_users(users.filter(good), hash_user)
     columns = [part.select(good) for part in parts]
     rows, items, scenes, times = (
         np.concatenate(pair) if i in (0, 3) else pair for i, pair in enumerate(zip(*columns, strict=False))
     )
-    item_prints, item_map = fingerprint_ids(parse_ids(pa.concat_arrays(items), "item", trim=True))
-    scene_prints, scene_map = fingerprint_ids(parse_ids(pa.concat_arrays(scenes), "scene", trim=True))
+    item_fingerprints, item_map = fingerprint_ids(parse_ids(pa.concat_arrays(items), "item", trim=True))
+    scene_fingerprints, scene_map = fingerprint_ids(parse_ids(pa.concat_arrays(scenes), "scene", trim=True))
     place = np.cumsum(good) - 1  # of each good row among the good ones
     is_future = np.repeat([False, True], [len(column[0]) for column in columns])
     record = (file << ROW_BITS) | raw.rows[rows]
-    arrays = [high[place[rows]], low[place[rows]], item_prints, scene_prints, times, record, is_future]
+    arrays = [high[place[rows]], low[place[rows]], item_fingerprints, scene_fingerprints, times, record, is_future]
     unread = raw.rejects.num_rows  # Rows that gave no lists stand for one event each, so that the balance shows them.
     return Parsed(
         events=pa.RecordBatch.from_arrays([pa.array(array) for array in arrays], schema=SEQUENCE_EVENTS),
         items=item_map,
         scenes=scene_map,
-        rejects=pa.concat_tables([raw.rejects, faults.rejects(raw.rows)]),
+        rejects=pa.concat_tables([raw.rejects, errors.rejects(raw.rows)]),
         rows_in=size + unread,
         events_rejected=int(np.maximum(counts[~good], 1).sum()) + unread,
     )
 
 
-def ready_windows(records: npt.NDArray[np.int64], is_future: npt.NDArray[np.bool_], max_history: int) -> Windows:
+def find_ready_windows(records: npt.NDArray[np.int64], is_future: npt.NDArray[np.bool_], max_history: int) -> Windows:
     """Finds the sequences in events that are already cut.
 
     Args:
@@ -101,7 +101,7 @@ def ready_windows(records: npt.NDArray[np.int64], is_future: npt.NDArray[np.bool
 
 
 class _Part:
-    """History or future of a batch: three lists a row, flattened."""
+    """The history or the future of a batch: three lists a row, flattened."""
 
     def __init__(self, names: tuple[str, str, str], lists: dict[str, pa.Array], timestamp_format: str, size: int):
         self._names = names
@@ -115,7 +115,7 @@ class _Part:
             times = pc.utf8_trim_whitespace(cast_or_null(times.cast(pa.binary()), pa.string()))
         self._times = parse_timestamps(times, timestamp_format, names[2])
 
-    def add_faults(self, faults: rejects.RowErrors) -> None:
+    def add_errors(self, errors: rejects.RowErrors) -> None:
         """Marks the rows with lists of different lengths or with a bad element."""
         size = len(self.lengths)
 
@@ -123,14 +123,14 @@ class _Part:
             return np.bincount(rows[mask], minlength=size) > 0
 
         detail = f"columns {', '.join(self._names)}: lists of different lengths"
-        faults.add(self._misaligned, rejects.MISALIGNED_LISTS, detail)
+        errors.add(self._misaligned, rejects.MISALIGNED_LISTS, detail)
         for name, values, rows in zip(self._names, (self._items, self._scenes), self._rows, strict=False):
             ids = parse_ids(values, name, trim=True)
-            faults.add(per_row(ids.missing, rows), rejects.MISSING_FIELD, f"column {name}: an empty element")
-            faults.add(per_row(ids.invalid, rows), rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
-            faults.add(per_row(ids.broken, rows), rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
-        for mask, reason, detail in time_faults(self._times, self._format, self._names[2]):
-            faults.add(per_row(mask, self._rows[2]), reason, detail)
+            errors.add(per_row(ids.missing, rows), rejects.MISSING_FIELD, f"column {name}: an empty element")
+            errors.add(per_row(ids.invalid, rows), rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
+            errors.add(per_row(ids.broken, rows), rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
+        for mask, reason, detail in find_time_errors(self._times, self._format, self._names[2]):
+            errors.add(per_row(mask, self._rows[2]), reason, detail)
 
     def select(self, good: npt.NDArray[np.bool_]) -> tuple[npt.NDArray, pa.Array, pa.Array, npt.NDArray]:
         """Returns row, item, scene and time of each element of the good rows, where the lists are aligned."""
@@ -147,10 +147,10 @@ def _as_lists(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """Returns lists [n] (null becomes empty), and which rows are not UTF-8; text is split at its commas."""
     undecodable = np.zeros(len(array), bool)
     if not (pt.is_list(array.type) or pt.is_large_list(array.type)):
-        absent = null_mask(array)
+        absent = find_nulls(array)
         if is_text(array.type):
             array = cast_or_null(array.cast(pa.binary()), pa.string())
-            undecodable = null_mask(array) & ~absent
+            undecodable = find_nulls(array) & ~absent
         text = pc.utf8_trim_whitespace(array.cast(pa.string()))
         # Splitting "" would give one empty element, not none.
         array = pc.split_pattern(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text), ",")

@@ -1,4 +1,4 @@
-"""Where a log lies: its files, cut into units of work that are read independently."""
+"""The files of a log, cut into shards that are read independently."""
 
 import dataclasses
 import os
@@ -21,7 +21,7 @@ ROW_BITS = 40
 
 @dataclasses.dataclass(frozen=True)
 class InputShard:
-    """A piece of a log that one worker reads: a file, or one row group of a Parquet file.
+    """Piece of a log that one worker reads: a file, or one row group of a Parquet file.
 
     Attributes:
         file: place of the file among the sorted paths.
@@ -42,7 +42,7 @@ class RawBatch:
 
     Attributes:
         columns: the wanted fields by their names in `schemas`, each an Arrow array [n] of the file's own type.
-        rows: int64 [n], number of each row in its file: of its line, where a row is a line.
+        rows: int64 [n], number of each row in its file; where a row is a line, the number of the line.
         rejects: rows left out of the columns, as in `rejects.REJECTS`.
     """
 
@@ -51,7 +51,7 @@ class RawBatch:
     rejects: pa.Table
 
 
-def wanted_columns(source: SourceConfig) -> dict[str, str]:
+def select_columns(source: SourceConfig) -> dict[str, str]:
     """Returns which column of the log holds which field: ``{field: column}``."""
     if source.layout == "sequences":
         return {name: name for name in sequences.SEQUENCE_FEATURES}
@@ -92,7 +92,7 @@ def check_rows(where: str, lines: int, rows: int) -> None:
         )
 
 
-def list_units(source: SourceConfig) -> list[InputShard]:
+def list_shards(source: SourceConfig) -> list[InputShard]:
     """Lists the files of a log, sorted by path.
 
     `source.path` is a file, a folder (read with its subfolders) or a glob. Names that begin with ``.`` or ``_`` are
@@ -117,27 +117,27 @@ def list_units(source: SourceConfig) -> list[InputShard]:
     return [InputShard(index, path) for index, path in enumerate(paths)]
 
 
-def split_unit(unit: InputShard, source: SourceConfig) -> Iterator[InputShard]:
+def split_shard(shard: InputShard, source: SourceConfig) -> Iterator[InputShard]:
     """Cuts a Parquet file into its row groups; other files stay whole (gzip and quotes allow no jumping in).
 
     Raises:
         SourceError: if the file is no Parquet.
     """
     if source.format != "parquet":
-        yield unit
+        yield shard
         return
     try:
-        with files.opened(unit.path) as file:
+        with files.opened(shard.path) as file:
             metadata = pq.ParquetFile(file).metadata
     except (pa.ArrowException, OSError) as error:
-        raise unreadable(unit.path, "parquet", error) from error
+        raise make_unreadable_error(shard.path, "parquet", error) from error
     first_row = 1
     for row_group in range(metadata.num_row_groups):
-        yield dataclasses.replace(unit, row_group=row_group, first_row=first_row)
+        yield dataclasses.replace(shard, row_group=row_group, first_row=first_row)
         first_row += metadata.row_group(row_group).num_rows
 
 
-def unreadable(path: str, kind: str, error: Exception) -> SourceError:
+def make_unreadable_error(path: str, kind: str, error: Exception) -> SourceError:
     """Returns the error for a file that cannot be read as what it should be."""
     gzipped = "gzipped " if path.endswith(".gz") else ""
     # Only the kind of a parser's error is shown: its text may quote a line of the log, and with it a user's id.

@@ -1,4 +1,4 @@
-"""Which split a sequence belongs to, and how far its future may reach."""
+"""Splits: which one a sequence belongs to, and how far its future may reach."""
 
 import dataclasses
 

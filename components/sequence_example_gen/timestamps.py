@@ -1,4 +1,4 @@
-"""Times of a log, in any of the accepted formats, as microseconds since 1970 (UTC).
+"""Timestamps: any of the accepted formats becomes microseconds since 1970 (UTC).
 
 Microseconds, because a log in milliseconds must keep its order; the examples round down to seconds.
 """
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from components.sequence_example_gen.casting import SourceError, as_text, cast_or_null, null_mask
+from components.sequence_example_gen.casting import SourceError, cast_or_null, cast_to_text, find_nulls
 
 MICROSECONDS = 1_000_000
 END = 4_133_980_800
@@ -28,9 +28,9 @@ class Times:
 
     Attributes:
         microseconds: int64 [n], unix microseconds; 0 where a mask below is set.
-        missing: bool [n], nothing was written.
-        unparsable: bool [n], what was written is no time of the format.
-        out_of_range: bool [n], a time outside the years 1970 to 2100.
+        missing: bool [n], rows without a time.
+        unparsable: bool [n], rows whose text is no time of the format.
+        out_of_range: bool [n], rows with a time outside the years 1970 to 2100.
     """
 
     microseconds: npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ def parse_timestamps(array: pa.Array, timestamp_format: str, name: str) -> Times
     """
     if pt.is_dictionary(array.type):
         array = array.dictionary_decode()
-    missing = null_mask(array)
+    missing = find_nulls(array)
     if pt.is_timestamp(array.type) or pt.is_date(array.type):
         values = array.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         return _in_range(values, MICROSECONDS, missing)
@@ -73,7 +73,7 @@ def parse_timestamps(array: pa.Array, timestamp_format: str, name: str) -> Times
         return _in_range(cast_or_null(array, pa.int64()), per_second, missing)
     if pt.is_floating(array.type):
         raise SourceError(f"Column {name!r} holds {array.type}, which is no {timestamp_format}. Set timestamp_format.")
-    text = as_text(array, name)
+    text = cast_to_text(array, name)
     missing = missing | pc.fill_null(pc.equal(text, ""), False).to_numpy(zero_copy_only=False)
     if per_second:
         return _in_range(_parse_numbers(text, missing), per_second, missing)
@@ -107,7 +107,7 @@ def _parse_iso(text: pa.StringArray) -> pa.Array:
 
 def _in_range(values: pa.Array, per_second: int, missing: npt.NDArray[np.bool_]) -> Times:
     """Checks numbers of `per_second` to the second (int64 or float, null if unparsable) and scales them."""
-    unparsable = null_mask(values) & ~missing
+    unparsable = find_nulls(values) & ~missing
     numbers = pc.fill_null(values, 0).to_numpy(zero_copy_only=False)
     inside = (numbers >= 0) & (numbers < END * per_second)
     scaled = np.where(inside, numbers, 0) * (MICROSECONDS // per_second)

@@ -1,7 +1,7 @@
-"""The Beam side: DoFns that call the array code, one unit, partition or shard at a time.
+"""Beam transforms: DoFns that call the array code, one shard, partition or file at a time.
 
-What they count travels as facts, pairs ``((kind, name), number)`` that Beam sums; nothing is kept in globals, so the
-same code runs on any runner.
+Their counts and problems travel as counters, pairs ``((kind, name), number)`` that Beam sums. Nothing is kept in
+globals, so the same code runs on any runner.
 """
 
 import functools
@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.sequence_example_gen import (
@@ -17,7 +20,6 @@ from components.sequence_example_gen import (
     blocks,
     examples,
     files,
-    id_map,
     parsing,
     readers,
     rejects,
@@ -30,31 +32,62 @@ from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from schemas import identity, sequences
 
+
+def merge_id_map(table: pa.Table) -> tuple[pa.Table, list[tuple[str, str]]]:
+    """Joins the id maps of the batches of a log.
+
+    Args:
+        table: columns of `schemas.catalogue.ID_MAP_COLUMNS`; an id may be repeated.
+
+    Returns:
+        Each pair once, by rising fingerprint, and the pairs of different ids that share a fingerprint.
+    """
+    # By fingerprint, then id: repeats stand side by side, and so do two ids with one fingerprint.
+    table = table.take(pc.sort_indices(table, [("fingerprint", "ascending"), ("id", "ascending")])).combine_chunks()
+    fingerprints, ids = table["fingerprint"].to_numpy(), table["id"]
+    same_fingerprint = fingerprints[1:] == fingerprints[:-1]
+    same_id = pc.equal(ids[1:], ids[:-1]).to_numpy() if len(fingerprints) > 1 else np.empty(0, bool)
+    clashes = np.flatnonzero(same_fingerprint & ~same_id)
+    pairs = [(ids[int(place)].as_py(), ids[int(place) + 1].as_py()) for place in clashes]
+    first = np.append(True, ~same_fingerprint)[: len(fingerprints)]
+    return table.filter(pa.array(first)), pairs
+
+
+def split_id_map(id_map: pa.RecordBatch, shards: int) -> list[tuple[int, pa.RecordBatch]]:
+    """Cuts an id map by fingerprint, so that equal fingerprints meet; empty shards are left out."""
+    numbers = id_map.column(0).to_numpy() % shards
+    parts = ((number, id_map.filter(pa.array(numbers == number))) for number in range(shards))
+    return [(number, part) for number, part in parts if len(part)]
+
+
 COUNT, PROBLEM = "count", "problem"
 REMEMBERED_USERS = 1 << 19
-Fact = tuple[tuple[str, str], int]
+Counter = tuple[tuple[str, str], int]
 
 
-class SplitUnits(beam.DoFn):
-    """InputShard -> units that can be read independently; facts on the side."""
+class SplitShards(beam.DoFn):
+    """Transform from a file to the shards that can be read independently; counters on the side."""
 
-    FACTS = "facts"
+    COUNTERS = "counters"
 
     def __init__(self, source: SourceConfig):
         self._source = source
 
-    def process(self, unit: sources.InputShard) -> Iterator[Any]:
-        """Reads one unit of the source; see the class."""
+    def process(self, shard: sources.InputShard) -> Iterator[Any]:
+        """Splits one file of the source; see the class."""
         try:
-            yield from sources.split_unit(unit, self._source)
+            yield from sources.split_shard(shard, self._source)
         except SourceError as error:
-            yield beam.pvalue.TaggedOutput(self.FACTS, ((PROBLEM, str(error)), 1))
+            yield beam.pvalue.TaggedOutput(self.COUNTERS, ((PROBLEM, str(error)), 1))
 
 
 class ReadLog(beam.DoFn):
-    """InputShard -> (partition, (place in the log, events)); ids and facts on the side, bad rows into a file."""
+    """Transform from a shard to ``(partition, (place in the log, events))``; ids and counters on the side.
 
-    IDS, FACTS = "ids", "facts"
+    Bad rows go into a file of their own.
+    """
+
+    IDS, COUNTERS = "ids", "counters"
 
     def __init__(self, source: SourceConfig, partitions: int, salt: bytes, rejects_uri: str, staging: str):
         self._source = source
@@ -69,30 +102,30 @@ class ReadLog(beam.DoFn):
         hash_user = identity.user_hasher(self._salt)
         self._hash_user = functools.lru_cache(maxsize=REMEMBERED_USERS)(hash_user)
 
-    def process(self, unit: sources.InputShard) -> Iterator[Any]:
-        """Reads one unit of the source; see the class."""
-        path = f"{self._rejects_uri}/rejects-{unit.file:05d}-{unit.row_group:05d}.csv"
+    def process(self, shard: sources.InputShard) -> Iterator[Any]:
+        """Reads one shard of the source; see the class."""
+        path = f"{self._rejects_uri}/rejects-{shard.file:05d}-{shard.row_group:05d}.csv"
         try:
-            with rejects.RejectsWriter(unit.path, files.created(path, self._staging)) as writer:
-                for raw in readers.read_unit(unit, self._source):
-                    parsed = self._parse(raw, unit)
+            with rejects.RejectsWriter(shard.path, files.created(path, self._staging)) as writer:
+                for raw in readers.read_shard(shard, self._source):
+                    parsed = self._parse(raw, shard)
                     writer.write(parsed.rejects)
-                    yield from self._outputs(parsed, unit, raw)
+                    yield from self._outputs(parsed, shard, raw)
         except SourceError as error:
             yield self._fact(PROBLEM, str(error), 1)
 
-    def _parse(self, raw: sources.RawBatch, unit: sources.InputShard) -> parsing.Parsed:
+    def _parse(self, raw: sources.RawBatch, shard: sources.InputShard) -> parsing.Parsed:
         times = self._source.timestamp_format
         if self._source.layout == "sequences":
-            return sequence_files.parse_sequences(raw, times, self._hash_user, unit.file)
+            return sequence_files.parse_sequences(raw, times, self._hash_user, shard.file)
         return parsing.parse_events(raw, times, self._hash_user)
 
-    def _outputs(self, parsed: parsing.Parsed, unit: sources.InputShard, raw: sources.RawBatch) -> Iterator[Any]:
-        place = (unit.file << sources.ROW_BITS) | (int(raw.rows[0]) if len(raw.rows) else 0)
+    def _outputs(self, parsed: parsing.Parsed, shard: sources.InputShard, raw: sources.RawBatch) -> Iterator[Any]:
+        place = (shard.file << sources.ROW_BITS) | (int(raw.rows[0]) if len(raw.rows) else 0)
         for number, part in blocks.partition(parsed.events, self._partitions):
             yield number, (place, blocks.to_bytes(part))
         for kind, ids in (("items", parsed.items), ("scenes", parsed.scenes)):
-            for number, part in id_map.shard(ids, self._partitions):
+            for number, part in split_id_map(ids, self._partitions):
                 yield beam.pvalue.TaggedOutput(self.IDS, ((kind, number), blocks.to_bytes(part)))
         counts = {
             "rows_in": parsed.rows_in,
@@ -104,22 +137,22 @@ class ReadLog(beam.DoFn):
         yield from (self._fact(COUNT, name, count) for name, count in counts.items())
 
     def _fact(self, kind: str, name: str, number: int) -> beam.pvalue.TaggedOutput:
-        return beam.pvalue.TaggedOutput(self.FACTS, ((kind, name), number))
+        return beam.pvalue.TaggedOutput(self.COUNTERS, ((kind, name), number))
 
 
 class WriteSequences(beam.DoFn):
-    """(partition, its blocks) -> three shards of examples, and facts."""
+    """Transform from ``(partition, its blocks)`` to counters; writes a file of examples for each split."""
 
     def __init__(self, settings: IngestSettings, examples_uri: str, staging: str):
         self._settings = settings
         self._examples_uri = examples_uri
         self._staging = staging
 
-    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Fact]:
+    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Counter]:
         """Processes one partition; see the class."""
         partition, parts = element
         config = self._settings.windows
-        events = blocks.sorted_columns(parts)
+        events = blocks.join_and_sort(parts)
         tried = self._candidates(events)
         short_history = tried.history_length < config.min_history
         short_future = tried.future_length < config.min_future
@@ -142,25 +175,27 @@ class WriteSequences(beam.DoFn):
     def _candidates(self, events: blocks.Columns) -> windows.Windows:
         settings = self._settings
         if settings.source.layout == "sequences":
-            ready = sequence_files.ready_windows(events["record"], events["is_future"], settings.windows.max_history)
+            ready = sequence_files.find_ready_windows(
+                events["record"], events["is_future"], settings.windows.max_history
+            )
             return ready.with_splits(splits.split_users(events["user_high"][ready.first], settings.split))
-        bounds = windows.user_bounds(events["user_high"], events["user_low"])
+        bounds = windows.find_user_bounds(events["user_high"], events["user_low"])
         user_splits = splits.split_users(events["user_high"][bounds[:-1]], settings.split)
         cuts = splits.plan_cuts(settings.windows, settings.split)
         return windows.cut_windows(events["time"], bounds, user_splits, cuts, settings.windows.max_history)
 
 
 class WriteIdMap(beam.DoFn):
-    """((kind, shard), its id maps) -> one Parquet file, and a problem for each clash of two ids."""
+    """Transform from ``((kind, shard), its id maps)`` to a problem for each clash of two ids; writes a Parquet file."""
 
     def __init__(self, id_map_uri: str, staging: str):
         self._id_map_uri = id_map_uri
         self._staging = staging
 
-    def process(self, element: tuple[tuple[str, int], Iterable[bytes]]) -> Iterator[Fact]:
+    def process(self, element: tuple[tuple[str, int], Iterable[bytes]]) -> Iterator[Counter]:
         """Processes one partition; see the class."""
         (kind, number), parts = element
-        merged, clashes = id_map.merge(blocks.from_bytes(parts))
+        merged, clashes = merge_id_map(blocks.from_bytes(parts))
         for one, other in clashes:
             text = f"Two {kind} have one fingerprint: {one!r} and {other!r}. Rename one of them in the log."
             yield (PROBLEM, text), 1
@@ -168,10 +203,10 @@ class WriteIdMap(beam.DoFn):
             pq.write_table(merged, file)
 
 
-def write_summary(facts: list[Fact], path: str, staging: str) -> None:
-    """Writes the summed facts as JSON, so that the executor can read them after the run."""
+def write_summary(counters: list[Counter], path: str, staging: str) -> None:
+    """Writes the summed counters as JSON, so that the executor can read them after the run."""
     summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}}
-    for (kind, name), number in sorted(facts):
+    for (kind, name), number in sorted(counters):
         summary[kind][name] = number
     with files.created(path, staging) as file:
         file.write(json.dumps(summary).encode())

@@ -1,4 +1,4 @@
-"""Cuts sorted events into histories and futures, by array operations alone (pure NumPy).
+"""Windows: sorted events are cut into histories and futures by array operations alone (pure NumPy).
 
 A sequence is four places in the sorted events: ``[history_start, history_stop)`` and ``[future_start, future_stop)``.
 """
@@ -25,9 +25,9 @@ class Windows:
         split: int64 [s], place in `schemas.sequences.SPLITS`.
         window_start: int64 [s], first place of the history window.
         history_start: int64 [s], first place that is kept (the last `max_history` events).
-        history_stop: int64 [s].
-        future_start: int64 [s].
-        future_stop: int64 [s].
+        history_stop: int64 [s], place behind the last history event.
+        future_start: int64 [s], place of the first future event.
+        future_stop: int64 [s], place behind the last future event.
     """
 
     first: Places
@@ -47,21 +47,21 @@ class Windows:
         return Windows(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
 
     def with_splits(self, split: Places) -> "Windows":
-        """Returns the same candidates in other splits [s]."""
+        """Returns the candidates with other splits [s]."""
         return dataclasses.replace(self, split=split)
 
     @property
     def history_length(self) -> Places:
-        """int64 [s]: events in the history window, before `max_history`."""
+        """Number of events in the history window, before `max_history` applies: int64 [s]."""
         return self.history_stop - self.window_start
 
     @property
     def future_length(self) -> Places:
-        """int64 [s]."""
+        """Number of events in the future window: int64 [s]."""
         return self.future_stop - self.future_start
 
 
-def user_bounds(user_high: npt.NDArray[np.uint64], user_low: npt.NDArray[np.uint64]) -> Places:
+def find_user_bounds(user_high: npt.NDArray[np.uint64], user_low: npt.NDArray[np.uint64]) -> Places:
     """Returns where each user's events begin, and the end: int64 [users + 1]. Events [n] are sorted by user."""
     changes = (user_high[1:] != user_high[:-1]) | (user_low[1:] != user_low[:-1])
     ends = [len(user_high)] if len(user_high) else []
@@ -76,7 +76,7 @@ def cut_windows(times: Places, bounds: Places, user_splits: Places, cuts: Sequen
 
     Args:
         times: int64 [n], unix microseconds, rising within a user.
-        bounds: int64 [users + 1], see `user_bounds`.
+        bounds: int64 [users + 1], see `find_user_bounds`.
         user_splits: int64 [users].
         cuts: the cutoffs with their windows.
         max_history: the last this many history events are kept.

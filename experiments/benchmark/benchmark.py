@@ -13,8 +13,9 @@ from experiments.benchmark.searches import check_searches, search_space, searche
 from experiments.benchmark.settled import settled_cells
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
-from experiments.runs.lock import exclusive_lock
-from experiments.runs.run import FAILED, Run
+from experiments.runs.process import exclusive_lock
+from experiments.runs.result import FAILED
+from experiments.runs.run import Run
 from pipeline.cache_keys import source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
@@ -106,7 +107,7 @@ def _run(
         kept = cell.name in settled
         lines.start(place)
         if not kept:
-            outcome = execute_run(
+            result = execute_run(
                 cell,
                 data,
                 cell_folder(folder, cell),
@@ -115,8 +116,7 @@ def _run(
                 on_stage=lines.stage,
                 keep_model=keep_models,
             )
-            assert outcome.result is not None, "only a cell that was told to stop has none"
-            results[cell.name] = outcome.result
+            results[cell.name] = result.to_json()
         done = [(one, results[one.name]) for one in cells if one.name in results]
         left = seconds_left([one for one in cells if one.name not in results], done)
         lines.finish(outcome_text(cell, results[cell.name], kept, left))

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.benchmark.rows import Result, Row
 from experiments.benchmark.words import listed
-from experiments.runs.run import FINISHED
+from experiments.runs.result import FINISHED
 
 
 def cautions(rows: Sequence[Row], names: Sequence[str], unfair: Sequence[str]) -> list[str]:

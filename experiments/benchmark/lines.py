@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.runs.run import FINISHED, MONITOR, OUT_OF_MEMORY, Run
+from experiments.runs.result import FINISHED, OUT_OF_MEMORY
+from experiments.runs.run import MONITOR, Run
 from reporting.console import Screen
 from reporting.numbers import format_seconds
 

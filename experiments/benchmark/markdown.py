@@ -6,8 +6,7 @@ from typing import Any
 from experiments.benchmark.captions import DIFFERENCE, SETTINGS, how_to_read, of_search, of_table
 from experiments.benchmark.markdown_text import escaped, grid
 from experiments.benchmark.summary import STATE_WORDS
-from experiments.comparison.metric_words import metric_title
-from experiments.comparison.table import p_text
+from experiments.comparison.narrative import metric_title
 from experiments.runs.run import MONITOR
 from reporting.numbers import FORMATS, format_gib
 from reporting.titles import term_title
@@ -97,7 +96,7 @@ def _comparisons(facts: Facts) -> Iterator[str]:
         means = [f"{column[of]:.4f}" for of in ("baseline_mean", "dspnet_mean")]
         low, high = column["difference"]["low"], column["difference"]["high"]
         interval = _NONE if low is None else f"{low:+z.4f} to {high:+z.4f}"
-        tested = [_NONE if column[of] is None else p_text(column[of]) for of in ("p_value", "adjusted")]
+        tested = [_NONE if column[of] is None else FORMATS["p"](column[of]) for of in ("p_value", "adjusted")]
         tested.append(escaped(column["reason"] or ", ".join(map(str, column["seeds"]))))
         rows.append([metric_title(column["metric"]), dspnet, baseline, *means, difference_text(column), interval])
         rows[-1] += [text.replace("<", r"\<") if text.startswith("<") else text for text in tested]

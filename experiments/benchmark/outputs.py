@@ -10,7 +10,7 @@ from experiments.benchmark.markdown import benchmark_markdown
 from experiments.benchmark.page import render_benchmark
 from experiments.benchmark.terminal import terminal_text
 from reporting.console import short_path
-from reporting.environment import DISTRIBUTIONS, versions
+from reporting.environment import DISTRIBUTIONS, read_versions
 from schemas.atomic_file import write_whole
 from schemas.errors import UserError
 
@@ -38,7 +38,7 @@ def write_outputs(folder: str, results: Sequence[Mapping[str, Any]], info: Mappi
         UserError: if a file cannot be written.
         ValueError: if two results are of the same row and seed.
     """
-    facts = benchmark_facts(results, {**info, "versions": versions(DISTRIBUTIONS)})
+    facts = benchmark_facts(results, {**info, "versions": read_versions(DISTRIBUTIONS)})
     # All is made before anything is written: files beside each other tell of the same cells.
     texts = {
         FACTS_FILE: json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",

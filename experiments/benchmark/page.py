@@ -7,13 +7,12 @@ from markupsafe import Markup
 
 from experiments.benchmark import captions
 from experiments.benchmark.summary import STATE_WORDS
-from experiments.comparison.metric_words import measure_title, metric_title, task_title
+from experiments.comparison.narrative import measure_title, metric_title, task_title
 from experiments.runs.run import MONITOR
 from model.evaluation.tasks import GROUPS
-from reporting.charts.curves import curve_chart
-from reporting.charts.intervals import Mark, Row, interval_chart
+from reporting.charts import Interval, IntervalRow, Line, draw_intervals, draw_lines
 from reporting.html import make_environment
-from reporting.numbers import Numbers, format_gib
+from reporting.numbers import FORMATS, Numbers, format_gib, format_spread
 from reporting.titles import ASKED, STYLES, term_title
 
 TEMPLATE = "benchmark.html.j2"
@@ -82,34 +81,41 @@ def _group_charts(facts: Facts, place: int) -> list[Chart]:
     charts = []
     for metric in metrics:
         rows = [_group_row(facts, table, of_row, metric) for of_row in table["rows"]]
-        rows = [row for row in rows if row.marks]
+        rows = [row for row in rows if row.intervals]
         title = f"{task_title(metric).capitalize()}, {measure_title(metric)}"
         if rows:
-            charts.append(Chart(place, title, interval_chart(f"{title} by length of the history", rows)))
+            charts.append(Chart(place, title, draw_intervals(f"{title} by length of the history", rows)))
     return charts
 
 
-def _group_row(facts: Facts, table: Facts, of_row: Facts, metric: str) -> Row:
+def _group_row(facts: Facts, table: Facts, of_row: Facts, metric: str) -> IntervalRow:
     cells = {column["metric"]: cell for column, cell in zip(table["columns"], of_row["cells"], strict=True)}
-    name, marks = facts["rows"][of_row["row"]]["name"], []
+    name, intervals = facts["rows"][of_row["row"]]["name"], []
     for group, style in zip(GROUPS, STYLES, strict=False):
         cell = cells[f"{metric}/group={group}"]
         if cell["mean"] is not None:
             mean, spread = cell["mean"], cell["spread"] or 0.0
-            told = f"{name}, {group}: {mean:.4f}" + (f" ± {spread:.4f}" if cell["spread"] is not None else "")
-            marks.append(Mark(style, mean, mean - spread, mean + spread, told))
-    return Row(name, marks)
+            title = f"{name}, {group}: {format_spread(mean, cell['spread'])}"
+            intervals.append(Interval(style, mean, mean - spread, mean + spread, title))
+    return IntervalRow(name, intervals)
 
 
 def _curve_charts(facts: Facts) -> list[Chart]:
-    together = [seed for curve in facts["curves"] for seed in curve["seeds"]]
     styles = _seed_styles(facts)
+    lines = [[_line(seed, styles) for seed in curve["seeds"]] for curve in facts["curves"]]
+    beside = [line for of_row in lines for line in of_row]
     charts = []
-    for place, curve in enumerate(facts["curves"]):
+    for place, (curve, of_row) in enumerate(zip(facts["curves"], lines, strict=True)):
         name = facts["rows"][curve["row"]]["name"]
-        svg = curve_chart(f"{name}: {term_title(MONITOR)}", curve["seeds"], together, styles)
-        charts.append(Chart(place, name, svg))
+        charts.append(Chart(place, name, draw_lines(f"{name}: {term_title(MONITOR)}", of_row, beside=beside)))
     return charts
+
+
+def _line(seed: Facts, styles: Mapping[int, str]) -> Line:
+    label, best = f"seed {seed['seed']}", seed["best_epoch"]
+    if best is not None:
+        label += f": {FORMATS['metric'](seed['best_value'])} at epoch {best}, whose weights are kept"
+    return Line(label, styles[seed["seed"]], seed["epochs"], seed["values"], best)
 
 
 def _seed_styles(facts: Facts) -> dict[int, str]:

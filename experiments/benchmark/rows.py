@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.benchmark.ablations import ABLATIONS
-from experiments.runs.run import FINISHED, OUT_OF_MEMORY
+from experiments.runs.result import FINISHED, OUT_OF_MEMORY
 from model.methods import METHODS
 
 DSPNET, BASELINE, ABLATION = "dspnet", "baseline", "ablation"

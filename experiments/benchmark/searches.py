@@ -1,6 +1,5 @@
 """The search for each method's own values, before its cells: within the same budget for all."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,6 @@ from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from pipeline.tuning_config import ranges_of
-from pipeline.workspace import find_workspace
 from reporting.console import Screen
 from schemas.errors import UserError
 
@@ -23,10 +21,10 @@ def check_searches(config: PipelineConfig, choice: Choice, trials: int) -> None:
     if trials < 0:
         raise UserError(f"--trials: must not be negative. Received: {trials}")
     if trials:
-        from experiments.tuning import tune
+        from experiments.tuning.search import list_dimensions
 
         for name, target in _wanted(choice):
-            tune.search_space(method_config(config, name, target, choice.seeds[0]))
+            list_dimensions(method_config(config, name, target, choice.seeds[0]))
 
 
 def searched(
@@ -56,10 +54,9 @@ def searched(
     if not trials:
         return {}
     # Imported here, because most benchmarks search nothing.
-    from experiments.tuning.command import FOLDER
-    from experiments.tuning.tune import NothingTrainedError, search
+    from experiments.tuning.search import NothingTrainedError, locate_searches, search
 
-    folder = os.path.join(find_workspace(config), FOLDER)
+    folder = locate_searches(config)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     wanted = _wanted(choice)
     for number, (name, target) in enumerate(wanted, start=1):

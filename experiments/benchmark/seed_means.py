@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from experiments.benchmark.rows import Result
-from experiments.comparison.measured_sequences import read_sequences
+from experiments.comparison.runs import read_sequences
 from experiments.runs.result import RESULT_FILE
 from model.evaluation.pairing import MeasuredSequences, pair
 from schemas.evaluation import SEQUENCES_FILE

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.benchmark.rows import Row
-from experiments.comparison.config_difference import config_difference
+from experiments.comparison.checks import compare_configs
 from model.methods import METHODS
 
 _COMPARED = ("windows.", "split.", "model.", "training.", "evaluation.k")
@@ -114,7 +114,7 @@ def value_text(value: Any) -> str:
 def _leaves(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
-        for key, (_, value) in config_difference({}, config).items()
+        for key, (_, value) in compare_configs({}, config).items()
         if key.startswith(_COMPARED) and key not in _TELLS_ROWS_APART
     }
 

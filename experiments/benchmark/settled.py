@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.benchmark.folders import cell_folder, folders_of_other_keys
 from experiments.runs.dataset import Dataset
-from experiments.runs.result import OTHER_SETTINGS, RESULT_FILE, describe, read_json, why_again
+from experiments.runs.result import RESULT_FILE, SETTINGS_CHANGED, explain_rerun, read_result
 from experiments.runs.run import Run, run_key
 
 
@@ -46,17 +46,16 @@ def settled_cells(
     """
     results, again = {}, {}
     for cell in cells:
-        result = read_json(os.path.join(cell_folder(folder, cell), RESULT_FILE))
+        result = read_result(cell_folder(folder, cell))
         if result is None:
             others = (os.path.join(other, RESULT_FILE) for other in folders_of_other_keys(folder, cell))
             if any(map(os.path.exists, others)):
-                again[cell.name] = OTHER_SETTINGS
+                again[cell.name] = SETTINGS_CHANGED
             continue
-        key = run_key(cell, data.digest)
-        reason = why_again(result, cell, key, source_digest, memory_limit)
+        reason = explain_rerun(result, cell, run_key(cell, data.digest), source_digest, memory_limit)
         if reason is None:
             # What it is called, and what a search has chosen of its values, is no part of the key.
-            results[cell.name] = {**result, **describe(cell, key, source_digest)}
+            results[cell.name] = result.relabel(cell).to_json()
         else:
             again[cell.name] = reason
     return Settled(results, again)

@@ -13,8 +13,8 @@ from experiments.benchmark.rows import BASELINE, DSPNET, Result, Row
 from experiments.benchmark.seed_means import mean_over_seeds, read_cell
 from experiments.benchmark.summary import metric_of
 from model.evaluation.bootstrap import REPLICATES
-from model.evaluation.comparison import compare, holm
-from model.evaluation.paired_difference import SIGNIFICANCE, PairedDifference
+from model.evaluation.comparison import SIGNIFICANCE, MetricComparison, compare
+from model.evaluation.paired_test import holm
 from model.evaluation.pairing import UnequalTestSetsError
 from schemas.errors import UserError
 
@@ -83,7 +83,7 @@ def _tested(rows: Sequence[Row], found: Sequence[Rivals]) -> dict[Rivals, dict[s
     """Compares two rows in the columns in which they are rivals."""
     ours, theirs = rows[found[0].dspnet], rows[found[0].baseline]
     metrics = [rivals.metric for rivals in found]
-    parts: Mapping[str, PairedDifference] = {}
+    parts: Mapping[str, MetricComparison] = {}
     used = _same_seeds(ours, theirs)
     reason = _obstacle(*used)
     if reason is None:
@@ -120,12 +120,12 @@ def _obstacle(ours: Sequence[Result], theirs: Sequence[Result]) -> str | None:
     return None
 
 
-def _column(rivals: Rivals, part: PairedDifference, seeds: Sequence[int]) -> dict[str, Any]:
+def _column(rivals: Rivals, part: MetricComparison, seeds: Sequence[int]) -> dict[str, Any]:
     return {
         **dataclasses.asdict(rivals),
         "dspnet_mean": part.other.value,
         "baseline_mean": part.reference.value,
-        "difference": dataclasses.asdict(part.difference),
+        "difference": {end: getattr(part.difference, end) for end in ("value", "low", "high")},
         "relative": _relative(part.difference.value, part.reference.value),
         "p_value": part.p_value,
         "adjusted": None,

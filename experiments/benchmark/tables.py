@@ -7,8 +7,7 @@ from typing import Any
 from experiments.benchmark.rows import DSPNET, Row
 from experiments.benchmark.summary import marks, metric_of
 from model.evaluation.tasks import GROUPS
-from reporting.titles import TASKS
-from reporting.verdict_cards import key_k
+from reporting.titles import TASKS, pick_headline_k
 
 MAIN = {"next_item": "Table 1", "period_items": "Table 4", "next_scene": "Table 7"}
 """The tasks on which methods are compared, each with its table in the paper."""
@@ -117,7 +116,7 @@ def group_tables(rows: Sequence[Row], ks: Sequence[int]) -> list[Table]:
     tables = []
     for task in _GROUPED:
         columns = tuple(
-            Column(f"{task}/{kind}@{key_k(ks)}/group={group}", f"{letter}@{key_k(ks)} {group}")
+            Column(f"{task}/{kind}@{pick_headline_k(ks)}/group={group}", f"{letter}@{pick_headline_k(ks)} {group}")
             for kind, letter in _MEASURES
             for group in GROUPS
         )

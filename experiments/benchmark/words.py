@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from experiments.benchmark.rows import DSPNET, Row
 from experiments.benchmark.summary import Summary, equal, metric_of
-from experiments.comparison.metric_words import measure_title
-from reporting.titles import TASKS
-from reporting.verdict_cards import key_k
+from experiments.comparison.narrative import measure_title
+from reporting.titles import TASKS, pick_headline_k
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 FEW_SEEDS = 3
@@ -35,7 +34,7 @@ def verdict(rows: Sequence[Row], names: Sequence[str], ks: Sequence[int], compar
     """
     if not any(row.finished for row in rows):
         return ["Nothing has been measured yet."]
-    metrics = (f"{metric}@{key_k(ks)}" for metric in _TOLD)
+    metrics = (f"{metric}@{pick_headline_k(ks)}" for metric in _TOLD)
     sentences = (_order(rows, names, metric) for metric in metrics)
     return [*filter(None, sentences), *_against_baselines(rows, names, comparisons), *_seeds(rows)]
 

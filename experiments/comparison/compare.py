@@ -4,10 +4,10 @@ import collections
 import os
 from collections.abc import Sequence
 
-from experiments.comparison.compared import compare_measured
-from experiments.comparison.measured_run import MeasuredRun, read_run
-from experiments.comparison.page import comparison_page
-from experiments.comparison.table import format_comparison
+from experiments.comparison.page import render_page
+from experiments.comparison.results import compare_measured
+from experiments.comparison.runs import MeasuredRun, read_run
+from experiments.comparison.text import format_comparison
 from reporting.console import short_path
 from schemas.atomic_file import write_whole
 from schemas.errors import UserError
@@ -22,8 +22,8 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
     """Compares runs and writes the page.
 
     Args:
-        arguments: the runs, as `experiments.comparison.measured_run.read_run` takes them; the first is the reference.
-        names: what to call them; None for the names of their configurations.
+        arguments: the runs, as `experiments.comparison.runs.read_run` takes them; the first is the reference.
+        names: names to call them by; None for the names of their configurations.
         html: file to write.
 
     Returns:
@@ -39,11 +39,11 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
     folder = os.path.dirname(html) or "."
     if not os.path.isdir(folder) or os.path.isdir(html):
         raise UserError(f"--html: expected a file in a folder that exists. Received: {html!r}")
-    # Read first: a refused comparison leaves an earlier page alone.
+    # All runs are read before anything is written, so that a refused comparison leaves an earlier page alone.
     runs = [read_run(argument) for argument in arguments]
-    compared = compare_measured(names or default_names(runs), runs)
-    text = format_comparison(compared)
-    page = comparison_page(compared)
+    result = compare_measured(names or default_names(runs), runs)
+    text = format_comparison(result)
+    page = render_page(result)
     try:
         write_whole(html, page.encode("utf-8"))
     except OSError as error:
@@ -54,10 +54,14 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
 
 
 def default_names(runs: Sequence[MeasuredRun]) -> list[str]:
-    """Names runs after their configurations; those alike, in addition, after the id of the run or the folder."""
+    """Returns names of runs, all different.
+
+    A run is named after its configuration; runs of the same name also after the id of the run or the folder.
+    """
     names = [run.name for run in runs]
     alike = {name for name, count in collections.Counter(names).items() if count > 1}
-    names = [f"{name}@{where}" if name in alike else name for name, where in zip(names, _where(runs), strict=True)]
+    places = _shorten_places(runs)
+    names = [f"{name}@{place}" if name in alike else name for name, place in zip(names, places, strict=True)]
     seen: collections.Counter[str] = collections.Counter()
     unique = []
     for name in names:  # the same run twice
@@ -66,12 +70,12 @@ def default_names(runs: Sequence[MeasuredRun]) -> list[str]:
     return unique
 
 
-def _where(runs: Sequence[MeasuredRun]) -> list[str]:
-    """Returns the id of each run, or its folder: as much of either as still tells them apart."""
+def _shorten_places(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Returns the id of each run, or its folder: as much of either as still distinguishes the runs."""
     ids, folders = {run.run_id for run in runs if run.run_id}, {run.folder for run in runs if not run.run_id}
     end = _TO_THE_SECOND if len({run_id[:_TO_THE_SECOND] for run_id in ids}) == len(ids) else None
-    shown = os.path.basename if len(set(map(os.path.basename, folders))) == len(folders) else short_path
-    return [run.run_id[:end] if run.run_id else shown(run.folder) for run in runs]
+    shorten = os.path.basename if len(set(map(os.path.basename, folders))) == len(folders) else short_path
+    return [run.run_id[:end] if run.run_id else shorten(run.folder) for run in runs]
 
 
 def _check_names(names: Sequence[str], count: int) -> None:

@@ -1,81 +1,189 @@
 """A comparison of runs as one HTML page that needs nothing beside it."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from markupsafe import Markup
 
-from experiments.comparison.compared import ComparedRuns
-from experiments.comparison.facts import comparison_facts
-from experiments.comparison.metric_words import cutoff_of, headline, kind_of
-from reporting.charts.comparison import Row, interval_chart
+from experiments.comparison.narrative import cutoff_of, kind_of, metric_title
+from experiments.comparison.results import ComparisonResult, RunComparison
+from model.evaluation.comparison import MetricComparison
+from reporting.charts import IntervalRow, draw_intervals, make_difference_row
 from reporting.html import make_environment
-from reporting.numbers import Numbers
+from reporting.numbers import Key, Numbers
+from reporting.table import Cell, Column, Number, Part, Row, Table, number
+from schemas.evaluation import Estimate
 
 TEMPLATE = "comparison.html.j2"
 
 _CHARTED = ("recall", "ndcg")
-_SMALL = 340
+_LARGE = 520
+_P_VALUES = ("p", "p, corrected")
 
 
-def comparison_page(compared: ComparedRuns) -> str:
+def render_page(result: ComparisonResult) -> str:
     """Returns the page.
 
     The numbers of its tables are `data` elements: ``value`` has all digits, and ``data-path`` is a JSON pointer into
-    the facts, which the page holds as JSON in the element ``facts``.
+    the result, which the page holds as JSON in the element ``facts``.
     """
-    return render(comparison_facts(compared))
-
-
-def render(facts: Mapping[str, Any]) -> str:
-    """Returns the page for facts of `experiments.comparison.facts`."""
+    content = result.to_json()
     return (
         make_environment("experiments.comparison")
         .get_template(TEMPLATE)
         .render(
-            facts=facts,
-            n=Numbers(facts),
-            headlines=[_headline(comparison) for comparison in facts["comparisons"]],
-            overview=[_overview(comparison, facts["metrics"]) for comparison in facts["comparisons"]],
-            by_group=[_by_group(comparison, facts["metrics"]) for comparison in facts["comparisons"]],
-            embedded=_embedded(facts),
+            result=result,
+            n=Numbers(content),
+            runs=_make_run_table(result),
+            metrics=[_make_metric_table(result, place) for place in range(len(result.comparisons))],
+            groups=[_make_group_table(result, place) for place in range(len(result.comparisons))],
+            configurations=[_make_configuration_table(compared) for compared in result.comparisons],
+            overview=[_draw_overview(compared) for compared in result.comparisons],
+            by_group=[_draw_groups(compared) for compared in result.comparisons],
+            embedded=_embed(content),
         )
     )
 
 
-def _headline(comparison: Mapping[str, Any]) -> str | None:
-    """Returns the metric that the verdict is about, unless there is no difference to speak of."""
-    return None if comparison["identical"] or not comparison["metrics"] else headline(comparison["metrics"])
-
-
-def _overview(comparison: Mapping[str, Any], titles: Mapping[str, Any]) -> Markup | None:
+def _draw_overview(compared: RunComparison) -> Markup | None:
     """Draws Recall and NDCG at the largest k, over all sequences."""
-    charted = [metric for metric in comparison["metrics"] if kind_of(metric) in _CHARTED]
+    metrics = compared.comparison.metrics
+    charted = [metric for metric in metrics if kind_of(metric) in _CHARTED]
     largest = max(map(cutoff_of, charted), default=0)
     rows = [
-        _row(f"{titles[metric]['task']} {titles[metric]['measure']}", comparison["metrics"][metric])
-        for metric in charted
-        if cutoff_of(metric) == largest
+        _make_chart_row(metric_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest
     ]
-    return interval_chart(rows, f"Differences of {comparison['name']}") if rows else None
+    return draw_intervals(f"Differences of {compared.name}", rows, signed=True, width=_LARGE) if rows else None
 
 
-def _by_group(comparison: Mapping[str, Any], titles: Mapping[str, Any]) -> list[tuple[str, Markup]]:
+def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
     """Draws a small chart a metric, all with the same axis."""
     rows = {
-        f"{titles[metric]['task']} {titles[metric]['measure']}": [_row(group, part) for group, part in parts.items()]
-        for metric, parts in comparison["groups"].items()
+        metric_title(metric): [_make_chart_row(group, part) for group, part in parts.items()]
+        for metric, parts in compared.comparison.groups.items()
+        if parts
     }
-    together = [row for of_metric in rows.values() for row in of_metric]
-    return [(title, interval_chart(of, f"{title} by group", _SMALL, together)) for title, of in rows.items()]
+    beside = [row for of_metric in rows.values() for row in of_metric]
+    return [(title, draw_intervals(f"{title} by group", of, signed=True, beside=beside)) for title, of in rows.items()]
 
 
-def _row(label: str, part: Mapping[str, Any]) -> Row:
-    change = part["difference"]
-    return Row(label, change["value"], change["low"], change["high"], part["significant"])
+def _make_chart_row(label: str, part: MetricComparison) -> IntervalRow:
+    change = part.difference
+    return make_difference_row(label, change.value, change.low, change.high, part.significant)
 
 
-def _embedded(facts: Mapping[str, Any]) -> Markup:
+def _make_run_table(result: ComparisonResult) -> Table:
+    columns = (
+        *(Column(title, words=True) for title in ("", "Name", "Run")),
+        *(Column(title) for title in ("Items", "Scenes")),
+        Column("Evaluation", words=True),
+    )
+    rows = []
+    for place, run in enumerate(result.runs):
+        sizes = run.catalogue
+        path = ("runs", place, "catalogue")
+        rows.append(
+            Row(
+                (
+                    run.letter,
+                    run.name,
+                    run.run_id or "–",
+                    number(None if sizes is None else sizes.items, "count", (*path, "items")),
+                    number(None if sizes is None else sizes.scenes, "count", (*path, "scenes")),
+                    _format_code(run.folder),
+                )
+            )
+        )
+    return Table(columns, tuple(rows), caption="What is compared; A is the reference.")
+
+
+def _make_metric_table(result: ComparisonResult, place: int) -> Table:
+    compared = result.comparisons[place]
+    titles = (
+        "A",
+        compared.letter,
+        f"{compared.letter} − A",
+        "p",
+        "p, corrected",
+        "Higher",
+        "Lower",
+        "Equal",
+        "Sequences",
+    )
+    rows = []
+    for metric, part in compared.comparison.metrics.items():
+        path = ("comparisons", place, "metrics", metric)
+        shares = {"higher": part.higher, "lower": part.lower, "equal": part.equal}
+        rows.append(
+            Row(
+                (
+                    metric_title(metric),
+                    _make_estimate_cell(part.reference, "metric", (*path, "reference")),
+                    _make_estimate_cell(part.other, "metric", (*path, "other")),
+                    *_make_difference_cells(part, path),
+                    *(number(share, "share", (*path, name)) for name, share in shares.items()),
+                    number(part.sequences, "count", (*path, "sequences")),
+                )
+            )
+        )
+    caption = (
+        "* significant after Holm's correction; p: before and after it; higher, lower, equal: share of the sequences "
+        f"in which {compared.name} has the higher, the lower or the same value."
+    )
+    return Table((Column("Metric", words=True), *map(Column, titles)), tuple(rows), caption)
+
+
+def _make_group_table(result: ComparisonResult, place: int) -> Table:
+    compared = result.comparisons[place]
+    titles = ("A", compared.letter, f"{compared.letter} − A", *_P_VALUES, "Sequences")
+    rows = []
+    for metric, parts in compared.comparison.groups.items():
+        for group, part in parts.items():
+            path = ("comparisons", place, "groups", metric, group)
+            rows.append(
+                Row(
+                    (
+                        metric_title(metric),
+                        group,
+                        number(part.reference.value, "metric", (*path, "reference", "value")),
+                        number(part.other.value, "metric", (*path, "other", "value")),
+                        *_make_difference_cells(part, path),
+                        number(part.sequences, "count", (*path, "sequences")),
+                    )
+                )
+            )
+    columns = (Column("Metric", words=True), Column("Group", words=True), *map(Column, titles))
+    return Table(columns, tuple(rows), caption="By length of the history.")
+
+
+def _make_configuration_table(compared: RunComparison) -> Table:
+    columns = tuple(Column(title, words=True) for title in ("Key", "A", compared.letter))
+    changes = compared.configuration or {}
+    rows = [
+        Row((_format_code(key), _format_code(ours), _format_code(theirs))) for key, (ours, theirs) in changes.items()
+    ]
+    return Table(columns, tuple(rows), caption="What differs in the two configurations.")
+
+
+def _make_difference_cells(part: MetricComparison, path: tuple[Key, ...]) -> tuple[Cell, ...]:
+    return (
+        _make_estimate_cell(part.difference, "difference", (*path, "difference"), part.significant),
+        number(part.p_value, "p", (*path, "p_value")),
+        number(part.adjusted, "p", (*path, "adjusted")),
+    )
+
+
+def _make_estimate_cell(estimate: Estimate, kind: str, path: tuple[Key, ...], significant: bool = False) -> Cell:
+    interval: tuple[Part, ...] = ()
+    if estimate.low is not None:
+        low, high = Number(estimate.low, kind, (*path, "low")), Number(estimate.high, kind, (*path, "high"))
+        interval = ("[", low, ", ", high, "]")
+    return Cell((Number(estimate.value, kind, (*path, "value")),), significant=significant, small=interval)
+
+
+def _format_code(value: object) -> Cell:
+    return Cell((Markup("<code>{}</code>").format(value),))
+
+
+def _embed(content: object) -> Markup:
     """Writes JSON that no text in it can end."""
-    return Markup(json.dumps(facts, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c"))
+    return Markup(json.dumps(content, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c"))

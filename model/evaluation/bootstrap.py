@@ -13,12 +13,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from schemas.identity import splitmix64
 
 REPLICATES = 1000
-"""Enough for the ends of a 95% interval to be known to about a tenth of its length."""
+"""Number of replicates: enough to know the ends of a 95% interval to about a tenth of its length."""
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
@@ -27,7 +26,7 @@ def poisson_weights(users: Iterable[bytes | str], replicates: int = REPLICATES) 
     """Returns how often each replicate draws each user.
 
     Args:
-        users: ids.
+        users: ids of the users.
         replicates: number R of replicates.
 
     Returns:
@@ -40,7 +39,7 @@ def poisson_weights(users: Iterable[bytes | str], replicates: int = REPLICATES) 
 
 def user_keys(users: Iterable[bytes | str]) -> npt.NDArray[np.uint64]:
     """Returns a number for each user that looks random and depends on the id alone, uint64 [users]."""
-    return np.array([_key(user) for user in users], np.uint64)
+    return np.array([_hash(user) for user in users], np.uint64)
 
 
 def interval(replicated: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -52,7 +51,8 @@ def interval(replicated: npt.NDArray[np.float64]) -> tuple[float, float]:
 def intervals(replicated: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Returns the percentile 95% intervals of V estimates, float [V] and [V], from their replicates, float [R, V].
 
-    A replicate is NaN when it drew nobody of those who matter; it does not count. Where all are, the interval is NaN.
+    A replicate that drew none of the users who matter is NaN and does not count. Where all replicates are NaN, the
+    interval is NaN.
     """
     ordered = np.sort(replicated, axis=0)  # NaN comes last
     known = np.count_nonzero(~np.isnan(replicated), axis=0)
@@ -68,7 +68,7 @@ def intervals(replicated: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float
     return ends[0], ends[1]
 
 
-def _key(user: bytes | str) -> int:
+def _hash(user: bytes | str) -> int:
     data = user.encode("utf-8") if isinstance(user, str) else user
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
@@ -86,13 +86,13 @@ _THRESHOLDS = _thresholds()
 
 
 class BootstrapSums:
-    """Sums of some quantities over all sequences and over the draws of each replicate.
+    """Sums of quantities over all sequences and over the draws of each replicate.
 
     A metric is the ratio of two sums, of its values and of what they are a mean over. Only sums are kept, so memory
     does not grow with the number of sequences.
 
     Args:
-        denominators: int [V], which of D denominators each of V quantities belongs to.
+        denominators: which of D denominators each of V quantities belongs to, int [V].
     """
 
     def __init__(self, denominators: Sequence[int] | npt.NDArray[np.int64]):
@@ -111,9 +111,9 @@ class BootstrapSums:
         Args:
             values: float32 [batch, V].
             denominators: float32 [batch, D].
-            weights: float32 [batch, R] of `model.evaluation.bootstrap.poisson_weights`.
+            weights: draws of the users, float32 [batch, R], by `poisson_weights`.
         """
-        # In double precision: a metric that is the same for all must come out the same in all replicates.
+        # In double precision, so that a metric that is the same for all users comes out the same in all replicates.
         drawn = np.concatenate([np.ones([len(weights), 1]), weights], axis=1).T
         self._values += drawn @ values.astype(np.float64)
         self._denominators += drawn @ denominators.astype(np.float64)
@@ -121,41 +121,12 @@ class BootstrapSums:
     def ratios(self) -> npt.NDArray[np.float64]:
         """Returns each metric over all sequences, first, and in each replicate: float64 [1 + R, V]; NaN over 0."""
         below = self._denominators[:, self._of]
-        # Of nothing there is no mean, and no number times nothing either: infinity is as little a value as NaN.
+        # A mean over nothing is NaN, and so is a ratio to nothing, which would be infinite.
         return np.divide(self._values, below, out=np.full_like(below, np.nan), where=below > 0)
 
     def totals(self) -> npt.NDArray[np.float64]:
         """Returns the denominators over all sequences, float64 [D]."""
         return self._denominators[0]
-
-
-class PairedSums:
-    """Sums of the differences of two rankers, sequence by sequence, for a paired t-test.
-
-    Args:
-        values: number V of quantities.
-    """
-
-    def __init__(self, values: int):
-        self._sum, self._squares = np.zeros(values), np.zeros(values)
-
-    def add(self, differences: npt.NDArray[np.float32]) -> None:
-        """Adds a batch, float32 [batch, V], 0 where a quantity is not measured."""
-        self._sum += differences.sum(axis=0, dtype=np.float64)
-        self._squares += np.square(differences, dtype=np.float64).sum(axis=0)
-
-    def p_values(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Returns the two-sided p-value of the paired t-test, float64 [V]; 1 where the two never differ.
-
-        Args:
-            numbers: float64 [V], how many sequences each quantity was measured on.
-        """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = self._sum / numbers
-            variance = (self._squares - numbers * mean**2) / (numbers - 1)
-            t = mean / np.sqrt(np.maximum(variance, 0.0) / numbers)
-            p = 2 * stats.t.sf(np.abs(t), numbers - 1)
-        return np.where(self._squares == 0, 1.0, p)
 
 
 def estimates(ratios: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

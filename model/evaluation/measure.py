@@ -15,28 +15,29 @@ from model.ranker import Ranker
 from schemas.identity import PAD_FINGERPRINT
 
 Batch = dict[str, tf.Tensor]
+"""A batch of `model.data.batches.evaluation_batches`."""
 
-
-BATCH = {
+BATCH_SPEC = {
     USER: tf.TensorSpec([None], tf.string),
     **dict.fromkeys(
         (HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, FUTURE_ITEMS, FUTURE_SCENES),
         tf.TensorSpec([None, None], tf.int64),
     ),
 }
-"""A batch of `model.data.batches.evaluation_batches`."""
+"""Names, shapes and types of the tensors of a batch."""
 
 
 class Measured(NamedTuple):
-    """A batch as a ranker sees it. The first axis of all is that of the tasks.
+    """What was measured of a batch. The first axis of all is that of the tasks.
 
     Attributes:
-        values: float32 [tasks, metrics, 1 + slices, batch], in the order of `model.evaluation.tasks.metric_names`.
-        measured: bool [tasks, 1 + slices, batch], whether there was a target.
-        top: int64 [tasks, batch, k], the best candidates, 0-based in the ranker's catalogue; `NONE` where the ranking
+        values: metrics in the order of `model.evaluation.tasks.metric_names`, float32 [tasks, metrics, 1 + slices,
+            batch]; the first slice is the whole.
+        measured: whether there was a target, bool [tasks, 1 + slices, batch].
+        top: the best candidates, 0-based in the ranker's catalogue, int64 [tasks, batch, k]; `NONE` where the ranking
             has no more.
-        relevant: bool [tasks, batch, T], which of the batch's future items (scenes) are targets of the task.
-        unknown: int64 [tasks], number of targets outside the catalogue.
+        relevant: which of the batch's future items (scenes) are targets of the task, bool [tasks, batch, T].
+        unknown: number of targets outside the catalogue, int64 [tasks].
     """
 
     values: tf.Tensor
@@ -46,22 +47,24 @@ class Measured(NamedTuple):
     unknown: tf.Tensor
 
 
-def measurer(ranker: Ranker, ks: Sequence[int], chunk_scores: int) -> Callable[[Batch, tf.Tensor], dict[str, Measured]]:
+def make_measure(
+    ranker: Ranker, ks: Sequence[int], chunk_scores: int
+) -> Callable[[Batch, tf.Tensor], dict[str, Measured]]:
     """Returns a function that measures a batch.
 
-    It takes the batch and the slices of its item targets, bool [slices, batch, T], and returns what was measured of
-    ``items``, with the tasks in the order of `ITEM_TASKS` in `model.evaluation.tasks`, and of ``scenes``, in that of
-    `SCENE_TASKS` and without slices.
+    The function takes the batch and the slices of its item targets, bool [slices, batch, T]. It returns what was
+    measured of ``items``, with the tasks in the order of `model.evaluation.tasks.ITEM_TASKS`, and of ``scenes``, in the
+    order of `model.evaluation.tasks.SCENE_TASKS` and without slices.
 
     Args:
         ranker: what is measured.
         ks: cut-offs.
-        chunk_scores: most scores held at a time.
+        chunk_scores: largest number of scores held at a time.
     """
     items = FingerprintTable(tf.convert_to_tensor(ranker.item_fingerprints).numpy())
     scenes = FingerprintTable(tf.convert_to_tensor(ranker.scene_fingerprints).numpy())
 
-    @tf.function(input_signature=[BATCH, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)
+    @tf.function(input_signature=[BATCH_SPEC, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)
     def measure(batch: Batch, slices: tf.Tensor) -> dict[str, Measured]:
         encoded = ranker.encode(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
         queries = encoded["queries"]
@@ -71,64 +74,64 @@ def measurer(ranker: Ranker, ks: Sequence[int], chunk_scores: int) -> Callable[[
             scores_at=lambda rows, columns: ranker.item_scores_at(queries, rows, columns),
             own=(encoded["rows"], encoded["columns"], encoded["scores"]),
         )
-        special, questions, relevant = _item_questions(items, batch)
-        answers = rank(scorer, special, questions, max(ks), chunk_scores)
-        found = {"items": _measured(answers, relevant, special.targets, slices, ks)}
-        special, questions, relevant = _scene_questions(scenes, batch)
-        answers = rank(dense_scorer(encoded["scene_scores"]), special, questions, max(ks), chunk_scores)
-        found["scenes"] = _measured(answers, relevant, special.targets, slices[:0], ks)
+        candidates, query, relevant = _ask_for_items(items, batch)
+        result = rank(scorer, candidates, query, max(ks), chunk_scores)
+        found = {"items": _measure_ranking(result, relevant, candidates.targets, slices, ks)}
+        candidates, query, relevant = _ask_for_scenes(scenes, batch)
+        result = rank(dense_scorer(encoded["scene_scores"]), candidates, query, max(ks), chunk_scores)
+        found["scenes"] = _measure_ranking(result, relevant, candidates.targets, slices[:0], ks)
         return found
 
     return measure
 
 
-def _item_questions(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
+def _ask_for_items(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
     history, targets = batch[HISTORY_ITEMS], batch[FUTURE_ITEMS]
     every = targets != PAD_FINGERPRINT
     following = tf.logical_and(every, targets == batch[NEXT_ITEM])
-    seen = contained(targets, history)
+    seen = _is_in(targets, history)
     new = tf.logical_not(seen)
-    others = tf.where(contained(history, targets), np.int64(PAD_FINGERPRINT), history)
+    others = tf.where(_is_in(history, targets), np.int64(PAD_FINGERPRINT), history)
     others = distinct(others, PAD_FINGERPRINT)
     past = tf.concat([seen, others != PAD_FINGERPRINT], axis=1)
     every_new = tf.logical_and(every, new)
-    questions = RankingQuery(
-        # The next item is asked for twice; where it was seen, the second answer is not used.
+    query = RankingQuery(
+        # The next item is asked for twice; where it was seen, the second result is not used.
         relevant=tf.stack([following, every, following, every_new]),
         excluded=tf.stack([tf.zeros_like(past), tf.zeros_like(past), past, past]),
         twins=(0, 1, 0, 3),
     )
     relevant = tf.stack([following, every, tf.logical_and(following, new), every_new])
-    return Candidates(_columns(table, targets), _columns(table, others)), questions, relevant
+    return Candidates(_columns(table, targets), _columns(table, others)), query, relevant
 
 
-def _scene_questions(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
+def _ask_for_scenes(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
     targets = batch[FUTURE_SCENES]
     every = targets != PAD_FINGERPRINT
     relevant = tf.stack([tf.logical_and(every, targets == batch[NEXT_SCENE]), every])
-    special = Candidates(_columns(table, targets), tf.zeros([tf.shape(targets)[0], 0], tf.int64))
-    return special, RankingQuery(relevant, tf.zeros_like(relevant), (0, 1)), relevant
+    candidates = Candidates(_columns(table, targets), tf.zeros([tf.shape(targets)[0], 0], tf.int64))
+    return candidates, RankingQuery(relevant, tf.zeros_like(relevant), (0, 1)), relevant
 
 
-def _measured(
-    answers: RankingResult, relevant: tf.Tensor, columns: tf.Tensor, slices: tf.Tensor, ks: Sequence[int]
+def _measure_ranking(
+    result: RankingResult, relevant: tf.Tensor, columns: tf.Tensor, slices: tf.Tensor, ks: Sequence[int]
 ) -> Measured:
     whole = tf.ones_like(columns[tf.newaxis], tf.bool)
     masks = tf.logical_and(relevant[:, tf.newaxis], tf.concat([whole, slices], axis=0))
-    ranks = answers.ranks[:, tf.newaxis]
+    ranks = result.ranks[:, tf.newaxis]
     measured = tf.reduce_any(masks, axis=3)
     values = [
         metric(ranks, masks, k)
         for k in ks
         for metric in (metrics.recall_at, metrics.ndcg_at, metrics.hit_rate_at, metrics.map_at)
     ]
-    values.append(tf.where(measured, metrics.reciprocal_rank(answers.first)[:, tf.newaxis], 0.0))
+    values.append(tf.where(measured, metrics.reciprocal_rank(result.first)[:, tf.newaxis], 0.0))
     unknown = tf.math.count_nonzero(tf.logical_and(relevant, columns == NONE), axis=[1, 2])
-    return Measured(tf.stack(values, axis=1), measured, answers.top, relevant, unknown)
+    return Measured(tf.stack(values, axis=1), measured, result.top, relevant, unknown)
 
 
-def contained(values: tf.Tensor, among: tf.Tensor) -> tf.Tensor:
-    """Tells which values of each row are in the same row of another matrix, both int64 [batch, …]; bool as `values`."""
+def _is_in(values: tf.Tensor, among: tf.Tensor) -> tf.Tensor:
+    """Returns which values of each row are in the same row of `among`, both int64 [batch, …]; bool, as `values`."""
     # A column that is larger than all others lets every search end at a number.
     ordered = tf.pad(tf.sort(among, axis=1), [[0, 0], [0, 1]], constant_values=tf.int64.max)
     place = tf.searchsorted(ordered, values)

@@ -14,8 +14,8 @@ class MeasuredSequences:
     Attributes:
         users: ids of the users, bytes [n]; a user may have several sequences.
         sequences: digests of user and future, int64 [n].
-        groups: of `model.evaluation.tasks.GROUPS`, str [n].
-        metrics: by ``task/metric``, float32 [n]; NaN where not measured.
+        groups: one of `model.evaluation.tasks.GROUPS` for each sequence, str [n].
+        metrics: values by ``task/metric``, float32 [n]; NaN where not measured.
     """
 
     users: npt.NDArray[np.bytes_]
@@ -29,10 +29,10 @@ class Overlap:
     """How much two test sets share.
 
     Attributes:
-        sequences: how many each has.
-        common_sequences: how many have the same user and the same future.
-        users: how many each has.
-        common_users: how many are in both.
+        sequences: number of sequences of each of the two.
+        common_sequences: number of sequences that have the same user and the same future in both.
+        users: number of users of each of the two.
+        common_users: number of users who are in both.
     """
 
     sequences: tuple[int, int]
@@ -45,7 +45,7 @@ class UnequalTestSetsError(ValueError):
     """Two runs were not measured on the same users and futures.
 
     Attributes:
-        overlap: what they share.
+        overlap: what the two test sets share.
     """
 
     def __init__(self, overlap: Overlap):
@@ -60,18 +60,18 @@ def pair(reference: MeasuredSequences, other: MeasuredSequences) -> tuple[npt.ND
     """Finds the rows that are about the same sequence.
 
     Args:
-        reference: of one run.
-        other: of another.
+        reference: measured sequences of one run.
+        other: measured sequences of another run.
 
     Returns:
-        Places in `reference` and in `other`, int64 [n] each, sorted by user and sequence. Sequences that are the same
-        user with the same future, but another history, pair in the order in which they come; which of them pair has no
-        influence on means, intervals and p-values, because those look at users.
+        Places in `reference` and in `other`, int64 [n] each, sorted by user and sequence. Sequences of the same user
+        with the same future, but with different histories, are paired in the order in which they come; which of them
+        are paired does not change means, intervals and p-values, because those are over users.
 
     Raises:
         UnequalTestSetsError: if either has a sequence that the other has not.
     """
-    ours, theirs = _sorted(reference), _sorted(other)
+    ours, theirs = _sort(reference), _sort(other)
     if (
         len(ours) != len(theirs)
         or (reference.sequences[ours] != other.sequences[theirs]).any()
@@ -86,17 +86,17 @@ def overlap(reference: MeasuredSequences, other: MeasuredSequences) -> Overlap:
     users = np.unique(reference.users), np.unique(other.users)
     return Overlap(
         sequences=(len(reference.sequences), len(other.sequences)),
-        common_sequences=_common(reference.sequences, other.sequences),
+        common_sequences=_count_common(reference.sequences, other.sequences),
         users=(len(users[0]), len(users[1])),
         common_users=len(np.intersect1d(*users, assume_unique=True)),
     )
 
 
-def _sorted(measured: MeasuredSequences) -> npt.NDArray[np.int64]:
+def _sort(measured: MeasuredSequences) -> npt.NDArray[np.int64]:
     return np.lexsort((measured.sequences, measured.users))
 
 
-def _common(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> int:
+def _count_common(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> int:
     """Returns the size of the intersection, each value as often as both have it."""
     (ours, often), (theirs, how_often) = (np.unique(side, return_counts=True) for side in (left, right))
     _, places, others = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)

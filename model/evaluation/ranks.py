@@ -1,10 +1,11 @@
 """Ranks of target candidates among a whole catalogue, exactly, with never more than a chunk of scores in memory.
 
-Only a few candidates of a row are special: its targets and what its history holds. Of all others, the plain ones, the
-best `max_rank` are enough to tell any rank up to `max_rank`; a rank beyond is counted, and only of the first target.
+Only a few candidates of a row matter by name: its targets and the items of its history. Of all others, the plain ones,
+the best `max_rank` are enough to tell any rank up to `max_rank`; a larger rank is counted, and only that of the first
+target.
 
-Ties are broken against the model: a candidate that is not asked for goes before one of equal score that is; those
-asked for follow one another. A score that is not a number, or minus infinity, ranks last.
+Ties are broken against the model: a candidate that is not relevant goes before a relevant one of equal score; relevant
+ones follow one another. A score that is not a number, or minus infinity, ranks last.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,27 +18,6 @@ from model.data.vocabulary import find
 from model.networks.item_scorer import for_chunks
 from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, TopK, best, with_chunk, without, without_nan
 
-_BYTES, _ADDENDS = 8, 128
-
-
-def count_at_least(scores: tf.Tensor, mark: tf.Tensor) -> tf.Tensor:
-    """Returns how many scores of each row are at least its mark.
-
-    Args:
-        scores: float [batch, C]; one that is not a number does not count.
-        mark: float [batch].
-
-    Returns:
-        int64 [batch].
-    """
-    reached = tf.cast(scores >= mark[:, tf.newaxis], tf.uint8)
-    # Eight counters a word: adding words adds bytes, up to 255 of them. Four times as fast as a sum of int32.
-    reached = tf.pad(reached, [[0, 0], [0, -tf.shape(reached)[1] % (_BYTES * _ADDENDS)]])
-    words = tf.bitcast(tf.reshape(reached, [tf.shape(reached)[0], -1, _ADDENDS, _BYTES]), tf.int64)
-    counters = tf.bitcast(tf.reduce_sum(words, axis=2), tf.uint8)
-    return tf.reduce_sum(tf.cast(counters, tf.int64), axis=[1, 2])
-
-
 NONE = np.int64(-1)
 """Stands for "no candidate" where columns are padded to a rectangle."""
 
@@ -47,9 +27,11 @@ class Scorer(NamedTuple):
 
     Attributes:
         size: number N of candidates.
-        scores: returns those of the 0-based candidates start..stop-1, float32 [batch, stop - start].
-        scores_at: returns those at cells (rows, columns), float32 [P], and how far off rounding may set them.
-        own: cells, as rows and columns int64 [P], with other scores than these, float32 [P]; None for no cell.
+        scores: returns the scores of the 0-based candidates start..stop-1, float32 [batch, stop - start].
+        scores_at: returns the scores at P places, given as rows and columns, float32 [P], and how far off rounding may
+            set each score.
+        own: places, as rows and columns int64 [P], whose scores are others, and these scores, float32 [P]; None where
+            there are no such places.
     """
 
     size: int
@@ -62,8 +44,9 @@ class Candidates(NamedTuple):
     """The candidates of each row that matter by name.
 
     Attributes:
-        targets: int64 [batch, T], 0-based, each once a row; `NONE` where padded or not in the catalogue.
-        others: int64 [batch, S], the rest of the history, likewise, none of them a target.
+        targets: 0-based targets, each once a row, int64 [batch, T]; `NONE` where padded or not in the catalogue.
+        others: 0-based items of the history that are not targets, each once a row, int64 [batch, S]; `NONE` where
+            padded or not in the catalogue.
     """
 
     targets: tf.Tensor
@@ -74,10 +57,10 @@ class RankingQuery(NamedTuple):
     """What is asked of a ranking, Q questions at once.
 
     Attributes:
-        relevant: bool [Q, batch, T], which targets should come first.
-        excluded: bool [Q, batch, T + S], which special candidates are left out of the ranking. Of a target that is
-            relevant and excluded nothing is told.
-        twins: for each question the first that has the same relevant targets, so that both are counted once.
+        relevant: which targets should come first, bool [Q, batch, T].
+        excluded: which of the targets and of the others are left out of the ranking, bool [Q, batch, T + S]. A target
+            that is both relevant and excluded has no rank.
+        twins: for each question the first one that has the same relevant targets, so that both are counted once.
     """
 
     relevant: tf.Tensor
@@ -86,12 +69,12 @@ class RankingQuery(NamedTuple):
 
 
 class RankingResult(NamedTuple):
-    """What comes of the questions.
+    """The results of Q query.
 
     Attributes:
-        ranks: int32 [Q, batch, T], of the relevant targets; `max_rank` + 1 for a larger rank and for all else.
-        first: int64 [Q, batch], the rank of the first relevant target, however large; 0 if none is in the catalogue.
-        top: int64 [Q, batch, K], the best candidates of the ranking, `max_rank` or as many as the catalogue has; `NONE`
+        ranks: rank of each relevant target, int32 [Q, batch, T]; `max_rank` + 1 for a larger rank and for all else.
+        first: rank of the first relevant target, however large, int64 [Q, batch]; 0 if none is in the catalogue.
+        top: the best candidates of the ranking, `max_rank` or as many as the catalogue has, int64 [Q, batch, K]; `NONE`
             where the ranking has no more.
     """
 
@@ -101,70 +84,82 @@ class RankingResult(NamedTuple):
 
 
 def rank(
-    scorer: Scorer, special: Candidates, questions: RankingQuery, max_rank: int, chunk_scores: int = CHUNK_SCORES
+    scorer: Scorer, candidates: Candidates, query: RankingQuery, max_rank: int, chunk_scores: int = CHUNK_SCORES
 ) -> RankingResult:
     """Ranks the targets of a batch, reading the catalogue once for all questions.
 
     Args:
-        scorer: the scores; its own cells are all among `special`.
-        special: targets and histories.
-        questions: what to ask.
-        max_rank: ranks up to this are wanted for every target.
-        chunk_scores: most scores held at a time.
+        scorer: the scores; the places in `Scorer.own` are all among `candidates`.
+        candidates: targets and histories.
+        query: what is asked.
+        max_rank: largest rank that is wanted for every target.
+        chunk_scores: largest number of scores held at a time.
     """
-    columns = tf.concat([special.targets, special.others], axis=1)
+    columns = tf.concat([candidates.targets, candidates.others], axis=1)
     known = columns >= 0
-    number = tf.shape(special.targets)[1]
-    # What the best relevant target scores, but for rounding; what reaches it is ahead of that target.
-    estimates, rounding = _estimate(scorer, columns, known)
+    number = tf.shape(candidates.targets)[1]
+    # The score of the best relevant target, but for rounding: what reaches this threshold is ahead of that target.
+    estimates, rounding = _estimate_scores(scorer, columns, known)
     lowest = without_nan(estimates - tf.where(tf.math.is_finite(rounding), rounding, 0.0))
     lowest = tf.where(known, lowest, NO_SCORE)[:, :number]
-    counted = sorted(set(questions.twins))
-    marks = tf.where(tf.gather(questions.relevant, counted), lowest, NO_SCORE)
-    marks = tf.reduce_max(tf.pad(marks, [[0, 0], [0, 0], [0, 1]], constant_values=NO_SCORE), axis=2)
+    distinct = sorted(set(query.twins))
+    thresholds = tf.where(tf.gather(query.relevant, distinct), lowest, NO_SCORE)
+    thresholds = tf.reduce_max(tf.pad(thresholds, [[0, 0], [0, 0], [0, 1]], constant_values=NO_SCORE), axis=2)
 
     most = tf.reduce_max(tf.pad(tf.math.count_nonzero(known, axis=1, dtype=tf.int32), [[0, 1]]))
     kept = tf.minimum(max_rank + most, scorer.size)
-    plain, bases, counts = _read_catalogue(scorer, columns, marks, kept, chunk_scores)
+    plain, bases, counts = _read_catalogue(scorer, columns, thresholds, kept, chunk_scores)
     plain = best(without(plain, columns), tf.minimum(max_rank, kept))
-    finals = tf.where(known, without_nan(_with_own(scorer, columns, bases)), NO_SCORE)
-    places = [counted.index(twin) for twin in questions.twins]
-    return _answers(
-        questions, finals, columns, plain, bases, tf.gather(marks, places), tf.gather(counts, places), max_rank
+    finals = tf.where(known, without_nan(_put_own(scorer, columns, bases)), NO_SCORE)
+    places = [distinct.index(twin) for twin in query.twins]
+    return _combine(
+        query, finals, columns, plain, bases, tf.gather(thresholds, places), tf.gather(counts, places), max_rank
     )
 
 
-def _answers(
-    questions: RankingQuery,
+def _combine(
+    query: RankingQuery,
     finals: tf.Tensor,
     columns: tf.Tensor,
     plain: TopK,
     bases: tf.Tensor,
-    marks: tf.Tensor,
+    thresholds: tf.Tensor,
     counts: tf.Tensor,
     max_rank: int,
 ) -> RankingResult:
-    number, others = tf.shape(questions.relevant)[2], tf.shape(questions.excluded)[2]
-    asked, batch = len(questions.twins), tf.shape(columns)[0]
-    relevant = tf.pad(questions.relevant, [[0, 0], [0, 0], [0, others - number]])
-    scores = tf.where(questions.excluded, NO_SCORE, finals)
+    """Ranks the named candidates and the best plain ones together.
+
+    Args:
+        query: what is asked.
+        finals: final scores of the named candidates, float32 [batch, T + S].
+        columns: the named candidates, 0-based, int64 [batch, T + S].
+        plain: the best candidates that are not named.
+        bases: scores of the named candidates as the catalogue has them, float32 [batch, T + S].
+        thresholds: score that the first relevant target reaches, float32 [Q, batch].
+        counts: number of candidates in the catalogue that reach the threshold, int64 [Q, batch].
+        max_rank: largest rank that is wanted for every target.
+    """
+    number, others = tf.shape(query.relevant)[2], tf.shape(query.excluded)[2]
+    asked, batch = len(query.twins), tf.shape(columns)[0]
+    relevant = tf.pad(query.relevant, [[0, 0], [0, 0], [0, others - number]])
+    scores = tf.where(query.excluded, NO_SCORE, finals)
     # Of the plain candidates, no more than `max_rank` can matter.
     everything = TopK(
-        _flat(tf.concat([scores, tf.tile(plain.scores[tf.newaxis], [asked, 1, 1])], axis=2)),
-        _flat(tf.tile(tf.concat([columns, plain.columns], axis=1)[tf.newaxis], [asked, 1, 1])),
+        _flatten(tf.concat([scores, tf.tile(plain.scores[tf.newaxis], [asked, 1, 1])], axis=2)),
+        _flatten(tf.tile(tf.concat([columns, plain.columns], axis=1)[tf.newaxis], [asked, 1, 1])),
     )
-    flags = _flat(tf.pad(relevant, [[0, 0], [0, 0], [0, tf.shape(plain.scores)[1]]]))
+    flags = _flatten(tf.pad(relevant, [[0, 0], [0, 0], [0, tf.shape(plain.scores)[1]]]))
     ranks = tf.reshape(ranks_among(everything.scores, flags), [asked, batch, -1])[:, :, :number]
-    ranked = tf.logical_and(questions.relevant, scores[:, :, :number] > NO_SCORE)
+    ranked = tf.logical_and(query.relevant, scores[:, :, :number] > NO_SCORE)
     ranks = tf.where(ranked, tf.minimum(ranks, max_rank + 1), max_rank + 1)
 
-    # Counts are of the chunks' scores: special candidates are taken out of them, and come in with their own.
-    marks_at = marks[:, :, tf.newaxis]
-    uncounted = tf.logical_and(columns >= 0, bases >= marks_at)
-    rivals = tf.logical_and(tf.logical_not(relevant), scores >= marks_at)
-    ahead = counts + tf.reduce_sum(tf.cast(rivals, tf.int64) - tf.cast(uncounted, tf.int64), axis=2)
+    # The counts are over the scores of chunks: named candidates are taken out, and come in with their final scores.
+    thresholds_at = thresholds[:, :, tf.newaxis]
+    subtracted = tf.logical_and(columns >= 0, bases >= thresholds_at)
+    rivals = tf.logical_and(tf.logical_not(relevant), scores >= thresholds_at)
+    ahead = counts + tf.reduce_sum(tf.cast(rivals, tf.int64) - tf.cast(subtracted, tf.int64), axis=2)
     near = tf.reduce_min(tf.pad(ranks, [[0, 0], [0, 0], [0, 1]], constant_values=max_rank + 1), axis=2)
-    far = tf.where(marks > NO_SCORE, tf.maximum(1 + ahead, max_rank + 1), 0)
+    far = tf.where(thresholds > NO_SCORE, tf.maximum(1 + ahead, max_rank + 1), 0)
     first = tf.where(near <= max_rank, tf.cast(near, tf.int64), far)
 
     top = best(everything, tf.minimum(max_rank, tf.shape(everything.scores)[1]))
@@ -172,7 +167,7 @@ def _answers(
     return RankingResult(ranks, first, tf.reshape(top, [asked, batch, -1]))
 
 
-def _flat(values: tf.Tensor) -> tf.Tensor:
+def _flatten(values: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(values)
     return tf.reshape(values, [shape[0] * shape[1], shape[2]])
 
@@ -201,17 +196,17 @@ def dense_scorer(scores: tf.Tensor) -> Scorer:
     )
 
 
-def _estimate(scorer: Scorer, columns: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the final scores of special candidates before the catalogue is read, and their rounding."""
+def _estimate_scores(scorer: Scorer, columns: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the final scores of the named candidates before the catalogue is read, and their rounding."""
     places = tf.where(known)
     scores, rounding = scorer.scores_at(places[:, 0], tf.gather_nd(columns, places))
     shape = tf.shape(columns, tf.int64)
     estimates, rounding = (tf.scatter_nd(places, x, shape) for x in (scores, rounding))
-    return _with_own(scorer, columns, estimates), rounding
+    return _put_own(scorer, columns, estimates), rounding
 
 
-def _with_own(scorer: Scorer, columns: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """Puts in the scores of the cells that have one of their own."""
+def _put_own(scorer: Scorer, columns: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """Returns the scores, with those of `Scorer.own` in their places."""
     if scorer.own is None:
         return scores
     rows, own_columns, own = scorer.own
@@ -228,9 +223,9 @@ def _with_own(scorer: Scorer, columns: tf.Tensor, scores: tf.Tensor) -> tf.Tenso
 
 
 def _read_catalogue(
-    scorer: Scorer, columns: tf.Tensor, marks: tf.Tensor, kept: tf.Tensor, chunk_scores: int
+    scorer: Scorer, columns: tf.Tensor, thresholds: tf.Tensor, kept: tf.Tensor, chunk_scores: int
 ) -> tuple[TopK, tf.Tensor, tf.Tensor]:
-    """Returns the best candidates, the scores of the special ones, and how many reach each mark, [M, batch]."""
+    """Returns the best candidates, the scores of the named ones, and how many reach each threshold, [M, batch]."""
     batch = tf.shape(columns)[0]
     order = tf.argsort(tf.reshape(columns, [-1]))
     ordered = tf.gather(tf.reshape(columns, [-1]), order)
@@ -239,17 +234,37 @@ def _read_catalogue(
     chunk = tf.clip_by_value(chunk_scores // tf.maximum(batch, 1), kept, size)
 
     def read(state: tuple, start: tf.Tensor, stop: tf.Tensor) -> tuple:
-        ranked, picked, counts = state
+        top, picked, counts = state
         scores = scorer.scores(start, stop)
         low, high = tf.unstack(tf.searchsorted(ordered, tf.cast([start, stop], tf.int64)))
-        cells = tf.stack([rows[low:high], ordered[low:high] - tf.cast(start, tf.int64)], axis=1)
+        places = tf.stack([rows[low:high], ordered[low:high] - tf.cast(start, tf.int64)], axis=1)
         picked = tf.tensor_scatter_nd_update(
-            picked, tf.gather(order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, cells)
+            picked, tf.gather(order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, places)
         )
-        counts += tf.stack([count_at_least(scores, mark) for mark in tf.unstack(marks)])
-        return with_chunk(ranked, scores, start, kept), picked, counts
+        counts += tf.stack([count_at_least(scores, threshold) for threshold in tf.unstack(thresholds)])
+        return with_chunk(top, scores, start, kept), picked, counts
 
     nothing = TopK(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
-    state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(marks, tf.int64))
-    plain, picked, counts = for_chunks(read, state, size, chunk)
-    return plain, tf.reshape(picked, tf.shape(columns)), counts
+    state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(thresholds, tf.int64))
+    top, picked, counts = for_chunks(read, state, size, chunk)
+    return top, tf.reshape(picked, tf.shape(columns)), counts
+
+
+_BYTES, _ADDENDS = 8, 128
+"""Bytes of a word, and the words that are added at a time."""
+
+
+def count_at_least(scores: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+    """Returns how many scores of each row are at least the row's threshold, int64 [batch].
+
+    Args:
+        scores: float [batch, C]; a score that is not a number does not count.
+        threshold: float [batch].
+    """
+    reached = tf.cast(scores >= threshold[:, tf.newaxis], tf.uint8)
+    # A word holds eight counters: adding words adds bytes, up to 255 of them. This is four times as fast as a sum of
+    # int32.
+    reached = tf.pad(reached, [[0, 0], [0, -tf.shape(reached)[1] % (_BYTES * _ADDENDS)]])
+    words = tf.bitcast(tf.reshape(reached, [tf.shape(reached)[0], -1, _ADDENDS, _BYTES]), tf.int64)
+    counters = tf.bitcast(tf.reduce_sum(words, axis=2), tf.uint8)
+    return tf.reduce_sum(tf.cast(counters, tf.int64), axis=[1, 2])

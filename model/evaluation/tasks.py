@@ -1,27 +1,32 @@
-"""The ranking tasks: what a recommender is asked, and which metrics tell how well it answers."""
+"""The ranking tasks: what a recommender is asked for, and which metrics tell how well it does."""
 
 from collections.abc import Sequence
 
 ITEM_TASKS = ("next_item", "period_items", "next_unseen_item", "period_unseen_items")
 SCENE_TASKS = ("next_scene", "period_scenes")
 TASKS = ("next_item", "period_items", "next_scene", "period_scenes", "next_unseen_item", "period_unseen_items")
-"""First future item (the paper's Table 1), all future items (Table 4), first and all future scenes (Table 7), and the
-items again for who shows nothing twice: items of the history are neither recommended nor expected, and sequences
+"""First future item (the paper's Table 1), all future items (Table 4), first and all future scenes (Table 7). Then the
+items again for shops that show nothing twice: items of the history are neither recommended nor expected, and sequences
 without a new item are not measured."""
 
+MAIN_TASKS = ("next_item", "period_items", "next_scene")
+"""The tasks of the paper's main tables."""
+
 TASKS_OF = {"items": ITEM_TASKS, "scenes": SCENE_TASKS}
-"""Which tasks are asked of a catalogue."""
+"""The tasks of each catalogue."""
 
 LISTS = ("items", "scenes", "unseen_items")
 """What is recommended, whatever comes true of it."""
 
 FIRST = "mrr"
+"""The metric that looks at the first relevant candidate alone."""
 
 GROUPS = ("low", "medium", "high")
-"""Users by the length of their histories, in thirds, as in the paper's Figure 3."""
+"""Groups of users by the length of their histories, in thirds, as in the paper's Figure 3."""
 DECILES = 10
-"""Items by popularity: each tenth has a tenth of the train events."""
+"""Number of groups of items by popularity: each tenth has a tenth of the train events."""
 COLD = "cold"
+"""The slice of targets that are rare in the train split."""
 
 
 def metric_names(ks: Sequence[int]) -> list[str]:
@@ -37,7 +42,7 @@ def list_metric_names(ks: Sequence[int]) -> list[str]:
 def problem_with(name: str, ks: Sequence[int]) -> str | None:
     """Returns what is wrong with the name of a metric, ``task/metric`` or ``task/metric/slice``; None if nothing is.
 
-    Of a scene only the data can tell whether it exists.
+    Whether a scene exists is not checked, because only the data tell that.
     """
     task, _, rest = name.partition("/")
     metric, slash, part = rest.partition("/")

@@ -351,8 +351,24 @@ def test_compare_needs_no_tensorflow() -> None:
 
 
 def test_help_is_light() -> None:
-    code = "import sys, cli.main, pipeline.config, pipeline.local_runner; print(*sys.modules)"
-    loaded = set(
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    code = (
+        "import contextlib, sys, cli.main, pipeline.local_runner\n"
+        "with contextlib.suppress(SystemExit): cli.main.main(['--help'])\n"
+        "print(*sys.modules)"
     )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    loaded = set(shown.split())
     assert not loaded & {"tensorflow", "tfx", "apache_beam", "pyarrow", "numpy", "ml_metadata"}
+
+
+def test_a_command_is_a_file_and_an_entry_in_the_list() -> None:
+    files = {path.stem for path in pathlib.Path(main.__file__).parent.glob("*.py")} - {"__init__", "main", "command"}
+    assert {command.name.replace("-", "_") for command in main.COMMANDS} == files
+
+
+@pytest.mark.parametrize("arguments", [["config", "--describe"], ["config"], ["run"]])
+def test_a_reader_that_leaves_is_no_failure(arguments: list[str], config: str, tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "cli.main", *arguments, "--config", config, "--set", f"workdir={tmp_path}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 141)

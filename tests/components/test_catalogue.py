@@ -169,7 +169,7 @@ def test_ties_are_ordered_by_fingerprint_across_partitions():
         catalogue.Catalogue(np.array([30]), ids[:1], np.array([2]), np.array([0])),
         catalogue.Catalogue(np.array([10, 20]), ids[1:], np.array([1, 2]), np.array([1, 1])),
     ]
-    ordered = counting.in_order(parts)
+    ordered = counting.join_in_order(parts)
     assert ordered.fingerprints.tolist() == [20, 30, 10]
     assert ordered.ids.tolist() == ["b", "c", "a"]
     assert ordered.future_counts.tolist() == [1, 0, 1]

@@ -9,17 +9,17 @@ from tfx.types import standard_artifacts
 from components.ranking_evaluator.executor import REFERENCES, Executor
 from components.ranking_evaluator.verdict import judge
 from model.config import EvaluationConfig, ModelConfig
-from model.evaluation.evaluate import Estimate
 from model.export.saved_model import EXACT, export
 from model.export.serving_module import ServingModule
 from model.learned import build_network
+from schemas.evaluation import Metric
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
 METRIC = "next_item/recall@1"
 
 
 def _metrics(value):
-    return {METRIC: Estimate(value, value, value, 10)}
+    return {METRIC: Metric(value, value, value, 10)}
 
 
 def _config(**options):

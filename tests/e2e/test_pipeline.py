@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from tests.e2e.conftest import PUSHED, run_dspnet
+from tests.e2e.conftest import LEFT_SECOND, PUSHED, run_dspnet
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +71,14 @@ def test_a_second_run_answers_from_the_cache(second):
     for step in ("SequenceExampleGen", "StatisticsGen", "Catalogue", "Trainer", "InfraValidator"):
         assert re.search(rf"{step} … cached", second), second
     assert "next item" in second
+
+
+def test_a_second_run_pushes_the_same_model_no_second_time(second, left, folder):
+    """Its own model is the one to beat then, so the evaluation and what follows it are not those of the first run."""
+    (version,) = (folder / LEFT_SECOND / PUSHED).iterdir()
+    assert [version.name] == [path.name for path in (left / PUSHED).iterdir()]
+    assert f"already pushed as version {version.name}" in second
+    assert f"The model was pushed to {PUSHED}/{version.name}" in second
 
 
 def test_a_failing_step_is_named_with_its_reason(broken):

@@ -14,7 +14,7 @@ import urllib.request
 import pyarrow.parquet as pq
 import pytest
 
-from components.sequence_example_gen.salt import DEMO_SALT
+from schemas.identity import DEMO_SALT
 from tests.e2e.conftest import DAY, PUSHED, environment, run_dspnet
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@ import pathlib
 import pydantic
 import pytest
 
-from cli.describe import describe, resolved_yaml
+from cli.config import describe_keys, resolve_yaml
 from pipeline.config import PipelineConfig, load_config, parse_config
 from pipeline.tuning_config import ranges_of
 from schemas.config_model import ConfigModel
@@ -109,12 +109,12 @@ def test_missing_file_and_bad_yaml(tmp_path: pathlib.Path) -> None:
 
 def test_resolved_yaml_loads_to_the_same(tmp_path: pathlib.Path) -> None:
     config = parse_config(MINIMAL, "test")
-    (tmp_path / "resolved.yaml").write_text(resolved_yaml(config))
+    (tmp_path / "resolved.yaml").write_text(resolve_yaml(config))
     assert load_config(str(tmp_path / "resolved.yaml")) == config
 
 
 def test_describe_tells_type_default_and_documentation() -> None:
-    text = "\n".join(describe(PipelineConfig))
+    text = "\n".join(describe_keys(PipelineConfig))
     assert "training.epochs: int (> 0), default 100\n    Most passes" in text
     assert "name: str, required" in text
     assert "training.objective: bce | softmax | gbce, default" in text

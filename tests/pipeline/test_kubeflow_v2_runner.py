@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -35,6 +36,8 @@ def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     inputs = tasks["Pusher"].inputs.artifacts
     assert inputs["model_blessing"].task_output_artifact.producer_task == "RankingEvaluator"
     assert inputs["infra_blessing"].task_output_artifact.producer_task == "InfraValidator"
+    assert inputs["catalogue"].task_output_artifact.producer_task == "Catalogue"
+    assert "components.pusher.executor.Executor" in text
     assert "StrictExampleValidator" in tasks["Trainer"].dependent_tasks
     schema = tasks["ImportSchemaGen"].inputs.parameters["schema_file"].runtime_value.constant.string_value
     assert schema == kubeflow_v2_runner.IMAGE_SCHEMA_FILE
@@ -42,6 +45,28 @@ def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
     assert tasks["Report"].inputs.artifacts["evaluation"].task_output_artifact.producer_task == "RankingEvaluator"
     assert "Pusher" not in tasks["Report"].dependent_tasks
     assert "components.Report" in text
+
+
+@pytest.mark.slow
+def test_the_command_says_nothing_of_googles_plans(tmp_path: pathlib.Path) -> None:
+    config, output = tmp_path / "log.yaml", tmp_path / "pipeline.json"
+    config.write_text(json.dumps(VALUES))
+    options = {
+        "--config": config,
+        "--output": output,
+        "--image": "i",
+        "--pipeline-root": "gs://r",
+        "--serving-dir": "m",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.kubeflow_v2_runner",
+        *(str(word) for pair in options.items() for word in pair),
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == f"Wrote {output}\n" and output.exists()
+    assert "FutureWarning" not in done.stderr
 
 
 def test_artifact_types_can_be_imported_by_name() -> None:

@@ -59,7 +59,7 @@ def test_steps_and_their_order(nodes) -> None:
     assert {"StrictExampleValidator", "SequenceExampleGen"} == upstream["Catalogue"]
     assert {"Trainer", "Catalogue", "SequenceExampleGen", "latest_blessed_model"} == upstream["RankingEvaluator"]
     assert {"Trainer", "Catalogue", "SequenceExampleGen"} == upstream["InfraValidator"]
-    assert {"Trainer", "RankingEvaluator", "InfraValidator"} == upstream["Pusher"]
+    assert {"Trainer", "Catalogue", "RankingEvaluator", "InfraValidator"} == upstream["Pusher"]
     reported = {"SequenceExampleGen", "StatisticsGen", "Catalogue", "Trainer", "RankingEvaluator"}
     assert reported == upstream["Report"]  # whether or not Pusher pushes
 
@@ -95,6 +95,13 @@ def test_report_is_told_all(nodes) -> None:
     assert json.loads(parameter(nodes["Report"], "settings")) == CONFIG.report.model_dump(mode="json")
     assert json.loads(parameter(nodes["Report"], "source_digests")) == {"Trainer": "t1", "Catalogue": "c1"}
     assert [parameter(nodes["Report"], name) for name in ("name", "names_fingerprint")] == ["my_log", "n1"]
+
+
+def test_only_pusher_and_report_depend_on_the_names_of_items(nodes) -> None:
+    items = json.loads(parameter(nodes["Pusher"], "items"))
+    assert items == CONFIG.report.items.model_dump() and parameter(nodes["Pusher"], "names_fingerprint") == "n1"
+    told = {name for name, node in nodes.items() if "names_fingerprint" in node.parameters.parameters}
+    assert told == {"Pusher", "Report"}
 
 
 def test_code_digest_is_part_of_the_cache_key_of_each_of_our_steps() -> None:

@@ -2,17 +2,10 @@ import io
 import json
 import pathlib
 
-import pytest
-
 from pipeline import console
 from pipeline.console import Progress
 from reporting.console import Screen
 from reporting.numbers import format_bytes, format_seconds
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def progress(stream: io.StringIO, *times: float) -> Progress:
@@ -28,30 +21,6 @@ def test_one_line_a_step() -> None:
     steps.finish("Trainer", "cached")
     assert stream.getvalue() == "[1/2] Gen … 4.2 s, peak 1.1 GB\n[2/2] Trainer … cached\n"
     assert steps.total() == "2 steps in 6.0 s, peak 1.1 GB"
-
-
-def test_messages_between_start_and_finish_keep_lines_whole() -> None:
-    stream = io.StringIO()
-    screen = Screen(stream)
-    screen.begin("[1/1] Gen … ")
-    screen.line("  hello")
-    screen.end("[1/1] Gen … ", "4.2 s")
-    assert stream.getvalue() == "[1/1] Gen … \n  hello\n[1/1] Gen … 4.2 s\n"
-
-
-def test_live_line_is_for_terminals_only() -> None:
-    file, terminal = io.StringIO(), Terminal()
-    for stream in (file, terminal):
-        Screen(stream).live("\r50%")
-    assert (file.getvalue(), terminal.getvalue()) == ("", "\r50%")
-
-
-def test_a_live_line_is_cut_to_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "10")
-    terminal = Terminal()
-    for text in ("123456789", "1234567890", ""):
-        Screen(terminal).redraw(text)
-    assert terminal.getvalue() == "\r123456789\x1b[K\r12345678…\x1b[K\r\x1b[K"
 
 
 def test_failure_and_unknown_memory() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from cli.describe import resolved_yaml
-from experiments.tuning.tune import search_space
+from cli.config import resolve_yaml
+from experiments.tuning.search import list_dimensions
 from model.methods import METHODS
 from pipeline.config import parse_config
 from pipeline.tuning_config import Dimension, ranges_of
@@ -18,7 +18,7 @@ ALPHA, BETA = "training.adversarial.weight", "training.contrastive.weight"
 
 
 def space(method: str = "dspnet", **sections: Any) -> dict[str, Dimension]:
-    found = search_space(config(**{"model": {"name": method}, **sections}))
+    found = list_dimensions(config(**{"model": {"name": method}, **sections}))
     return {dimension.key: dimension for dimension in found}
 
 
@@ -90,7 +90,7 @@ def test_a_resolved_configuration_searches_the_same(objective: str) -> None:
     import yaml
 
     resolved = config(training={"objective": objective})
-    assert parse_config(yaml.safe_load(resolved_yaml(resolved)), "resolved") == resolved
+    assert parse_config(yaml.safe_load(resolve_yaml(resolved)), "resolved") == resolved
 
 
 @pytest.mark.parametrize(

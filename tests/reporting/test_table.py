@@ -76,6 +76,17 @@ def test_html_in_a_cell_is_kept_in_html_and_dropped_elsewhere():
     assert cell.to_html() == "<b>bold</b>" and cell.to_text() == "bold"
 
 
+def test_classes_styles_and_tooltips_stay_in_html():
+    columns = (Column("scene", words=True), Column("<long>", html_class="share", tooltip="a <long> name"))
+    cell = Cell((Number(0.5, "share"),), html_class="dark", html_style="--share:0.5", tooltip="half")
+    table = Table(columns, (Row((Cell(("a",), tooltip="all of a"), cell)),), html_class="matrix")
+    html = table.to_html()
+    assert '<table class="matrix">' in html and '<th scope="row" title="all of a">' in html
+    assert '<th scope="col" class="share" title="a &lt;long&gt; name"><bdi>&lt;long&gt;</bdi></th>' in html
+    assert '<td class="share dark" style="--share:0.5" title="half">' in html
+    assert "half" not in table.to_text() and "half" not in table.to_markdown()
+
+
 def test_ranks():
     assert rank_values([0.3, None]) == [None, None]
     assert rank_values([2.0, 1.0, 2.0]) == ["best", "second", "best"]

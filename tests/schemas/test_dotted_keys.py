@@ -1,12 +1,6 @@
-import doctest
-
 import pytest
 
 from schemas import dotted_keys
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(dotted_keys).failed == 0
 
 
 def test_a_value_is_no_section():

@@ -1,9 +1,10 @@
-"""What is true of every page of a report, whatever its facts."""
+"""What is true of every page of a report, whatever its numbers."""
 
 import json
 import re
 from typing import Any
 
+from components.report.content import ReportContent
 from components.report.page import render_report
 from reporting.numbers import FORMATS
 from tests.components.report.page_reader import Element, follow, read_page
@@ -11,9 +12,9 @@ from tests.components.report.page_reader import Element, follow, read_page
 SECTIONS = ["verdict", "data", "training", "results", "slices", "users", "examples", "origin"]
 
 
-def check_numbers(page: Element, facts: dict[str, Any]) -> None:
-    """Holds the numbers of a page, and texts that say where they are from, to the facts."""
-    stored = json.loads(json.dumps(facts, allow_nan=False))
+def check_numbers(page: Element, document: dict[str, Any]) -> None:
+    """Holds the numbers of a page, and texts that say where they are from, to the JSON document they come from."""
+    stored = json.loads(json.dumps(document, allow_nan=False))
     for element in page.all():
         path = element.attributes.get("data-path")
         if element.tag == "data":
@@ -24,11 +25,18 @@ def check_numbers(page: Element, facts: dict[str, Any]) -> None:
             assert element.text() == follow(stored, path)
 
 
-def check(facts: dict[str, Any]) -> Element:
+def render(document: dict[str, Any]) -> str:
+    """Returns the page for the content of `report.json`, which has to be written as it was read."""
+    content = ReportContent.from_json(document)
+    assert list(content.to_json()) == list(document)
+    return render_report(content)
+
+
+def check(document: dict[str, Any]) -> Element:
     """Renders a page and holds it to what is true of every page."""
-    text = render_report(facts)
+    text = render(document)
     page = read_page(text)
-    check_numbers(page, facts)
+    check_numbers(page, document)
     assert [section.attributes["id"] for section in page.all("section")] == SECTIONS
     assert not re.search(r"\b(None|nan|inf|Undefined)\b", page.text(lambda element: element.tag in ("style", "bdi")))
     return page

@@ -67,11 +67,11 @@ def read_page(text: str) -> Element:
     return root
 
 
-def follow(facts: Any, pointer: str) -> Any:
+def follow(document: Any, pointer: str) -> Any:
     """Returns what a JSON pointer (RFC 6901) points to."""
     first, *keys = pointer.split("/")
     assert first == "", f"{pointer} is no JSON pointer"
     for key in keys:
         key = key.replace("~1", "/").replace("~0", "~")
-        facts = facts[int(key)] if isinstance(facts, list) else facts[key]
-    return facts
+        document = document[int(key)] if isinstance(document, list) else document[key]
+    return document

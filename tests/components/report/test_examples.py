@@ -1,7 +1,10 @@
+import dataclasses
+import json
+from typing import Any
+
 import numpy as np
 
-from components.report.examples import examples
-from components.report.shown_users import ShownUser
+from components.report.users import ShownUser, make_examples
 from schemas.identity import fingerprints
 
 
@@ -15,10 +18,14 @@ def names_of(*raw_ids: str) -> dict[int, str]:
     return dict(zip(fingerprints(raw_ids).tolist(), raw_ids, strict=True))
 
 
+def as_json(*arguments: Any) -> list[dict[str, Any]]:
+    return json.loads(json.dumps([dataclasses.asdict(example) for example in make_examples(*arguments)]))
+
+
 def test_hits_are_marked_on_both_sides() -> None:
     ranked = [("milk", 3.0), ("tea", 2.0), ("ale", 1.0)]
     ids = names_of("milk", "tea", "ale", "egg", "new")
-    (found,) = examples([user(["egg"], ["tea", "new", "tea"])], [ranked], ids, names_of("cart"), {"tea": "Tea!"})
+    (found,) = as_json([user(["egg"], ["tea", "new", "tea"])], [ranked], ids, names_of("cart"), {"tea": "Tea!"})
     assert found == {
         "user": "a1b2",
         "group": "low",
@@ -41,7 +48,7 @@ def test_hits_are_marked_on_both_sides() -> None:
 def test_the_last_of_the_history_and_the_first_of_the_future_are_shown() -> None:
     history, future = [f"h{n}" for n in range(12)], [f"f{n}" for n in range(13)]
     ids = names_of(*history[2:], *future[:10])
-    (found,) = examples([user(history, future)], [[("f12", 1.0)]], ids, names_of("cart"), {})
+    (found,) = as_json([user(history, future)], [[("f12", 1.0)]], ids, names_of("cart"), {})
     assert [event["item"] for event in found["history"]] == history[2:] and found["history_length"] == 12
     assert [event["item"] for event in found["truth"]] == future[:10] and found["future_length"] == 13
     # What is right is right, even where the truth is not shown to its end.
@@ -49,5 +56,5 @@ def test_the_last_of_the_history_and_the_first_of_the_future_are_shown() -> None
 
 
 def test_a_history_without_events() -> None:
-    (found,) = examples([user([], ["tea"])], [[("tea", 1.0)]], names_of("tea"), names_of("cart"), {})
+    (found,) = as_json([user([], ["tea"])], [[("tea", 1.0)]], names_of("tea"), names_of("cart"), {})
     assert (found["history"], found["history_length"]) == ([], 0)

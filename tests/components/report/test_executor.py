@@ -16,13 +16,14 @@ from components.report.config import ReportConfig
 from schemas.catalogue import ID_MAP_COLUMNS
 from schemas.identity import fingerprints
 from tests import served_model
+from tests.components.report.report_json import make_report_json
 from tests.sequence_data import Sequence, planted, write_catalogues, write_examples
 
 TRAIN = planted(60, seed=0)
 # The first test user's item and scene are in no train sequence.
 TEST = [Sequence([("item1", "scene1"), ("unheard", "unseen")], [("item1", "scene1")]), *planted(11, seed=1)]
-EVALUATION = {"name": "planted", "sequences": 12, "verdict": {"blessed": False, "reasons": ["bad"]}}
-TRAINING = {"epochs": [{"epoch": 1, "loss": 0.5}], "best_epoch": 1, "monitor": None}
+EVALUATION = make_report_json(points=1)["evaluation"] | {"verdict": {"blessed": False, "reasons": ["bad"]}}
+TRAINING = {"epochs": [{"epoch": 1, "loss": 0.5}], "best_epoch": 1, "monitor": None, "parameters": 30}
 
 
 def _statistics(data: list[Sequence]) -> bytes:
@@ -89,28 +90,28 @@ def run(tmp_path_factory):
         return tuple((folder / out / name).read_text() for name in ("report.json", "report.html"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executor, "render_report", lambda facts: f"a page about {facts['name']}")
+        patch.setattr(executor, "render_report", lambda content: f"a page about {content.name}")
         yield folder, report
 
 
 @pytest.fixture(scope="module")
-def facts(run):
+def document(run):
     folder, report = run
     text, page = report("out", path=str(folder / "names.csv"))
     assert page == "a page about planted"
     return json.loads(text)
 
 
-def test_all_parts_are_there(facts) -> None:
+def test_all_parts_are_there(document) -> None:
     parts = ["name", "data", "training", "evaluation", "users", "examples", "origin"]
-    assert list(facts) == parts
-    assert (facts["training"], facts["evaluation"], facts["name"]) == (TRAINING, EVALUATION, "planted")
-    assert facts["origin"]["source_digests"] == {"Trainer": "abc"}
-    assert facts["origin"]["config_text"] == "name: planted\n"
+    assert list(document) == parts
+    assert (document["training"], document["evaluation"], document["name"]) == (TRAINING, EVALUATION, "planted")
+    assert document["origin"]["source_digests"] == {"Trainer": "abc"}
+    assert document["origin"]["config_text"] == "name: planted\n"
 
 
-def test_the_data_by_hand(facts) -> None:
-    found = facts["data"]
+def test_the_data_by_hand(document) -> None:
+    found = document["data"]
     rows = {row["split"]: row for row in found["table3"]}
     splits = {"train": TRAIN, "val": [], "test": TEST}
     events = {split: sum(len(one.history) + len(one.future) for one in data) for split, data in splits.items()}
@@ -131,15 +132,15 @@ def test_the_data_by_hand(facts) -> None:
     assert (balance["events_in"], balance["kept"], balance["reasons"]) == (9, 7, {"bad_time": 2})
 
 
-def test_users_are_hashes_of_both_groups(facts) -> None:
-    assert [point["group"] for point in facts["users"]["points"]] == ["low"] * 4 + ["high"] * 8
-    users = [example["user"] for example in facts["examples"]]
+def test_users_are_hashes_of_both_groups(document) -> None:
+    assert [point["group"] for point in document["users"]["points"]] == ["low"] * 4 + ["high"] * 8
+    users = [example["user"] for example in document["examples"]]
     assert len(set(users)) == 10 and all(re.fullmatch("[0-9a-f]{32}", user) for user in users)
-    assert [example["group"] for example in facts["examples"]][:4] == ["low", "high", "low", "high"]
+    assert [example["group"] for example in document["examples"]][:4] == ["low", "high", "low", "high"]
 
 
-def test_ids_outside_the_catalogue_and_names(facts) -> None:
-    (first,) = [example for example in facts["examples"] if example["user"] == f"{0:032x}"]
+def test_ids_outside_the_catalogue_and_names(document) -> None:
+    (first,) = [example for example in document["examples"] if example["user"] == f"{0:032x}"]
     assert first["history"] == [
         {"item": "item1", "name": "Milk", "scene": "scene1"},
         {"item": "unheard", "name": "Rum", "scene": "unseen"},
@@ -151,9 +152,9 @@ def test_ids_outside_the_catalogue_and_names(facts) -> None:
     assert [row["hit"] for row in first["truth"]] == [bool(hit)]
 
 
-def test_the_same_run_has_the_same_report(run, facts) -> None:
+def test_the_same_run_has_the_same_report(run, document) -> None:
     folder, report = run
-    assert json.loads(report("again", path=str(folder / "names.csv"))[0]) == facts
+    assert json.loads(report("again", path=str(folder / "names.csv"))[0]) == document
 
 
 def test_a_table_of_names_that_is_gone_costs_the_names_alone(run, caplog) -> None:
@@ -182,7 +183,9 @@ def test_nan_is_refused(run) -> None:
     folder, report = run
     path = folder / "evaluation" / "evaluation.json"
     kept = path.read_text()
-    path.write_text('{"value": NaN}')
+    name = "next_item/recall@10"
+    metrics = {name: {"value": float("nan"), "low": 0.0, "high": 0.0, "sequences": 2}}
+    path.write_text(json.dumps(EVALUATION | {"models": {"DSPnet": {"metrics": metrics, "unknown_share": {}}}}))
     try:
         with pytest.raises(ValueError, match="not JSON compliant"):
             report("nan")

@@ -3,49 +3,48 @@ from typing import Any
 
 import pytest
 
-from components.report.page import render_report
 from reporting.numbers import pointer
-from tests.components.report.page_checks import SECTIONS, check
+from tests.components.report.page_checks import SECTIONS, check, render
 from tests.components.report.page_reader import Element, read_page
-from tests.components.report.report_facts import report_facts
+from tests.components.report.report_json import make_report_json
 
 
 @pytest.fixture(scope="module")
-def facts() -> dict[str, Any]:
-    return report_facts()
+def document() -> dict[str, Any]:
+    return make_report_json()
 
 
 @pytest.fixture(scope="module")
-def page(facts: dict[str, Any]) -> Element:
-    return read_page(render_report(facts))
+def page(document: dict[str, Any]) -> Element:
+    return read_page(render(document))
 
 
-def test_every_number_is_a_fact(facts: dict[str, Any]) -> None:
-    shown = {element.attributes["data-path"]: element.text() for element in check(facts).all("data")}
-    value = facts["evaluation"]["models"]["DSPnet"]["metrics"]["next_item/recall@10"]["value"]
+def test_every_number_is_a_fact(document: dict[str, Any]) -> None:
+    shown = {element.attributes["data-path"]: element.text() for element in check(document).all("data")}
+    value = document["evaluation"]["models"]["DSPnet"]["metrics"]["next_item/recall@10"]["value"]
     assert shown["/evaluation/models/DSPnet/metrics/next_item~1recall@10/value"] == f"{value:.4f}"
-    change = facts["evaluation"]["differences"]["popularity"]["next_item/recall@10"]["value"]
+    change = document["evaluation"]["differences"]["popularity"]["next_item/recall@10"]["value"]
     assert shown["/evaluation/differences/popularity/next_item~1recall@10/value"] == f"+{change:.4f}"
     assert shown["/data/balance/events_in"] == "1,469,307"
     assert shown["/data/density"] == "0.000989%"
     assert shown["/data/switches/switching"] == "36.9%"
 
 
-def test_every_fact_is_shown(facts: dict[str, Any], page: Element) -> None:
+def test_every_fact_is_shown(document: dict[str, Any], page: Element) -> None:
     shown = {element.attributes["data-path"] for element in page.all("data")}
-    evaluation = facts["evaluation"]
+    evaluation = document["evaluation"]
     wanted = {
         f"/data/table3/{row}/{key}"
         for row in range(4)
         for key in ("sequences", "events", "mean_history", "mean_future")
     }
-    wanted |= {f"/data/balance/reasons/{reason}" for reason in facts["data"]["balance"]["reasons"]}
+    wanted |= {f"/data/balance/reasons/{reason}" for reason in document["data"]["balance"]["reasons"]}
     wanted |= {f"/data/switches/share/{row}/{column}" for row in range(9) for column in range(9)}
-    wanted |= {f"/data/scene_shares/{row}/share" for row in range(len(facts["data"]["scene_shares"]))}
+    wanted |= {f"/data/scene_shares/{row}/share" for row in range(len(document["data"]["scene_shares"]))}
     wanted |= {f"/data/lengths/sequences/{row}" for row in range(20)}
     wanted |= {
         pointer("training", "epochs", row, name)
-        for row, epoch in enumerate(facts["training"]["epochs"])
+        for row, epoch in enumerate(document["training"]["epochs"])
         for name in epoch
     }
     wanted |= {
@@ -82,8 +81,8 @@ def test_no_number_stands_beside_the_facts(page: Element, section: str) -> None:
     assert not re.findall(r"\d", re.sub(r"\w+@\d+", "", text)), text
 
 
-def test_nothing_comes_from_elsewhere(facts: dict[str, Any]) -> None:
-    text = render_report(facts)
+def test_nothing_comes_from_elsewhere(document: dict[str, Any]) -> None:
+    text = render(document)
     page = read_page(text)
     ids = [element.attributes["id"] for element in page.all() if "id" in element.attributes]
     assert len(set(ids)) == len(ids)
@@ -93,7 +92,7 @@ def test_nothing_comes_from_elsewhere(facts: dict[str, Any]) -> None:
         href = element.attributes.get("href", "#verdict")
         assert href[0] == "#" and href[1:] in ids
     assert not re.search(r"https?:|//[a-z]|url\(|@import|xlink", text)
-    assert text == render_report(report_facts()), "the same facts, the same page"
+    assert text == render(make_report_json()), "the same document, the same page"
     assert len(text.encode()) < 600_000
 
 
@@ -128,17 +127,17 @@ def test_hostile_names_are_only_names() -> None:
         "</title></svg></style>",
         "  a \t b\n",
     )
-    facts = report_facts(scenes=names, epochs=2, points=3)
-    facts["name"] = names[0]
-    facts["evaluation"]["verdict"]["reasons"] = list(names)
-    facts["origin"]["config_text"] = "".join(names)
-    facts["origin"]["source_digests"] = {name: name for name in names}
-    facts["data"]["balance"]["reasons"] = dict.fromkeys(names, 1)
-    for example in facts["examples"]:
+    document = make_report_json(scenes=names, epochs=2, points=3)
+    document["name"] = names[0]
+    document["evaluation"]["verdict"]["reasons"] = list(names)
+    document["origin"]["config_text"] = "".join(names)
+    document["origin"]["source_digests"] = {name: name for name in names}
+    document["data"]["balance"]["reasons"] = dict.fromkeys(names, 1)
+    for example in document["examples"]:
         example["user"] = names[1]
         for event in (*example["history"], *example["recommended"], *example["truth"]):
             event |= {"item": names[0], "name": names[1]}
-    page = check(facts)
+    page = check(document)
     assert not page.all("script", "img") and len(page.all("style")) == 1
     assert names[0] in page.by_id("examples").text() and page.all("h1")[0].text() == names[0]
     told = {element.attributes["title"] for element in page.by_id("data").all("th") if "title" in element.attributes}
@@ -148,28 +147,28 @@ def test_hostile_names_are_only_names() -> None:
 
 
 def test_whether_a_difference_is_beyond_doubt() -> None:
-    facts = report_facts(models=("DSPnet", "popularity"), points=3)
-    differences = facts["evaluation"]["differences"]["popularity"]
+    document = make_report_json(models=("DSPnet", "popularity"), points=3)
+    differences = document["evaluation"]["differences"]["popularity"]
     differences["next_item/recall@10"] = {"value": 0.02, "low": 0.01, "high": 0.03, "p_value": 0.00001}
     differences["next_item/ndcg@10"] = {"value": -0.02, "low": -0.03, "high": -0.01, "p_value": 0.01}
     differences["period_items/recall@10"] = {"value": 0.02, "low": 0.0, "high": 0.03, "p_value": 0.2}
     differences["period_items/ndcg@10"] = {"value": -0.02, "low": -0.03, "high": 0.0, "p_value": 0.2}
-    cards = [" ".join(card.text().split()) for card in check(facts).by_id("verdict").of_class("card")]
+    cards = [" ".join(card.text().split()) for card in check(document).by_id("verdict").of_class("card")]
     assert "+0.0200 [+0.0100, +0.0300] ▲ better" in cards[0]
     assert "-0.0200 [-0.0300, -0.0100] ▼ worse" in cards[1]
     assert "no clear difference" in cards[2] and "no clear difference" in cards[3]
 
 
 def test_the_best_of_a_row_is_marked() -> None:
-    facts = report_facts(models=("DSPnet", "popularity", "own most frequent"), points=3)
+    document = make_report_json(models=("DSPnet", "popularity", "own most frequent"), points=3)
     for model, value in (("DSPnet", 0.1), ("popularity", 0.3), ("own most frequent", 0.3)):
-        facts["evaluation"]["models"][model]["metrics"]["next_item/recall@5"]["value"] = value
-    table = check(facts).by_id("results").of_class("results")[0]
+        document["evaluation"]["models"][model]["metrics"]["next_item/recall@5"]["value"] = value
+    table = check(document).by_id("results").of_class("results")[0]
     row = table.all("tbody")[0].all("tr")[0]
-    assert [cell.attributes.get("class") for cell in row.all("td")[:3]] == [None, "best", "best"]
+    assert [bool(cell.all("strong")) for cell in row.all("td")[:3]] == [False, True, True]
 
 
-def test_hits_are_marked_on_both_sides(facts: dict[str, Any], page: Element) -> None:
-    hits = sum(event["hit"] for one in facts["examples"] for event in (*one["recommended"], *one["truth"]))
+def test_hits_are_marked_on_both_sides(document: dict[str, Any], page: Element) -> None:
+    hits = sum(event["hit"] for one in document["examples"] for event in (*one["recommended"], *one["truth"]))
     assert len(page.by_id("examples").of_class("hit")) == hits > 0
     assert page.by_id("examples").text().count("came true") == hits + 1

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from components.report.page import render_report
-from tests.components.report.report_facts import report_facts
+from tests.components.report.page_checks import render
+from tests.components.report.report_json import make_report_json
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
@@ -52,7 +52,7 @@ def browse(folder: pathlib.Path, page: pathlib.Path, *options: str) -> str:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_report(report_facts()))
+    path.write_text(render(make_report_json()))
     return path
 
 
@@ -72,15 +72,15 @@ def check_width(folder: pathlib.Path, page: str, width: int) -> None:
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("scenes", [LONG, ("app",)])
 def test_nothing_is_wider_than_the_window(tmp_path: pathlib.Path, width: int, scenes: tuple[str, ...]) -> None:
-    facts = report_facts(scenes=scenes, points=20)
-    facts["name"] = "n" * 200
-    facts["evaluation"]["verdict"]["reasons"] = ["r" * 400]
-    facts["origin"]["config_text"] = "c" * 1000
-    for example in facts["examples"]:
+    document = make_report_json(scenes=scenes, points=20)
+    document["name"] = "n" * 200
+    document["evaluation"]["verdict"]["reasons"] = ["r" * 400]
+    document["origin"]["config_text"] = "c" * 1000
+    for example in document["examples"]:
         example["user"] = "u" * 128
         for event in (*example["history"], *example["recommended"], *example["truth"]):
             event |= {"item": LONG[0], "name": LONG[1]}
-    check_width(tmp_path, render_report(facts), width)
+    check_width(tmp_path, render(document), width)
 
 
 @pytest.mark.parametrize("width", [360, 1280])

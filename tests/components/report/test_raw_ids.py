@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.report.raw_ids import raw_ids
+from components.report.item_names import read_raw_ids
 from schemas.catalogue import ID_MAP_COLUMNS
 from schemas.identity import fingerprints
 from tests.sequence_data import Sequence, catalogues
@@ -20,15 +20,15 @@ def id_map(tmp_path) -> str:
 
 
 def test_from_the_catalogue_and_then_from_the_id_map(id_map) -> None:
-    prints = fingerprints(["milk", "rum", "ale", "rum"]).tolist()
-    assert raw_ids(prints, CATALOGUE, id_map) == dict(zip(prints, ["milk", "rum", "ale", "rum"], strict=True))
-    assert raw_ids([], CATALOGUE, id_map) == {}
+    wanted = fingerprints(["milk", "rum", "ale", "rum"]).tolist()
+    assert read_raw_ids(wanted, CATALOGUE, id_map) == dict(zip(wanted, ["milk", "rum", "ale", "rum"], strict=True))
+    assert read_raw_ids([], CATALOGUE, id_map) == {}
 
 
 def test_the_id_map_is_not_read_for_nothing() -> None:
-    assert list(raw_ids(fingerprints(["tea"]), CATALOGUE, "nowhere").values()) == ["tea"]
+    assert list(read_raw_ids(fingerprints(["tea"]), CATALOGUE, "nowhere").values()) == ["tea"]
 
 
 def test_an_id_that_is_nowhere(id_map) -> None:
     with pytest.raises(ValueError, match="no raw id for 1 of the 2 ids.*fingerprint 5.*one run of SequenceExampleGen"):
-        raw_ids(np.array([5, fingerprints(["milk"])[0]]), CATALOGUE, id_map)
+        read_raw_ids(np.array([5, fingerprints(["milk"])[0]]), CATALOGUE, id_map)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.report.shown_users import ShownUser
-from components.report.user_vectors import embed, pad, recommend
+from components.report.user_vectors import embed_users, pad, recommend
+from components.report.users import ShownUser
 from schemas.identity import PAD_FINGERPRINT, fingerprints
 from tests import served_model
 
@@ -29,7 +29,7 @@ USERS = [user(1, 2, 3), user(4), user(5, 6, 7, 8, 9), user(3, strange=True), use
 
 def test_each_user_gets_the_vector_of_its_own_history(served, monkeypatch) -> None:
     monkeypatch.setattr("components.report.user_vectors.BATCH_SIZE", 2)
-    vectors = embed(served.module, USERS, served.items, served.scenes)
+    vectors = embed_users(served.module, USERS, served.items, served.scenes)
     assert vectors.shape == (5, served_model.MODEL["item_dim"])
     for place, one in enumerate(USERS):
         known, _ = served.module._ask(tf.constant([one.history_items]), tf.constant([one.history_scenes]))

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from components.sequence_example_gen import parsing
-from components.sequence_example_gen.casting import SourceError, as_text, cast_or_null
+from components.sequence_example_gen.casting import SourceError, cast_or_null, cast_to_text
 from components.sequence_example_gen.timestamps import parse_timestamps
 
 SECOND = 1_506_826_800  # 2017-10-01T03:00:00Z
@@ -32,12 +32,12 @@ def test_cast_or_null_nulls_only_the_bad():
     ],
 )
 def test_ids_keep_their_raw_text(array, texts):
-    assert as_text(array, "item_id").to_pylist() == texts
+    assert cast_to_text(array, "item_id").to_pylist() == texts
 
 
 def test_other_types_are_refused_by_name():
     with pytest.raises(SourceError, match="'item_id' holds double"):
-        as_text(pa.array([1.5]), "item_id")
+        cast_to_text(pa.array([1.5]), "item_id")
     with pytest.raises(SourceError, match="'t' holds bool"):
         parse_timestamps(pa.array([True]), "unix_s", "t")
 

@@ -29,7 +29,7 @@ def read(path, data=None, **source):
     if data is not None:
         path.write_bytes(data)
     good, bad = [], []
-    for raw in readers.read_unit(InputShard(0, str(path)), SourceConfig(path=str(path), **source)):
+    for raw in readers.read_shard(InputShard(0, str(path)), SourceConfig(path=str(path), **source)):
         columns = [raw.columns[name].to_pylist() for name in NAMES]
         good += zip(raw.rows.tolist(), zip(*columns, strict=True), strict=True)
         bad += [(row["row"], row["reason"]) for row in raw.rejects.to_pylist()]
@@ -249,7 +249,7 @@ def test_an_id_with_a_line_break_is_no_id(tmp_path, kind):
         path.write_text("\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in rows))
     else:
         path.write_bytes("".join(",".join(row) + "\n" for row in [NAMES, *rows]).encode())
-    (raw,) = readers.read_unit(InputShard(0, str(path)), SourceConfig(path=str(path), format=kind))
+    (raw,) = readers.read_shard(InputShard(0, str(path)), SourceConfig(path=str(path), format=kind))
     parsed = parsing.parse_events(raw, "unix_s", lambda _: bytes(16))
     assert parsed.items["id"].to_pylist() == ["a\tb"]
     assert parsed.rejects["reason"].to_pylist() == ["line_break_in_id"] * 3 * len(breaks)
@@ -266,7 +266,7 @@ def test_an_id_with_a_line_break_rejects_its_sequence(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text("\n".join(map(json.dumps, [good, *bad])))
     source = SourceConfig(path=str(path), format="jsonl", layout="sequences")
-    (raw,) = readers.read_unit(InputShard(0, str(path)), source)
+    (raw,) = readers.read_shard(InputShard(0, str(path)), source)
     parsed = sequence_files.parse_sequences(raw, "unix_s", lambda _: bytes(16), 0)
     assert parsed.rejects["row"].to_pylist() == [2, 3, 4, 5, 6] and len(parsed.events) == 4
     assert set(parsed.rejects["reason"].to_pylist()) == {"line_break_in_id"}

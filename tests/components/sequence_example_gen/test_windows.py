@@ -66,7 +66,7 @@ def test_equals_the_slow_transcription(seed, by):
         max_history=int(random.integers(1, 6)),
     )
     halves = users.astype(np.uint64), np.zeros(size, np.uint64)
-    bounds = windows.user_bounds(*halves)
+    bounds = windows.find_user_bounds(*halves)
     user_split = random.integers(0, 3, 12)
     cuts = splits.plan_cuts(config, SplitConfig(by=by))
     tried = windows.cut_windows(times, bounds, user_split[users[bounds[:-1]]], cuts, config.max_history)
@@ -83,7 +83,7 @@ def test_equals_the_slow_transcription(seed, by):
     expected, fates = slow(users.tolist(), times.tolist(), user_split, config, by)
     assert found == expected
     counts = balance.classify(tried, passed, size)
-    assert counts == {fate: fates.count(fate) for fate in balance.EVENT_FATES}
+    assert counts == {fate: fates.count(fate) for fate in balance.EVENT_OUTCOMES}
 
 
 def test_gather_lists_ranges_in_order():

@@ -1,12 +1,13 @@
 """Cells that train nothing, for tests of what runs them."""
 
+import dataclasses
 import os
 import pathlib
 from typing import Any
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
-from experiments.runs.run import FAILED, FINISHED, Run, RunResult, run_key
+from experiments.runs.result import FAILED, FINISHED, RunCost, RunResult, Status, write_result
+from experiments.runs.run import Run, run_key
 from pipeline.cache_keys import source_digests
 from tests.experiments.benchmark import made_up
 
@@ -23,7 +24,7 @@ class FakeCells:
         options: with what each was run.
     """
 
-    def __init__(self, unfinished: dict[str, tuple[str, str]] | None = None, interrupt: str = ""):
+    def __init__(self, unfinished: dict[str, tuple[Status, str]] | None = None, interrupt: str = ""):
         self.unfinished = unfinished or {}
         self.interrupt = interrupt
         self.ran: list[Run] = []
@@ -41,20 +42,27 @@ class FakeCells:
             if cell.label == self.interrupt:
                 raise KeyboardInterrupt
         status, reason = self.unfinished.get(cell.label, (FINISHED, ""))
-        result = finished_result(cell, data)
         if status == FINISHED:
             made_up.write_sequences(pathlib.Path(folder), made_up.values(0.4, cell.config.training.seed))
+            result = finished_result(cell, data)
         else:
-            result |= {**UNMEASURED, "cost": dict.fromkeys(COST) | {"wall_seconds": 3.0}}
-        result |= {"status": status, "reason": reason, "memory_limit": options["memory_limit"]}
-        write_json(os.path.join(folder, RESULT_FILE), result)
-        return RunResult(status, reason, result)
+            result = RunResult.unmeasured(cell, *_digests(cell, data), status, reason)
+            result = dataclasses.replace(result, cost=RunCost(wall_seconds=3.0))
+        result = dataclasses.replace(result, memory_limit=options["memory_limit"])
+        write_result(folder, result)
+        return result
 
 
-def finished_result(cell: Run, data: Dataset) -> dict[str, Any]:
+def finished_result(cell: Run, data: Dataset) -> RunResult:
     """Returns the made-up result of a cell, as it is called and configured."""
-    described = describe(cell, run_key(cell, data.digest), source_digests()["Trainer"])
-    return {**made_up.result(cell.label, cell.config.training.seed), **described}
+    described = RunResult.unmeasured(cell, *_digests(cell, data), FINISHED).to_json()
+    made = made_up.result(cell.label, cell.config.training.seed)
+    measured = ("machine", "sequences", "digest", "slices", "metrics", "cost", "training")
+    return RunResult.from_json({**described, **{key: made[key] for key in measured}})
+
+
+def _digests(cell: Run, data: Dataset) -> tuple[str, str]:
+    return run_key(cell, data.digest), source_digests()["Trainer"]
 
 
 FAILURE = {"SASRec": (FAILED, "It failed in training epoch 1: no data (full log: run.log)")}

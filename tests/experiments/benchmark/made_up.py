@@ -1,5 +1,6 @@
 """Results of a benchmark, made up for tests: `result.json` contents with the `sequences.parquet` of each cell."""
 
+import dataclasses
 import functools
 import pathlib
 import zlib
@@ -10,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.runs.result import COST, UNMEASURED, describe
-from experiments.runs.run import FINISHED, Run, with_values
+from experiments.runs.result import FINISHED, RunCost, RunResult
+from experiments.runs.run import Run, with_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
 
@@ -84,10 +85,7 @@ def result(
         if (groups == group).any()
     }
     made = {
-        **describe(cell, "k" * 64, "c0de"),
-        "status": FINISHED,
-        "reason": "",
-        "memory_limit": None,
+        **RunResult.unmeasured(cell, "k" * 64, "c0de", FINISHED).to_json(),
         "machine": {"processor": "Fast CPU", "cores": "2"},
         "sequences": number,
         "digest": "9f3c",
@@ -122,8 +120,9 @@ def write_sequences(folder: pathlib.Path, measured: Mapping[str, np.ndarray], us
 def unfinished(label: str, seed: int = 7, status: str = "out_of_memory", reason: str = "", **changes: Any) -> dict:
     """Returns a cell that ran out of memory, or failed."""
     found = result(label, seed, **changes)
-    cost = dict.fromkeys(COST) | {"peak_memory_bytes": 2**34, "wall_seconds": 30.0}
-    return {**found, **UNMEASURED, "cost": cost, "status": status, "reason": reason}
+    cost = dataclasses.asdict(RunCost(peak_memory_bytes=2**34, wall_seconds=30.0))
+    unmeasured = dict.fromkeys(("sequences", "digest", "slices", "metrics", "training"))
+    return {**found, **unmeasured, "cost": cost, "status": status, "reason": reason}
 
 
 def benchmark(folder: pathlib.Path, seeds: Sequence[int] = (7, 8, 9)) -> list[dict[str, Any]]:
@@ -182,7 +181,7 @@ def _cost(seed: int, learned: bool) -> dict[str, Any]:
         "evaluation_seconds": 12.5,
         "wall_seconds": 130.0,
     }
-    return dict.fromkeys(COST) | found
+    return dataclasses.asdict(RunCost.from_json(found))
 
 
 def _training(quality: float, seed: int) -> dict[str, Any]:

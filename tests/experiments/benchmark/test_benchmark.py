@@ -14,7 +14,7 @@ from experiments.benchmark.benchmark import Budget, benchmark
 from experiments.benchmark.folders import named_by_key
 from experiments.benchmark.outputs import write_outputs
 from experiments.benchmark.plan import Choice, plan
-from experiments.runs.run import OUT_OF_MEMORY
+from experiments.runs.result import OUT_OF_MEMORY
 from pipeline.console import StepFailedError
 from schemas.errors import UserError
 from tests.experiments.benchmark.fake_cells import FAILURE, FakeCells

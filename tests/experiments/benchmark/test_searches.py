@@ -5,8 +5,8 @@ import pytest
 
 from experiments.benchmark.plan import Choice
 from experiments.benchmark.searches import check_searches, search_space, searched
-from experiments.tuning import tune as module
-from experiments.tuning.tune import NothingTrainedError
+from experiments.tuning import search as module
+from experiments.tuning.search import NothingTrainedError
 from model.methods import METHODS
 from reporting.console import Screen
 from schemas.errors import UserError

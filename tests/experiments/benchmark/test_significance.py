@@ -8,7 +8,7 @@ from scipy import stats
 
 from experiments.benchmark.rows import rows_of
 from experiments.benchmark.significance import against_best_baseline
-from model.evaluation.comparison import holm
+from model.evaluation.paired_test import holm
 from tests.experiments.benchmark.made_up import METRICS, result, values, write_sequences
 
 

@@ -5,10 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments.comparison.comparable import check_same_test
+from experiments.comparison.checks import check_same_test, compare_configs
 from experiments.comparison.compare import compare, default_names
-from experiments.comparison.config_difference import config_difference
-from experiments.comparison.measured_run import read_run
+from experiments.comparison.runs import read_run
 from pipeline.run_metadata import REPORT_TYPE
 from schemas.errors import UserError
 from tests.experiments.comparison.evaluations import FAILED, METRICS, Pipeline, columns, write_evaluation
@@ -299,10 +298,10 @@ def test_same_digest_passes(here: pathlib.Path) -> None:
     check_same_test(["a", "b"], runs)
 
 
-def test_config_difference() -> None:
+def test_compare_configs() -> None:
     ours = {"name": "a", "model": {"layers": 2, "tau": 1.0}, "evaluation": {"thresholds": {}}}
     theirs = {"name": "a", "model": {"layers": 2, "tau": 0.5, "new": [1]}, "evaluation": {"thresholds": {"x": 1}}}
-    assert config_difference(ours, theirs) == {
+    assert compare_configs(ours, theirs) == {
         "model.tau": (1.0, 0.5),
         "evaluation.thresholds": ({}, "(absent)"),
         "model.new": ("(absent)", [1]),

@@ -2,16 +2,13 @@ import html.parser
 import json
 import pathlib
 import re
-import xml.etree.ElementTree
 
 import pytest
 
-from experiments.comparison.compared import ComparedRuns, compare_measured
-from experiments.comparison.facts import comparison_facts
-from experiments.comparison.measured_run import read_run
-from experiments.comparison.page import comparison_page
+from experiments.comparison.page import render_page
+from experiments.comparison.results import ComparisonResult, compare_measured
+from experiments.comparison.runs import read_run
 from pipeline.run_metadata import REPORT_TYPE
-from reporting.charts.comparison import Row, interval_chart
 from tests.experiments.comparison.evaluations import Pipeline, columns, write_evaluation
 
 EVIL = "</script><b>x & 'y'"
@@ -62,7 +59,7 @@ def follow(facts: dict, path: str) -> object:
 
 
 @pytest.fixture
-def compared(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ComparedRuns:
+def compared(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ComparisonResult:
     monkeypatch.chdir(tmp_path)
     write_evaluation(tmp_path / "a")
     write_evaluation(tmp_path / "b", columns(seed=8, better=0.5))
@@ -70,10 +67,10 @@ def compared(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Compare
     return compare_measured(["plain", EVIL, "again"], runs)
 
 
-def test_every_number_is_a_fact(compared: ComparedRuns) -> None:
-    page = Page(comparison_page(compared))
+def test_every_number_is_a_fact(compared: ComparisonResult) -> None:
+    page = Page(render_page(compared))
     facts = json.loads(page.facts)
-    assert facts == json.loads(json.dumps(comparison_facts(compared)))
+    assert facts == json.loads(json.dumps(compared.to_json()))
     assert len(page.numbers) > 100
     for value, path, _ in page.numbers:
         assert float(value) == follow(facts, path), path
@@ -83,25 +80,25 @@ def test_every_number_is_a_fact(compared: ComparedRuns) -> None:
     assert shown["/test/sequences"] == "60"
 
 
-def test_verdicts_come_first_and_names_cannot_break_the_page(compared: ComparedRuns) -> None:
-    page = Page(comparison_page(compared))
+def test_verdicts_come_first_and_names_cannot_break_the_page(compared: ComparisonResult) -> None:
+    page = Page(render_page(compared))
     assert f"{EVIL} is better than plain on next item Recall@10: +0." in page.text
     assert "again and plain are identical" in page.text
     assert "b" not in page.tags and page.tags.count("script") == 1 and not page.elsewhere
     assert page.text.index("is better than") < page.text.index("Runs")
 
 
-def test_charts_tell_their_numbers(compared: ComparedRuns) -> None:
-    text = comparison_page(compared)
+def test_charts_tell_their_numbers(compared: ComparisonResult) -> None:
+    text = render_page(compared)
     assert text.count("<svg") == 1 + 3, "differences, and three metrics by group; none for the identical run"
-    change = compared.comparisons.runs[EVIL].metrics["next_item/recall@10"].difference
+    change = compared.comparisons[0].comparison.metrics["next_item/recall@10"].difference
     wanted = f"next item Recall@10: {change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}], significant"
     assert f"<title>{wanted}</title>" in text
 
 
 def test_nothing_is_shown_as_nan(tmp_path: pathlib.Path) -> None:
     a, b = write_evaluation(tmp_path / "a", columns(1)), write_evaluation(tmp_path / "b", columns(1, 8, 0.99))
-    text = comparison_page(compare_measured(["a", "b"], [read_run(str(a)), read_run(str(b))]))
+    text = render_page(compare_measured(["a", "b"], [read_run(str(a)), read_run(str(b))]))
     assert not re.search(r"\b(nan|inf|None)\b", text)
     assert "+1.0000" in text and "takes at least two users" in text
 
@@ -115,48 +112,9 @@ def test_configurations(tmp_path: pathlib.Path) -> None:
         evaluation = write_evaluation(tmp_path / f"{name}-evaluation")
         Pipeline(tmp_path / name).run("now", {"ModelEvaluation": evaluation, REPORT_TYPE: report})
     runs = [read_run(str(tmp_path / name)) for name in "ab"]
-    facts = comparison_facts(compare_measured(["a", "b"], runs))
+    facts = compare_measured(["a", "b"], runs).to_json()
     assert facts["comparisons"][0]["configuration"] == [{"key": "model.heads", "reference": 2, "other": 4}]
-    assert "model.heads" in Page(comparison_page(compare_measured(["a", "b"], runs))).text
-    assert "configurations are the same" in Page(comparison_page(compare_measured(["a", "b"], runs[:1] * 2))).text
+    assert "model.heads" in Page(render_page(compare_measured(["a", "b"], runs))).text
+    assert "configurations are the same" in Page(render_page(compare_measured(["a", "b"], runs[:1] * 2))).text
     unknown = read_run(str(tmp_path / "a-evaluation"))
-    assert "is not known" in Page(comparison_page(compare_measured(["a", "b"], [runs[0], unknown]))).text
-
-
-def test_an_interval_is_drawn_where_it_belongs() -> None:
-    rows = [Row("up", 2.0, 1.0, 3.0, True), Row("down", -1.0, -1.5, 0.5, False), Row("<none>", 0.5, None, None, False)]
-    rows.append(Row("worse", -1.0, -1.5, -0.5, True))
-    drawing = xml.etree.ElementTree.fromstring(interval_chart(rows, "a & b", 400))
-    (zero,) = (line for line in drawing.iter("line") if "stroke:var(--soft)" in line.get("style", ""))
-    (two,) = (text for text in drawing.iter("text") if text.text == "+2")
-    place = {0.0: float(zero.get("x1")), 2.0: float(two.get("x"))}
-    scale = (place[2.0] - place[0.0]) / 2
-    groups = list(drawing.iter("g"))
-    assert [group.get("class") for group in groups] == ["s1", "soft", "soft", "s2"]
-    for row, group in zip(rows, groups, strict=True):
-        assert float(group.find("circle").get("cx")) == pytest.approx(
-            place[0.0] + scale * row.value, abs=0.2
-        )  # drawn to a tenth
-        line = group.find("line")
-        if row.low is None:
-            assert line is None
-        else:
-            ends = [float(line.get("x1")), float(line.get("x2"))]
-            assert ends == pytest.approx(
-                [place[0.0] + scale * row.low, place[0.0] + scale * row.high], abs=0.2
-            )  # drawn to a tenth
-
-
-@pytest.mark.parametrize("rows", [[Row("a", 0.0, 0.0, 0.0, False)], [Row("a", 1e-9, None, None, False)]])
-def test_an_axis_without_extent(rows: list[Row]) -> None:
-    assert "nan" not in interval_chart(rows, "flat")
-
-
-def test_charts_side_by_side_have_the_same_axis() -> None:
-    small, large = [Row("a", 0.001, 0.0, 0.002, True)], [Row("b", -0.2, -0.4, 0.1, True)]
-    exclusive_lock, together = (interval_chart(small, "small", 300, shared) for shared in (None, small + large))
-    axis = [
-        re.findall(r'<text class="tick mid"[^>]*>[^<]*', chart)
-        for chart in (together, interval_chart(large, "large", 300))
-    ]
-    assert axis[0] == axis[1] and exclusive_lock != together
+    assert "is not known" in Page(render_page(compare_measured(["a", "b"], [runs[0], unknown]))).text

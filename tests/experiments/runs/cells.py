@@ -1,9 +1,9 @@
-"""Cells on a small planted pattern, for tests of whatever trains and measures them."""
+"""Runs on a small planted pattern, for tests of whatever trains and measures them."""
 
 import dataclasses
 import pathlib
 
-from experiments.runs.dataset import Dataset, data_digest, split_folder
+from experiments.runs.dataset import Dataset, digest_data, locate_split
 from experiments.runs.run import Run
 from pipeline.config import PipelineConfig, parse_config
 
@@ -43,11 +43,11 @@ def planted_data(folder: pathlib.Path) -> Dataset:
     """Writes sequences in which item i + 1 follows item i, as the pipeline leaves them, unless they are there."""
     examples, catalogue = folder / "examples", folder / "catalogue"
     if not catalogue.exists():
-        # Imported here, because most tests of cells need no TensorFlow.
+        # Imported here, because most tests of runs need no TensorFlow.
         from tests.sequence_data import planted, write_catalogues, write_examples
 
         for number, (split, size) in enumerate((("train", TRAIN), ("val", VALIDATION), ("test", TEST))):
-            write_examples(pathlib.Path(split_folder(str(examples), split)) / "data.gz", planted(size, seed=number))
+            write_examples(pathlib.Path(locate_split(str(examples), split)) / "data.gz", planted(size, seed=number))
         write_catalogues(catalogue, planted(TRAIN, seed=0))
     there = make_data(folder)
-    return dataclasses.replace(there, digest=data_digest(there.examples_uri, there.catalogue_uri))
+    return dataclasses.replace(there, digest=digest_data(there.examples_uri, there.catalogue_uri))

@@ -6,8 +6,8 @@ from scipy import stats
 
 from model.evaluation import comparison
 from model.evaluation.bootstrap import poisson_weights
-from model.evaluation.comparison import Comparison, compare, compare_runs, holm
-from model.evaluation.paired_difference import PairedDifference
+from model.evaluation.comparison import Comparison, MetricComparison, compare, compare_runs
+from model.evaluation.paired_test import holm
 from model.evaluation.pairing import MeasuredSequences, Overlap, UnequalTestSetsError, pair
 
 GROUPS = ("low", "medium", "high")
@@ -61,7 +61,7 @@ def assert_close(left: Comparison, right: Comparison) -> None:
             _assert_close(part, right.groups[metric][group])
 
 
-def _assert_close(left: PairedDifference, right: PairedDifference) -> None:
+def _assert_close(left: MetricComparison, right: MetricComparison) -> None:
     numbers = [[number for number in _flat(dataclasses.asdict(part)) if number is not None] for part in (left, right)]
     np.testing.assert_allclose(numbers[0], numbers[1], rtol=1e-9, atol=1e-12)
 
@@ -154,7 +154,7 @@ def test_the_same_run_twice_is_identical() -> None:
     again = found.runs["again"]
     assert again.identical and not again.differs
     for part in (*again.metrics.values(), *again.groups[R].values()):
-        assert dataclasses.astuple(part.difference) == (0, 0, 0)
+        assert dataclasses.astuple(part.difference) == (0, 0, 0, 1)
         assert part.p_value == part.adjusted == 1 and not part.significant
 
 
@@ -166,7 +166,7 @@ def test_float_noise_is_no_difference() -> None:
 
 def test_a_constant_difference_is_certain() -> None:
     part = compare(sequences(np.zeros(20)), sequences(np.full(20, 0.25)), [R]).metrics[R]
-    assert part.p_value == 0 and dataclasses.astuple(part.difference) == (0.25, 0.25, 0.25)
+    assert dataclasses.astuple(part.difference) == (0.25, 0.25, 0.25, 0) and part.p_value == 0
 
 
 def test_one_user_has_neither_interval_nor_p_value() -> None:

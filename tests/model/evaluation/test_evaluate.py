@@ -11,7 +11,9 @@ from scipy import stats
 
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import FingerprintTable
+from model.evaluation.comparison import compare
 from model.evaluation.evaluate import evaluate
+from model.evaluation.pairing import MeasuredSequences
 from model.evaluation.slices import OTHER_SCENE
 from model.evaluation.tasks import TASKS
 from tests.model.evaluation.slow_ranking import metrics as slow_metrics
@@ -273,3 +275,60 @@ def test_futures_that_nobody_could_know_are_measured_too(data, tmp_path):
     assert evaluation.models["A"].unknown_share["next_item"] == 1.0
     for name, slice_ in evaluation.slices.items():
         assert (f"next_item/recall@3/{name}" in found) == (slice_.sequences > 1)
+
+
+def _clustered_p_value(differences, users):
+    """The t-test of a mean of per-user sums, whose variance takes the sequences of a user together."""
+    known = ~np.isnan(differences)
+    people = sorted(set(np.asarray(users)[known]))
+    of_user = [differences[known & (np.asarray(users) == user)] for user in people]
+    mean = sum(map(sum, of_user)) / sum(map(len, of_user))
+    squares = sum(sum(d - mean for d in one) ** 2 for one in of_user)
+    error = math.sqrt(squares * len(people) / (len(people) - 1)) / sum(map(len, of_user))
+    return 2 * stats.t.sf(abs(mean) / error, len(people) - 1)
+
+
+def test_users_with_several_sequences_count_once(data, tmp_path):
+    """The evaluation and a comparison of two runs tell one p-value, whatever the order and the batches."""
+    items, scenes, rankers, test, _ = data
+    users = np.random.default_rng(5).integers(0, 17, len(test))
+    file = write_examples(tmp_path / "several.gz", test, users=users)
+    measured = {}
+    for name, ranker in rankers.items():
+        tables = []
+        evaluate({name: ranker}, evaluation_batches([file], 16), items, scenes, KS, sink=tables.append)
+        measured[name] = MeasuredSequences(
+            users=np.concatenate([np.array(table.users, np.bytes_) for table in tables]),
+            sequences=np.concatenate([table.sequences for table in tables]),
+            groups=np.concatenate([table.groups for table in tables]),
+            metrics={m: np.concatenate([table.metrics[m] for table in tables]) for m in tables[0].metrics},
+        )
+    compared = compare(measured["B"], measured["A"], list(measured["A"].metrics)).metrics
+    found = evaluate(rankers, evaluation_batches([file], 16), items, scenes, KS).differences["B"]
+    order = np.random.default_rng(6).permutation(len(test))
+    shuffled = write_examples(tmp_path / "shuffled.gz", [test[n] for n in order], users=users[order])
+    again = evaluate(rankers, evaluation_batches([shuffled], 5), items, scenes, KS).differences["B"]
+    for metric in ("next_item/ndcg@3", "period_items/recall@3", "next_scene/mrr", "period_unseen_items/map@3"):
+        differences = measured["A"].metrics[metric].astype(float) - measured["B"].metrics[metric]
+        expected = _clustered_p_value(differences, measured["A"].users.tolist())
+        assert found[metric].p_value == pytest.approx(expected, rel=1e-6), metric
+        assert again[metric].p_value == pytest.approx(found[metric].p_value, rel=1e-9), metric
+        assert compared[metric].p_value == pytest.approx(expected, rel=1e-6), metric
+        assert compared[metric].difference.value == pytest.approx(found[metric].value, rel=1e-6), metric
+        by_sequence = stats.ttest_1samp(differences[~np.isnan(differences)], 0).pvalue
+        assert abs(by_sequence - expected) > 1e-3, "by sequence the test would tell another p-value"
+
+
+def test_a_second_reading_that_gives_other_users_is_refused(data, tmp_path):
+    items, scenes, rankers, test, _ = data
+    readings = iter(
+        evaluation_batches([write_examples(tmp_path / f"{users}.gz", test[:4], users=users)], 4)
+        for users in ((0, 0, 1, 2), (0, 3, 1, 2))
+    )
+
+    class Changing:
+        def __iter__(self):
+            return iter(next(readings))
+
+    with pytest.raises(ValueError, match="4 sequences at first, but 4 when read again, or those of other users"):
+        evaluate(rankers, Changing(), items, scenes, KS)

@@ -1,0 +1,54 @@
+"""`dspnet recommend`: asks a pushed model, or an endpoint, what one user wants next."""
+
+import argparse
+
+from cli.command import Command, add_top, check_top
+from schemas.errors import UserError
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--model", metavar="FOLDER", help="a pushed version, or the folder of all versions")
+    asked.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="where a model is served, as in http://127.0.0.1:8501/v1/models/NAME, or NAME/versions/N",
+    )
+    parser.add_argument(
+        "--history",
+        required=True,
+        metavar="ITEM:SCENE,...",
+        help="what the user did, oldest first; an item's id may hold a colon, a scene's may not",
+    )
+    parser.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
+    parser.add_argument("--unseen", action="store_true", help="leave out items of the history")
+    parser.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
+    add_top(parser)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from serving import client
+    from serving.history import parse_history, parse_items
+    from serving.recommend import UnusableModelError, find_version, recommend
+    from serving.recommendations import Question
+    from serving.table import format_table
+
+    check_top(arguments.top)
+    try:
+        items, scenes = parse_history(arguments.history, arguments.separator)
+        exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
+        folder = None if arguments.model is None else find_version(arguments.model)
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
+    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude)
+    try:
+        if folder is None:
+            answer = client.recommend(arguments.endpoint, question, arguments.top)
+        else:
+            answer = recommend(folder, question, arguments.top)
+    except (client.EndpointError, UnusableModelError) as error:
+        raise UserError(str(error)) from error
+    print(format_table(answer))
+
+
+COMMAND = Command("recommend", "ask a pushed model, or an endpoint", _add_arguments, _run)

@@ -1,1 +1,0 @@
-"""Charts as inline SVG; colours are classes of the page's style, so they follow its light and dark."""
