@@ -3,7 +3,6 @@
 import argparse
 
 from cli.command import Command, add_top, check_top
-from schemas.errors import UserError
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,25 +28,18 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from serving import client
     from serving.history import parse_history, parse_items
-    from serving.recommend import UnusableModelError, find_version, recommend
+    from serving.recommend import recommend
     from serving.recommendations import Question
     from serving.table import format_table
 
     check_top(arguments.top)
-    try:
-        items, scenes = parse_history(arguments.history, arguments.separator)
-        exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
-        folder = None if arguments.model is None else find_version(arguments.model)
-    except (ValueError, OSError) as error:
-        raise UserError(str(error)) from error
+    items, scenes = parse_history(arguments.history, arguments.separator)
+    exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
     question = Question(items, scenes, arguments.unseen or bool(exclude), exclude)
-    try:
-        if folder is None:
-            answer = client.recommend(arguments.endpoint, question, arguments.top)
-        else:
-            answer = recommend(folder, question, arguments.top)
-    except (client.EndpointError, UnusableModelError) as error:
-        raise UserError(str(error)) from error
+    if arguments.model is None:
+        answer = client.recommend(arguments.endpoint, question, arguments.top)
+    else:
+        answer = recommend(arguments.model, question, arguments.top)
     print(format_table(answer))
 
 

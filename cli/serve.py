@@ -3,7 +3,6 @@
 import argparse
 
 from cli.command import Command
-from schemas.errors import UserError
 from serving.model_server import GRPC_PORT, REST_PORT, SERVERS
 
 
@@ -28,12 +27,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from serving.launch import Endpoint, ServeError, serve
+    from serving.launch import Endpoint, serve
 
-    try:
-        serve(Endpoint(arguments.model, arguments.name, arguments.server, arguments.rest_port, arguments.grpc_port))
-    except ServeError as error:
-        raise UserError(str(error)) from error
+    serve(Endpoint(arguments.model, arguments.name, arguments.server, arguments.rest_port, arguments.grpc_port))
 
 
 COMMAND = Command("serve", "start an endpoint over a pushed model", _add_arguments, _run)

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from schemas.errors import UserError
 from serving.recommendations import Question, Recommendations
 
 TIMEOUT_SECONDS = 30.0
@@ -19,7 +20,7 @@ _MODEL_PATH = re.compile(r"(?:/[!-~]+)?/v1/models/[!-.0-9;-~]+(?:/(?:versions|la
 _ON_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
-class EndpointError(Exception):
+class EndpointError(UserError):
     """An endpoint that cannot be asked; the message says what was wrong, and what to do."""
 
 
@@ -27,8 +28,8 @@ def recommend(endpoint: str, question: Question, top: int, timeout: float = TIME
     """Asks an endpoint.
 
     Args:
-        endpoint: a model's address, as in ``http://127.0.0.1:8501/v1/models/complete_journey``, or one of its
-            versions', which ends with ``/versions/N``.
+        endpoint: address of a model, as in ``http://127.0.0.1:8501/v1/models/complete_journey``, or of one of its
+            versions, which ends with ``/versions/N``.
         question: what to ask.
         top: how many to return at most; the model itself returns a fixed number.
         timeout: seconds to wait for the connection, and for each part of the answer.
@@ -37,20 +38,20 @@ def recommend(endpoint: str, question: Question, top: int, timeout: float = TIME
         EndpointError: if the address is none, nothing answers, the endpoint refuses, or its answer is something else.
     """
     address = check_address(endpoint)
-    body = json.dumps({"signature_name": question.signature, "inputs": question.inputs()}).encode("utf-8")
+    body = json.dumps({"signature_name": question.signature, "inputs": question.make_inputs()}).encode("utf-8")
     request = urllib.request.Request(f"{address}:predict", body, {"Content-Type": "application/json"})
     answer = _send(request, endpoint, timeout)
     try:
         return Recommendations.from_outputs(json.loads(answer)["outputs"], top)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise EndpointError(
-            f"--endpoint: {endpoint} answered, but not with recommendations ({_one_line(str(error))}). Is it a model "
+            f"--endpoint: {endpoint} answered, but not with recommendations ({_flatten(str(error))}). Is it a model "
             "of this project, served by TensorFlow Serving or `dspnet serve`?"
         ) from error
 
 
 def check_address(endpoint: str) -> str:
-    """Returns the address of a model without what may stand behind it.
+    """Returns the address of a model, without the slash or the ``:predict`` that may follow it.
 
     Raises:
         EndpointError: if it is no such address.
@@ -77,15 +78,15 @@ def _send(request: urllib.request.Request, endpoint: str, timeout: float) -> byt
         with opener.open(request, timeout=timeout) as response:
             return response.read()
     except urllib.error.HTTPError as error:
-        raise EndpointError(_refusal(endpoint, error)) from error
+        raise EndpointError(_describe_refusal(endpoint, error)) from error
     except TimeoutError as error:
-        raise EndpointError(_no_answer(endpoint, timeout)) from error
+        raise EndpointError(_describe_silence(endpoint, timeout)) from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError):
-            raise EndpointError(_no_answer(endpoint, timeout)) from error
-        raise EndpointError(_not_there(endpoint, error.reason)) from error
+            raise EndpointError(_describe_silence(endpoint, timeout)) from error
+        raise EndpointError(_describe_absence(endpoint, error.reason)) from error
     except (OSError, UnicodeError) as error:
-        raise EndpointError(_not_there(endpoint, error)) from error
+        raise EndpointError(_describe_absence(endpoint, error)) from error
     except http.client.HTTPException as error:
         raise EndpointError(
             f"--endpoint: what {endpoint} answered is not HTTP, or broke off ({type(error).__name__}). Is this the "
@@ -93,8 +94,8 @@ def _send(request: urllib.request.Request, endpoint: str, timeout: float) -> byt
         ) from error
 
 
-def _refusal(endpoint: str, error: urllib.error.HTTPError) -> str:
-    said = _one_line(_server_error(error)) or error.reason
+def _describe_refusal(endpoint: str, error: urllib.error.HTTPError) -> str:
+    said = _flatten(_read_server_error(error)) or error.reason
     if error.code == 404:
         return (
             f"--endpoint: there is no such model, or no such version of it, at {endpoint} (404: {said}). The last part "
@@ -103,7 +104,7 @@ def _refusal(endpoint: str, error: urllib.error.HTTPError) -> str:
     return f"--endpoint: {endpoint} refused to answer ({error.code}): {said}"
 
 
-def _server_error(error: urllib.error.HTTPError) -> str:
+def _read_server_error(error: urllib.error.HTTPError) -> str:
     """Returns what the server says in its own words, "" if it has none."""
     try:
         answer: Any = json.loads(error.read())
@@ -112,19 +113,19 @@ def _server_error(error: urllib.error.HTTPError) -> str:
         return ""
 
 
-def _not_there(endpoint: str, reason: object) -> str:
-    said = _one_line(str(reason)) or type(reason).__name__
+def _describe_absence(endpoint: str, reason: object) -> str:
+    said = _flatten(str(reason)) or type(reason).__name__
     return (
         f"--endpoint: no server can be reached at {endpoint} ({said}). Start one with: dspnet serve --model FOLDER, "
         "where FOLDER holds the versions of the model; or ask the model without a server: --model FOLDER"
     )
 
 
-def _no_answer(endpoint: str, timeout: float) -> str:
+def _describe_silence(endpoint: str, timeout: float) -> str:
     return f"--endpoint: {endpoint} did not answer within {timeout:g} s. Is it loading a model, or overloaded?"
 
 
-def _one_line(text: str) -> str:
+def _flatten(text: str) -> str:
     """Returns what others said as one line that cannot steer a terminal."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())[:500]

@@ -1,5 +1,7 @@
 """Histories and lists of items as a person types them."""
 
+from schemas.errors import UserError
+
 EVENT_SEPARATOR = ","
 SCENE_SEPARATOR = ":"
 
@@ -20,13 +22,13 @@ def parse_history(text: str, separator: str = EVENT_SEPARATOR) -> tuple[list[str
         The item ids and the scene ids.
 
     Raises:
-        ValueError: if an event lacks its item or its scene, or is no text.
+        UserError: if an event lacks its item or its scene, or is no text.
     """
     items, scenes = [], []
     for place, event in enumerate(_split("--history", text, separator), start=1):
         item, _, scene = event.rpartition(SCENE_SEPARATOR)
         if not item or not scene:
-            raise ValueError(
+            raise UserError(
                 f"--history: event {place} must be written item{SCENE_SEPARATOR}scene, as in "
                 f"milk:search{separator}bread:cart. "
                 f"Received: {event!r}"
@@ -47,11 +49,11 @@ def parse_items(text: str, separator: str = EVENT_SEPARATOR) -> list[str]:
         separator: what stands between them.
 
     Raises:
-        ValueError: if an id is empty, or is no text.
+        UserError: if an id is empty, or is no text.
     """
     items = _split("--exclude", text, separator)
     if "" in items:
-        raise ValueError(
+        raise UserError(
             f"--exclude: item {items.index('') + 1} is empty; expected ids, as in milk{separator}bread. "
             f"Received: {text!r}"
         )
@@ -60,11 +62,11 @@ def parse_items(text: str, separator: str = EVENT_SEPARATOR) -> list[str]:
 
 def _split(option: str, text: str, separator: str) -> list[str]:
     if not separator:
-        raise ValueError("--separator: must not be empty")
+        raise UserError("--separator: must not be empty")
     parts = [part.strip() for part in text.split(separator)]
     for part in parts:
         try:
             part.encode("utf-8")
         except UnicodeEncodeError as error:  # bytes of the command line that are no text come as lone surrogates
-            raise ValueError(f"{option}: expected text in UTF-8. Received: {part!r}") from error
+            raise UserError(f"{option}: expected text in UTF-8. Received: {part!r}") from error
     return parts

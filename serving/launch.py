@@ -11,17 +11,18 @@ import warnings
 from collections.abc import Mapping
 from typing import NoReturn
 
+from schemas.errors import UserError
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from serving import model_server
 from serving.model_server import AUTO, DEVELOPMENT, DOCKER, TENSORFLOW, MissingServerError
-from serving.ports import HOST, PortError, free_port
+from serving.ports import HOST, free_port
 from serving.saved_model import needs_scann
 from serving.version_folders import find_versions
 
 _WAKE_SECONDS = 0.5
 
 
-class ServeError(Exception):
+class ServeError(UserError):
     """Nothing can be served as asked; the message says what to do."""
 
 
@@ -31,10 +32,10 @@ class Endpoint:
 
     Attributes:
         model: folder that holds the versions.
-        name: of the model, in requests; the folder's name when empty.
+        name: name of the model in requests; the folder's name when empty.
         server: one of `serving.model_server.SERVERS`.
-        rest_port: 0 for any free one.
-        grpc_port: likewise.
+        rest_port: port for REST, 0 for any free one.
+        grpc_port: port for gRPC, 0 for any free one.
     """
 
     model: str
@@ -43,8 +44,8 @@ class Endpoint:
     rest_port: int = model_server.REST_PORT
     grpc_port: int = model_server.GRPC_PORT
 
-    def checked(self) -> "Endpoint":
-        """Returns the same with its name filled in.
+    def validate(self) -> "Endpoint":
+        """Returns this endpoint with its name filled in.
 
         Raises:
             ServeError: if there is no version in the folder, the name cannot be part of a URL, or one port is given
@@ -56,7 +57,7 @@ class Endpoint:
         if os.path.isfile(os.path.join(self.model, "saved_model.pb")):
             parent = os.path.dirname(os.path.abspath(self.model))
             raise ServeError(f"--model: {self.model!r} is one version; give the folder that holds versions: {parent}")
-        newest_version(self.model)
+        find_newest_version(self.model)
         if self.rest_port == self.grpc_port != 0:
             raise ServeError(
                 f"--grpc-port: expected another port than --rest-port. Received: {self.rest_port} for both; 0 is any "
@@ -65,11 +66,11 @@ class Endpoint:
         return dataclasses.replace(self, name=name)
 
 
-def newest_version(model: str) -> str:
+def find_newest_version(model: str) -> str:
     """Returns the folder of the newest version.
 
     Raises:
-        ServeError: if there is none.
+        ServeError: if there is no version.
     """
     versions = find_versions(model)
     if not versions:
@@ -86,28 +87,26 @@ def serve(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> No
     TensorFlow Serving and docker take the place of this process: the call does not return.
 
     Raises:
-        ServeError: if there is nothing to serve, a port is in use, or the server asked for is not here.
+        UserError: if there is nothing to serve, a port is in use, or the server asked for is not here.
     """
     # SIGTERM is how service managers say Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        endpoint = endpoint.checked()
-        server, program = choose(endpoint, environment)
+        endpoint = endpoint.validate()
+        server, program = choose_server(endpoint, environment)
         ports = free_port("--rest-port", endpoint.rest_port), free_port("--grpc-port", endpoint.grpc_port)
         endpoint = dataclasses.replace(endpoint, rest_port=ports[0], grpc_port=ports[1])
         if server == DEVELOPMENT:
-            _develop(endpoint)
+            _serve_in_process(endpoint)
         else:
             _replace_process(endpoint, server, program, environment)
-    except (PortError, MissingServerError) as error:
-        raise ServeError(str(error)) from error
     except KeyboardInterrupt:
         print("Stopped.", flush=True)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def choose(endpoint: Endpoint, environment: Mapping[str, str]) -> tuple[str, str]:
+def choose_server(endpoint: Endpoint, environment: Mapping[str, str]) -> tuple[str, str]:
     """Decides which server to start.
 
     Returns:
@@ -116,7 +115,7 @@ def choose(endpoint: Endpoint, environment: Mapping[str, str]) -> tuple[str, str
     Raises:
         MissingServerError: if the server asked for is not here.
     """
-    if endpoint.server == AUTO and needs_scann(newest_version(endpoint.model)):
+    if endpoint.server == AUTO and needs_scann(find_newest_version(endpoint.model)):
         print("The newest version finds items with ScaNN, whose operation TensorFlow Serving lacks.")
         return DEVELOPMENT, ""
     if endpoint.server in (AUTO, TENSORFLOW):
@@ -137,8 +136,8 @@ def choose(endpoint: Endpoint, environment: Mapping[str, str]) -> tuple[str, str
     return DEVELOPMENT, ""
 
 
-def addresses(endpoint: Endpoint) -> str:
-    """Returns where an endpoint listens, and a line to paste."""
+def describe_addresses(endpoint: Endpoint) -> str:
+    """Returns the addresses at which an endpoint listens, and a command to paste."""
     rest = f"http://{HOST}:{endpoint.rest_port}/v1/models/{endpoint.name}"
     body = f'{{"instances": [{{"{HISTORY_ITEM_IDS}": ["ITEM"], "{HISTORY_SCENE_IDS}": ["SCENE"]}}]}}'
     return "\n".join(
@@ -158,20 +157,20 @@ def _replace_process(endpoint: Endpoint, server: str, program: str, environment:
     else:
         command = model_server.docker_command(*arguments)
         print(f"TensorFlow Serving in docker, image {model_server.IMAGE}.")
-    print(f"Model {endpoint.name}, newest version {os.path.basename(newest_version(endpoint.model))}")
-    print(addresses(endpoint))
+    print(f"Model {endpoint.name}, newest version {os.path.basename(find_newest_version(endpoint.model))}")
+    print(describe_addresses(endpoint))
     print(shlex.join(command), flush=True)
     os.execve(program, command, dict(environment))
 
 
-def _develop(endpoint: Endpoint) -> None:
+def _serve_in_process(endpoint: Endpoint) -> None:
     # What libraries say about the machine while they are imported helps nobody here; errors are exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from serving.development.server import DevelopmentServer
-        from serving.development.versions import NoVersionError, Versions
+        from serving.development.versions import Versions
 
     logger = logging.getLogger("serving")
     logger.addHandler(logging.StreamHandler(sys.stdout))
@@ -181,12 +180,9 @@ def _develop(endpoint: Endpoint) -> None:
     with DevelopmentServer(
         Versions(endpoint.name, endpoint.model), endpoint.rest_port, endpoint.grpc_port
     ) as development:
-        try:
-            model = development.start()
-        except NoVersionError as error:
-            raise ServeError(f"--model: {error}") from error
+        model = development.start()
         print(f"Model {endpoint.name}, version {model.version}, loaded in {model.load_seconds:.1f} s")
-        print(addresses(endpoint))
+        print(describe_addresses(endpoint))
         print("Ctrl-C stops it.", flush=True)
         logger.setLevel(logging.INFO)  # from now on new versions are announced
         while True:  # a signal may reach another thread, which does not wake this one

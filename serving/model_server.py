@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 
+from schemas.errors import UserError
 from serving.ports import HOST
 
 AUTO, TENSORFLOW, DOCKER, DEVELOPMENT = SERVERS = "auto", "tensorflow", "docker", "development"
@@ -21,7 +22,7 @@ REST_PORT, GRPC_PORT = 8501, 8500
 _DOCKER_SECONDS = 5
 
 
-class MissingServerError(Exception):
+class MissingServerError(UserError):
     """The server that was asked for is not here; the message says what to do."""
 
 
@@ -29,7 +30,7 @@ def find_model_server(environment: Mapping[str, str]) -> str | None:
     """Returns the path of TensorFlow Serving's program, or None when there is none.
 
     Args:
-        environment: whose TF_MODEL_SERVER and PATH tell.
+        environment: environment variables, of which TF_MODEL_SERVER and PATH are read.
 
     Raises:
         MissingServerError: if TF_MODEL_SERVER names something that cannot be run.
@@ -62,11 +63,11 @@ def model_server_command(program: str, name: str, base: str, rest_port: int, grp
     """Returns the command line of TensorFlow Serving.
 
     Args:
-        program: its path.
-        name: of the model.
-        base: folder of its versions.
-        rest_port: for REST.
-        grpc_port: for gRPC.
+        program: path of TensorFlow Serving's program.
+        name: name of the model.
+        base: folder of the model's versions.
+        rest_port: port for REST.
+        grpc_port: port for gRPC.
     """
     return [
         program,

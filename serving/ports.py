@@ -2,6 +2,8 @@
 
 import socket
 
+from schemas.errors import UserError
+
 HOST = "127.0.0.1"
 """What every port here is bound to: a development server is nobody else's business."""
 
@@ -9,7 +11,7 @@ STOP_SECONDS = 5.0
 """How long requests in flight may take to finish when a server stops."""
 
 
-class PortError(Exception):
+class PortError(UserError):
     """A port cannot be had; the message says which and what to do."""
 
 
@@ -17,7 +19,7 @@ def free_port(flag: str, port: int) -> int:
     """Returns a port that is free at the moment, for a server that is about to be started.
 
     Args:
-        flag: that gave the port, for the message.
+        flag: the flag that gave the port, for the message.
         port: 0 for any.
 
     Raises:
@@ -30,11 +32,11 @@ def free_port(flag: str, port: int) -> int:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise port_error(flag, port, error) from error
+            raise make_port_error(flag, port, error) from error
         return probe.getsockname()[1]
 
 
-def port_error(flag: str, port: int, error: Exception) -> PortError:
+def make_port_error(flag: str, port: int, error: Exception) -> PortError:
     """Returns an error about a port that cannot be had."""
     return PortError(
         f"{flag}: {HOST}:{port} cannot be had, most likely because another server uses it: stop that one, or give "

@@ -1,26 +1,35 @@
 """Asks a pushed model, in this process, what a user with a given history wants next."""
 
+import dataclasses
 import os
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from schemas.errors import UserError
+from schemas.served_model import ITEM_NAMES_FILE
 from serving.error_text import first_line
 from serving.recommendations import Question, Recommendations
 from serving.saved_model import UnusableModelError, load_saved_model
 from serving.version_folders import find_versions
+
+_SHOWN_IDS = 3
 
 
 def find_version(model: str) -> str:
     """Returns the folder of a SavedModel, given that folder or the one that holds its versions.
 
     Raises:
-        FileNotFoundError: if there is no model.
+        UserError: if there is no model, or its folder cannot be read.
     """
     if os.path.isfile(os.path.join(model, "saved_model.pb")):
         return model
-    versions = find_versions(model)
+    try:
+        versions = find_versions(model)
+    except OSError as error:
+        raise UserError(f"--model: {model!r} cannot be read ({error.strerror})") from error
     if not versions:
-        raise FileNotFoundError(
+        raise UserError(
             f"--model: no SavedModel in {model!r}; expected saved_model.pb, or folders of versions such as 1732406400 "
             "that hold it. A run prints where it pushed its model"
         )
@@ -35,8 +44,12 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
         question: what to ask.
         top: how many to return at most; the model itself returns a fixed number.
 
+    Returns:
+        The answer, with the names of its items if the model has them, and with a note when the model knows none of
+        the items, or none of the scenes, of the history.
+
     Raises:
-        FileNotFoundError: if there is no model.
+        UserError: if there is no model.
         UnusableModelError: if it cannot be loaded here, lacks what is asked for, or answers with something else.
     """
     folder = find_version(model)
@@ -48,15 +61,17 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
         )
     import tensorflow as tf
 
-    inputs = {name: tf.constant(rows) for name, rows in question.inputs().items()}
+    inputs = {name: tf.constant(rows) for name, rows in question.make_inputs().items()}
     try:
         outputs = loaded.signatures[question.signature](**inputs)
-        return Recommendations.from_outputs({name: _plain(tensor) for name, tensor in outputs.items()}, top)
+        answer = Recommendations.from_outputs({name: _to_lists(tensor) for name, tensor in outputs.items()}, top)
     except Exception as error:  # a foreign model raises anything
         raise UnusableModelError(
             f"--model: {folder} did not answer with recommendations ({first_line(error)}). Is it a model of this "
             "project? A run prints where it pushed its model"
         ) from error
+    names, names_note = _read_names(folder, [raw_id for raw_id, _ in answer.items])
+    return dataclasses.replace(answer, item_names=names, notes=(*_find_unknown(loaded, question), *names_note))
 
 
 def _load(folder: str) -> Any:
@@ -71,7 +86,41 @@ def _load(folder: str) -> Any:
         raise UnusableModelError(f"--model: {error}") from error
 
 
-def _plain(tensor: Any) -> list[Any]:
+def _find_unknown(loaded: Any, question: Question) -> Iterator[str]:
+    """Yields a note about the items of a history if none is in the model's catalogue, and one about its scenes."""
+    for kind, asked, catalogue, consequence in (
+        ("items", question.items, "item_ids", "what an unknown user is recommended"),
+        ("scenes", question.scenes, "scene_ids", "the answer for a scene that the model has never seen"),
+    ):
+        known: Any = getattr(loaded, catalogue, None)  # a foreign model may have anything there
+        if asked and hasattr(known, "numpy") and _are_unknown(asked, known.numpy().ravel()):
+            shown = ", ".join(repr(raw_id) for raw_id in list(dict.fromkeys(asked))[:_SHOWN_IDS])
+            yield (
+                f"None of the {kind} of the history is in the catalogue of the model: this is {consequence}. "
+                f"Expected ids as they stand in the log. Received: {shown}"
+            )
+
+
+def _are_unknown(asked: Sequence[str], catalogue: Iterable[bytes]) -> bool:
+    return {raw_id.encode("utf-8") for raw_id in asked}.isdisjoint(catalogue)
+
+
+def _read_names(folder: str, items: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Returns the names of items that are in the model's table, and a note if there is a table that cannot be read."""
+    path = os.path.join(folder, ITEM_NAMES_FILE)
+    if not items or not os.path.isfile(path):
+        return {}, ()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path, columns=["id", "name"], filters=[("id", "in", items)]).to_pylist()
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        return {}, (f"The names of the items cannot be read ({path}: {first_line(error)})",)
+    return {row["id"]: row["name"] for row in rows if row["name"]}, ()
+
+
+def _to_lists(tensor: Any) -> list[Any]:
     values = tensor.numpy()
     if values.dtype == object:  # strings
         return [[raw_id.decode("utf-8") for raw_id in row] for row in values]

@@ -1,7 +1,7 @@
-"""What is asked of a model, and what it answers; how it is reached is told elsewhere."""
+"""What a model is asked and what it answers, whichever way it is reached."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas import sequences
@@ -21,7 +21,7 @@ class Question:
 
     Attributes:
         items: raw item ids of the history, oldest first.
-        scenes: the scene of each.
+        scenes: raw scene ids of the history, one an item.
         unseen: whether items of the history are left out.
         exclude: more items to leave out; needs `unseen`.
     """
@@ -33,11 +33,11 @@ class Question:
 
     @property
     def signature(self) -> str:
-        """The signature that answers it."""
+        """The signature that answers the question."""
         return RECOMMEND_UNSEEN if self.unseen else SERVING_DEFAULT
 
-    def inputs(self) -> dict[str, list[list[str]]]:
-        """Returns the inputs of that signature, one row each."""
+    def make_inputs(self) -> dict[str, list[list[str]]]:
+        """Returns the inputs of `signature`, one row each."""
         inputs = {sequences.HISTORY_ITEM_IDS: [list(self.items)], sequences.HISTORY_SCENE_IDS: [list(self.scenes)]}
         if self.unseen:
             # Padding rather than no value: some servers cannot tell the shape of an empty list.
@@ -50,12 +50,16 @@ class Recommendations:
     """What one user may want next, best first.
 
     Attributes:
-        items: raw ids and scores.
-        scenes: likewise.
+        items: raw ids and scores of items.
+        scenes: raw ids and scores of scenes.
+        item_names: names of items for people, by raw id; items may lack one.
+        notes: sentences that a person has to read to understand the answer.
     """
 
     items: list[tuple[str, float]]
     scenes: list[tuple[str, float]]
+    item_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], top: int) -> "Recommendations":
@@ -68,18 +72,19 @@ class Recommendations:
         Raises:
             ValueError: if the outputs are something else; names the first that is wrong.
         """
-        return cls(*(_ranked(outputs, kind)[:top] for kind in KINDS))
+        items, scenes = (_read_ranking(outputs, kind)[:top] for kind in KINDS)
+        return cls(items, scenes)
 
 
-def _ranked(outputs: Mapping[str, Any], kind: str) -> list[tuple[str, float]]:
-    ids = _row(outputs, f"{kind}_ids", lambda value: isinstance(value, str))
-    scores = _row(outputs, f"{kind}_scores", _is_score)
+def _read_ranking(outputs: Mapping[str, Any], kind: str) -> list[tuple[str, float]]:
+    ids = _read_row(outputs, f"{kind}_ids", lambda value: isinstance(value, str))
+    scores = _read_row(outputs, f"{kind}_scores", _is_score)
     if len(ids) != len(scores):
         raise ValueError(f"{kind}_ids: expected as many as {kind}_scores, {len(scores)}. Received: {len(ids)}")
     return [(raw_id, float(score)) for raw_id, score in zip(ids, scores, strict=True) if raw_id != NOTHING]
 
 
-def _row(outputs: Mapping[str, Any], name: str, fits: Any) -> list[Any]:
+def _read_row(outputs: Mapping[str, Any], name: str, fits: Callable[[Any], bool]) -> list[Any]:
     rows = outputs.get(name)
     if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], list):
         raise ValueError(f"{name}: expected one row. Received: {str(rows)[:80]}")

@@ -1,7 +1,11 @@
 """Recommendations as a table for people."""
 
+import itertools
 import unicodedata
 
+from rich.cells import cell_len
+
+from reporting.table import Column, Row, Table
 from serving.recommendations import Recommendations
 
 _JOINERS = "\u200c\u200d"
@@ -12,47 +16,39 @@ _UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def format_table(recommendations: Recommendations) -> str:
-    """Writes recommendations for people, items and scenes side by side.
+    """Returns recommendations for people: items and scenes side by side, and notes below them.
 
-    Columns stay aligned for ids in any script; characters that would break the table are shown as Python writes them.
+    Items have a column of names if any is known. Characters that would break the table are shown as Python writes
+    them.
     """
-    columns = [_column("item", recommendations.items), _column("scene", recommendations.scenes)]
-    height = max(map(len, columns))
-    blank = " " * display_width(columns[0][0])
-    rows = []
-    for place in range(height):
-        left, right = (column[place] if place < len(column) else "" for column in columns)
-        rank = str(place) if place else ""
-        rows.append(f"{rank:>4}  {left or blank}   {right}".rstrip())
-    return "\n".join(rows)
+    names = recommendations.item_names
+    items = [
+        (_escape(raw_id), *([_escape(names.get(raw_id, ""))] if names else []), f"{score:.3f}")
+        for raw_id, score in recommendations.items
+    ]
+    scenes = [(_escape(raw_id), f"{score:.3f}") for raw_id, score in recommendations.scenes]
+    titles = ("item", *(["name"] if names else []), "score"), ("scene", "score")
+    blank = tuple([""] * len(titles[0])), ("", "")
+    pairs = itertools.zip_longest(items, scenes)
+    rows = [
+        Row((str(rank), *(item or blank[0]), *(scene or blank[1]))) for rank, (item, scene) in enumerate(pairs, start=1)
+    ]
+    columns = [Column(title, words=title != "score") for title in ("", *titles[0], *titles[1])]
+    return Table(tuple(columns), tuple(rows), notes=recommendations.notes).to_text()
 
 
 def display_width(text: str) -> int:
-    """Returns how many cells of a terminal a text takes: a wide character two, an accent that combines none.
+    """Returns how many cells of a terminal a text takes.
 
     >>> display_width("milk"), display_width("牛乳")
     (4, 4)
     """
-    return sum(_cells(character) for character in text)
+    return cell_len(text)
 
 
-def _cells(character: str) -> int:
-    if character in _JOINERS or unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _column(title: str, ranked: list[tuple[str, float]]) -> list[str]:
-    shown = [(_shown(raw_id), f"{score:.3f}") for raw_id, score in ranked]
-    width = max(map(display_width, [title, *(raw_id for raw_id, _ in shown)]))
-    digits = max(map(len, ["score   ", *(score for _, score in shown)]))
-    lines = [(title, "score"), *shown]
-    return [f"{text}{' ' * (width - display_width(text))}  {score:>{digits}}" for text, score in lines]
-
-
-def _shown(raw_id: str) -> str:
+def _escape(text: str) -> str:
     def escape(character: str) -> str:
         unprintable = unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS
         return ascii(character)[1:-1] if unprintable else character
 
-    return "".join(map(escape, raw_id))
+    return "".join(map(escape, text))

@@ -16,8 +16,8 @@ def find_versions(base: str) -> dict[int, str]:
     }
 
 
-def files_of(folder: str) -> tuple[tuple[str, int, int], ...]:
-    """Returns what tells whether a folder changed: the path, size and time (ns) of each of its files."""
+def list_files(folder: str) -> tuple[tuple[str, int, int], ...]:
+    """Returns the path, size and time (ns) of each file in a folder: equal lists mean that nothing changed."""
     found = []
     for parent, _, names in os.walk(folder):
         for path in (os.path.join(parent, name) for name in names):

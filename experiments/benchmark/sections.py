@@ -10,7 +10,11 @@ from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
 
-TARGETS: Mapping[str, str] = {NEXT: "the first future item", PERIOD: "all of the future", PREFIX: "what follows any prefix"}
+TARGETS: Mapping[str, str] = {
+    NEXT: "the first future item",
+    PERIOD: "all of the future",
+    PREFIX: "what follows any prefix",
+}
 """What a method is trained for, or what a statistical method counts, by training target."""
 
 _TUNED = {

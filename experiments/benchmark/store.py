@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from experiments.comparison.measured_sequences import read_sequences
+from experiments.comparison.runs import read_sequences
 from experiments.runs.dataset import Dataset
 from experiments.runs.result import RESULT_FILE, SETTINGS_CHANGED, RunResult, explain_rerun, read_result
 from experiments.runs.run import Run, run_key

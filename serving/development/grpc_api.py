@@ -1,11 +1,13 @@
 """TensorFlow Serving's gRPC services: PredictionService and ModelService."""
 
+import functools
 import logging
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
 import grpc
+import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -15,16 +17,15 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from schemas.served_model import SERVING_DEFAULT
-from serving.development.limits import Limits
-from serving.development.loaded_model import LoadedModel
-from serving.development.model_info import SIGNATURE_FIELD, metadata_of, status_of
-from serving.development.proto_tensors import arrays_from_protos, protos_from_arrays
-from serving.development.refusal import Reason, Refusal
+from serving.development.model import LoadedModel, read_tensors
+from serving.development.refusals import Limits, Reason, RefusalError
 from serving.development.versions import Versions
 from serving.ports import HOST, STOP_SECONDS
 
 THREADS = 16
+
+_SIGNATURES = "signature_def"
+"""The only kind of metadata that there is."""
 
 _logger = logging.getLogger(__name__)
 
@@ -34,11 +35,11 @@ class GrpcServer:
 
     Args:
         versions: what is served.
-        limits: what a call may ask for.
+        limits: how much a call may ask for.
         port: 0 for any free one.
 
     Attributes:
-        port: that was bound.
+        port: the port that was bound.
 
     Raises:
         OSError: if the port cannot be had.
@@ -53,10 +54,9 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # else a second server would share the port and take half of the calls
             ],
         )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            _Predictions(versions, limits), self._server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(versions), self._server)
+        services = _Services(versions, limits)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, self._server)
         try:
             self.port = self._server.add_insecure_port(f"{HOST}:{port}")
         except RuntimeError as error:
@@ -71,83 +71,79 @@ class GrpcServer:
         self._server.stop(STOP_SECONDS).wait()
 
 
-class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
+def _answer(work: Callable[[Any, Any], Any]) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
+    """Makes a method of a service out of one that may refuse a request."""
+
+    @functools.wraps(work)
+    def call(service: Any, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return work(service, request)
+        except RefusalError as error:
+            context.abort(grpc.StatusCode[error.reason.grpc_status], str(error))
+        except Exception:
+            _logger.exception("A gRPC call failed")
+            context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says why")
+
+    return call
+
+
+class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
+    """Both services; the names of the methods are those of TensorFlow Serving."""
+
     def __init__(self, versions: Versions, limits: Limits):
         self._versions = versions
         self._limits = limits
 
-    def Predict(self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
-        return _answer(context, lambda: self._predict(request))
-
-    def GetModelMetadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
-    ) -> Any:
-        return _answer(context, lambda: self._metadata(request))
-
-    def Classify(self, request: object, context: grpc.ServicerContext) -> None:
-        _unimplemented(context)
-
-    Regress = MultiInference = Classify
-
-    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+    @_answer
+    def Predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         model = _select(self._versions, request.model_spec)
-        signature = model.signature(request.model_spec.signature_name)
-        inputs = arrays_from_protos(request.inputs, self._limits)
+        signature = model.get_signature(request.model_spec.signature_name)
+        inputs = read_tensors(request.inputs, self._limits)
         self._limits.check_rows(inputs)
         outputs = signature.run(inputs, request.output_filter)
-        response = predict_pb2.PredictResponse(outputs=protos_from_arrays(outputs))
+        response = predict_pb2.PredictResponse(
+            outputs={name: tf.make_tensor_proto(array) for name, array in outputs.items()}
+        )
         response.model_spec.name = self._versions.name
         response.model_spec.version.value = model.version
-        response.model_spec.signature_name = request.model_spec.signature_name or SERVING_DEFAULT
+        response.model_spec.signature_name = signature.name
         return response
 
-    def _metadata(
+    @_answer
+    def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        if list(request.metadata_field) != [SIGNATURE_FIELD]:
-            raise Refusal(
-                Reason.INVALID,
-                f"metadata_field: expected ['{SIGNATURE_FIELD}']. Received: {list(request.metadata_field)}",
-            )
-        return metadata_of(_select(self._versions, request.model_spec), self._versions.name)
+        if list(request.metadata_field) != [_SIGNATURES]:
+            raise RefusalError(f"metadata_field: expected ['{_SIGNATURES}']. Received: {list(request.metadata_field)}")
+        model = _select(self._versions, request.model_spec)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = self._versions.name
+        response.model_spec.version.value = model.version
+        response.metadata[_SIGNATURES].Pack(model.make_signature_map())
+        return response
 
+    @_answer
+    def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        return self._versions.get_status(request.model_spec.name, _get_version(request.model_spec))
 
-class _Models(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, versions: Versions):
-        self._versions = versions
+    @_answer
+    def Classify(self, request: object) -> None:
+        raise RefusalError("The development server answers Predict, metadata and status only", Reason.UNSUPPORTED)
 
-    def GetModelStatus(self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext) -> Any:
-        name, version = request.model_spec.name, _version(request.model_spec)
-        return _answer(context, lambda: status_of(self._versions, name, version))
-
-    def HandleReloadConfigRequest(self, request: object, context: grpc.ServicerContext) -> None:
-        _unimplemented(context)
+    Regress = MultiInference = HandleReloadConfigRequest = Classify
 
 
 def _select(versions: Versions, spec: model_pb2.ModelSpec) -> LoadedModel:
     if not spec.name:
-        raise Refusal(Reason.INVALID, f"Missing ModelSpec: model_spec.name is empty. Served here: {versions.name}")
+        raise RefusalError(f"Missing ModelSpec: model_spec.name is empty. Served here: {versions.name}")
     if spec.version_label:
-        raise Refusal(
-            Reason.INVALID,
-            f"Unrecognized servable version label: {spec.version_label}. There are none here: give a version, or none",
+        raise RefusalError(
+            f"Unrecognized servable version label: {spec.version_label}. There are none here: give a version, or none"
         )
-    return versions.select(spec.name, _version(spec))
+    return versions.select(spec.name, _get_version(spec))
 
 
-def _version(spec: model_pb2.ModelSpec) -> int | None:
+def _get_version(spec: model_pb2.ModelSpec) -> int | None:
     return spec.version.value if spec.HasField("version") else None
-
-
-def _answer(context: grpc.ServicerContext, work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    except Refusal as refusal:
-        context.abort(grpc.StatusCode[refusal.reason.grpc_status], str(refusal))
-    except Exception:
-        _logger.exception("A gRPC call failed")
-        context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says why")
-
-
-def _unimplemented(context: grpc.ServicerContext) -> None:
-    context.abort(grpc.StatusCode.UNIMPLEMENTED, "The development server answers Predict, metadata and status only")

@@ -3,11 +3,11 @@
 from types import TracebackType
 
 from serving.development.grpc_api import GrpcServer
-from serving.development.limits import Limits
-from serving.development.loaded_model import LoadedModel
+from serving.development.model import LoadedModel
+from serving.development.refusals import Limits
 from serving.development.rest import RestServer
 from serving.development.versions import Versions
-from serving.ports import port_error
+from serving.ports import make_port_error
 
 
 class DevelopmentServer:
@@ -18,14 +18,14 @@ class DevelopmentServer:
 
     Args:
         versions: what to serve.
-        rest_port: 0 for any free one.
-        grpc_port: likewise.
-        limits: what a request may ask for.
+        rest_port: port for REST, 0 for any free one.
+        grpc_port: port for gRPC, 0 for any free one.
+        limits: how much a request may ask for.
 
     Attributes:
-        versions: the same.
-        rest_port: that was bound.
-        grpc_port: likewise.
+        versions: what is served.
+        rest_port: the port that was bound for REST.
+        grpc_port: the port that was bound for gRPC.
 
     Raises:
         PortError: if a port is in use.
@@ -36,12 +36,12 @@ class DevelopmentServer:
         try:
             self._rest = RestServer(versions, limits, rest_port)
         except OSError as error:
-            raise port_error("--rest-port", rest_port, error) from error
+            raise make_port_error("--rest-port", rest_port, error) from error
         try:
             self._grpc = GrpcServer(versions, limits, grpc_port)
         except OSError as error:
             self._rest.stop()
-            raise port_error("--grpc-port", grpc_port, error) from error
+            raise make_port_error("--grpc-port", grpc_port, error) from error
         self.rest_port, self.grpc_port = self._rest.port, self._grpc.port
 
     def start(self) -> LoadedModel:

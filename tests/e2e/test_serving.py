@@ -124,7 +124,7 @@ def test_the_client_prints_the_same_of_model_and_endpoint(endpoint, left):
     by_endpoint = run_dspnet("recommend", "--endpoint", endpoint[0], *asked, cwd=left)
     assert by_model.returncode == by_endpoint.returncode == 0, by_model.stderr + by_endpoint.stderr
     assert by_model.stdout == by_endpoint.stdout
-    assert "item5" not in by_model.stdout and len(by_model.stdout.splitlines()) == 4
+    assert "item5" not in by_model.stdout and len(by_model.stdout.splitlines()) == 5
 
 
 def test_a_whole_log_gets_recommendations(everybody, folder):

@@ -5,7 +5,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from experiments.benchmark.plan import plan, read_choice
+from experiments.benchmark.plan import plan_runs, read_spec
 from model import trainer
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
@@ -80,11 +80,11 @@ def test_a_configuration_may_name_it_and_a_benchmark_and_a_search_know_it(added)
     config = parse_config(VALUES, "test")
     assert config.model.name == config.model_dump(mode="json")["model"]["name"] == "toy"
     assert config.model.method is NEW_ENTRY
-    (run,) = plan(config, read_choice(config, "toy"))
+    (run,) = plan_runs(config, read_spec(config, "toy"))
     assert (run.label, run.role, run.config.model.name) == ("Toy", "baseline", "toy")
     candidates = run.config.training.candidates
     assert (candidates.sampling, candidates.number) == ("uniform", 5)
-    assert "toy" in {run.config.model.name for run in plan(config, read_choice(config))}
+    assert "toy" in {run.config.model.name for run in plan_runs(config, read_spec(config))}
     assert list(ranges_of(config.tuning, "toy")) == ["training.learning_rate", "training.scene_weight"]
     parse_config({**VALUES, "serving": {"retrieval": "scann"}}, "test")
 

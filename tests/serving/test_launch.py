@@ -13,7 +13,7 @@ import pytest
 
 from cli import main
 from serving import model_server
-from serving.launch import Endpoint, ServeError, addresses, choose
+from serving.launch import Endpoint, ServeError, choose_server, describe_addresses
 from serving.model_server import DEVELOPMENT, DOCKER, IMAGE, TENSORFLOW, MissingServerError
 from tests.serving.echo import DEADLINE, environment, eventually
 
@@ -103,21 +103,21 @@ def test_docker_is_started_when_its_daemon_answers(model: pathlib.Path, tmp_path
 
 
 def test_what_auto_takes(model: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoint, path = Endpoint(str(model)).checked(), {"PATH": str(tmp_path / "bin")}
-    assert choose(endpoint, path) == (DEVELOPMENT, "")
+    endpoint, path = Endpoint(str(model)).validate(), {"PATH": str(tmp_path / "bin")}
+    assert choose_server(endpoint, path) == (DEVELOPMENT, "")
     docker = _program(tmp_path / "bin", "docker", "exit 1")
-    assert choose(endpoint, path) == (DEVELOPMENT, "")
+    assert choose_server(endpoint, path) == (DEVELOPMENT, "")
     _program(tmp_path / "bin", "docker", "exec sleep 100")
     monkeypatch.setattr(model_server, "_DOCKER_SECONDS", 0.1)
-    assert choose(endpoint, {"PATH": f"{tmp_path / 'bin'}:/bin:/usr/bin"}) == (DEVELOPMENT, "")
+    assert choose_server(endpoint, {"PATH": f"{tmp_path / 'bin'}:/bin:/usr/bin"}) == (DEVELOPMENT, "")
     monkeypatch.undo()
     _program(tmp_path / "bin", "docker", "exit 0")
-    assert choose(endpoint, path) == (DOCKER, docker)
+    assert choose_server(endpoint, path) == (DOCKER, docker)
     program = _program(tmp_path / "bin", model_server.PROGRAM, "exit 0")
-    assert choose(endpoint, path) == (TENSORFLOW, program)
+    assert choose_server(endpoint, path) == (TENSORFLOW, program)
     (model / "7" / "assets.extra").mkdir()
     (model / "7" / "assets.extra" / "retrieval.json").write_text('{"method": "scann"}')
-    assert choose(endpoint, path) == (DEVELOPMENT, "")  # stock TensorFlow Serving cannot load it
+    assert choose_server(endpoint, path) == (DEVELOPMENT, "")  # stock TensorFlow Serving cannot load it
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_auto_takes(model: pathlib.Path, tmp_path: pathlib.Path, monkeypatc
 )
 def test_a_server_that_is_not_here(model: pathlib.Path, server: str, given: dict[str, str], message: str) -> None:
     with pytest.raises(MissingServerError, match=message):
-        choose(Endpoint(str(model), server=server), {"PATH": "", **given})
+        choose_server(Endpoint(str(model), server=server), {"PATH": "", **given})
 
 
 def test_what_cannot_be_served(model: pathlib.Path, capsys: pytest.CaptureFixture) -> None:
@@ -156,10 +156,10 @@ def test_what_cannot_be_served(model: pathlib.Path, capsys: pytest.CaptureFixtur
 
 
 def test_the_name_is_the_folders(model: pathlib.Path) -> None:
-    assert Endpoint(f"{model}/").checked().name == "shop"
-    assert "curl -s http://127.0.0.1:8501/v1/models/shop:predict" in addresses(Endpoint(str(model)).checked())
+    assert Endpoint(f"{model}/").validate().name == "shop"
+    assert "curl -s http://127.0.0.1:8501/v1/models/shop:predict" in describe_addresses(Endpoint(str(model)).validate())
     with pytest.raises(ServeError, match="--name"):
-        Endpoint("/").checked()
+        Endpoint("/").validate()
 
 
 @pytest.mark.slow

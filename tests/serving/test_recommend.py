@@ -1,16 +1,22 @@
 import json
 import pathlib
+import re
 import shutil
 import sys
 from collections.abc import Callable
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from rich.cells import cell_len
 
+from schemas.errors import UserError
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
+from schemas.served_model import ITEM_NAMES_FILE
 from serving.history import parse_history, parse_items
 from serving.recommend import UnusableModelError, find_version, recommend
 from serving.recommendations import Question, Recommendations
-from serving.table import display_width, format_table
+from serving.table import format_table
 from tests import served_model
 
 HISTORY = (["item3", "item4"], ["scene1", "scene2"])
@@ -63,34 +69,48 @@ def test_latest_complete_version_is_taken(tmp_path: pathlib.Path) -> None:
 
 
 def test_no_model(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(FileNotFoundError, match="--model: no SavedModel"):
+    with pytest.raises(UserError, match="--model: no SavedModel"):
         find_version(str(tmp_path))
 
 
 def test_table_lists_items_and_scenes() -> None:
     table = format_table(Recommendations(items=[("milk", 1.5), ("bread", 0.25)], scenes=[("cart", 2.0)]))
     assert table.splitlines() == [
-        "      item      score   scene     score",
-        "   1  milk      1.500   cart      2.000",
-        "   2  bread     0.250",
+        "    item    score   scene   score",
+        "─────────────────────────────────",
+        "1   milk    1.500   cart    2.000",
+        "2   bread   0.250",
     ]
 
 
 def test_table_with_more_scenes_than_items() -> None:
     table = format_table(Recommendations(items=[("milk", 1.5)], scenes=[("cart", 2.0), ("search", -12345.5)]))
     assert table.splitlines() == [
-        "      item     score   scene        score",
-        "   1  milk     1.500   cart         2.000",
-        "   2                   search  -12345.500",
+        "    item   score   scene         score",
+        "──────────────────────────────────────",
+        "1   milk   1.500   cart          2.000",
+        "2                  search   -12345.500",
     ]
 
 
 def test_table_stays_aligned_in_any_script() -> None:
     items = [("牛乳", 1.0), ("cafe\u0301", 1.0), ("milk\x1b[31m\n", 1.0), ("a\u202eb", 1.0), ("می\u200cروم", 1.0)]
     lines = format_table(Recommendations(items=items, scenes=[("søg", 1.0)] * 5)).splitlines()
-    assert len(lines) == 6
-    assert {display_width(line) for line in lines} == {display_width(lines[0])}
-    assert r"milk\x1b[31m\n" in lines[3] and r"a\u202eb" in lines[4]
+    assert len(lines) == 7
+    assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
+    assert r"milk\x1b[31m\n" in lines[4] and r"a\u202eb" in lines[5]
+
+
+def test_table_with_names_and_notes() -> None:
+    names = {"milk": "Milk, whole\x1b[2J", "tea": "not recommended"}
+    answer = Recommendations([("milk", 1.5), ("bread", 0.25)], [("cart", 2.0)], names, ("Nothing is known.",))
+    assert format_table(answer).splitlines() == [
+        "    item    name                 score   scene   score",
+        "──────────────────────────────────────────────────────",
+        r"1   milk    Milk, whole\x1b[2J   1.500   cart    2.000",
+        "2   bread                        0.250",
+        "Nothing is known.",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +124,40 @@ def test_answers_with_what_the_model_has(model: pathlib.Path) -> None:
     answer = recommend(str(model), Question(*HISTORY), top=1000)
     assert sorted(raw_id for raw_id, _ in answer.items) == sorted(f"item{number}" for number in range(12))
     assert [score for _, score in answer.items] == sorted((score for _, score in answer.items), reverse=True)
-    assert len(answer.scenes) == 3
+    assert len(answer.scenes) == 3 and not answer.item_names
     assert recommend(str(model), Question(*HISTORY), top=2).items == answer.items[:2]
+
+
+@pytest.mark.parametrize(
+    ("items", "scenes", "notes"),
+    [
+        (["item3", "new"], ["scene1", "new"], []),
+        (["milk", "tea", "milk"], ["scene1"] * 3, ["None of the items .* unknown user.* Received: 'milk', 'tea'$"]),
+        (["item3"], ["kitchen"], ["None of the scenes .* never seen.* Received: 'kitchen'$"]),
+        (["milk"], ["kitchen"], ["None of the items", "None of the scenes"]),
+    ],
+)
+def test_says_when_nothing_of_a_history_is_known(
+    model: pathlib.Path, items: list[str], scenes: list[str], notes: list[str]
+) -> None:
+    answer = recommend(str(model), Question(items, scenes), top=3)
+    assert len(answer.items) == 3 and len(answer.notes) == len(notes)
+    assert all(re.match(expected, note) for expected, note in zip(notes, answer.notes, strict=True))
+
+
+def test_names_of_items(model: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "1"
+    shutil.copytree(model / "1", folder)
+    table = pa.table({"id": ["item1", "item2", "other", "item3"], "name": ["Milk", None, "Other", "Bröd"]})
+    pq.write_table(table, folder / ITEM_NAMES_FILE)
+    answer = recommend(str(folder), Question(*HISTORY), top=1000)
+    assert (answer.item_names, answer.notes) == ({"item1": "Milk", "item3": "Bröd"}, ())
+    pq.write_table(pa.table({"id": [1, 3], "name": ["Milk", "Bröd"]}), folder / ITEM_NAMES_FILE)
+    assert recommend(str(folder), Question(*HISTORY), top=1000).notes[0].startswith("The names of the items cannot be")
+    (folder / ITEM_NAMES_FILE).write_bytes(b"half a file")
+    answer = recommend(str(folder), Question(*HISTORY), top=1000)
+    assert not answer.item_names and answer.notes[0].startswith("The names of the items cannot be read (")
+    assert len(answer.items) == 12
 
 
 def test_leaves_out_what_was_seen_or_excluded(model: pathlib.Path) -> None:

@@ -6,12 +6,12 @@ import orjson
 import pytest
 import tensorflow as tf
 
-from serving.development.json_tensors import array_from_json, json_from_array
-from serving.development.refusal import Reason, Refusal
+from serving.development.json_tensors import read_array, write_array
+from serving.development.refusals import Reason, RefusalError
 
 
 def _read(value: Any, dtype: tf.DType) -> np.ndarray:
-    return array_from_json(value, tf.TensorSpec(None, dtype, "x"))
+    return read_array(value, tf.TensorSpec(None, dtype, "x"))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_strings_are_bytes() -> None:
     ],
 )
 def test_what_does_not_fit(value: Any, dtype: tf.DType, message: str) -> None:
-    with pytest.raises(Refusal, match="Input 'x'") as caught:
+    with pytest.raises(RefusalError, match="Input 'x'") as caught:
         _read(value, dtype)
     assert caught.value.reason is Reason.INVALID and message in str(caught.value) and len(str(caught.value)) < 300
 
@@ -89,7 +89,7 @@ def test_what_does_not_fit(value: Any, dtype: tf.DType, message: str) -> None:
     ],
 )
 def test_writing(name: str, array: np.ndarray, expected: str) -> None:
-    assert orjson.dumps(json_from_array(name, array), option=orjson.OPT_SERIALIZE_NUMPY).decode() == expected
+    assert orjson.dumps(write_array(name, array), option=orjson.OPT_SERIALIZE_NUMPY).decode() == expected
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_writing(name: str, array: np.ndarray, expected: str) -> None:
     ],
 )
 def test_what_json_cannot_express(array: np.ndarray, message: str) -> None:
-    with pytest.raises(Refusal, match=f"Output 'y' .*{message}") as caught:
-        json_from_array("y", array)
+    with pytest.raises(RefusalError, match=f"Output 'y' .*{message}") as caught:
+        write_array("y", array)
     assert caught.value.reason is Reason.FAILED

@@ -1,13 +1,16 @@
 """What the development server does beyond, or other than, TensorFlow Serving."""
 
 import contextlib
+import gzip
 import http.client
 import json
 import logging
 import pathlib
+import re
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,9 +20,10 @@ import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, predict_pb2
 
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
-from serving.development.limits import Limits
+from serving.development import rest
+from serving.development.model import Signature
+from serving.development.refusals import Limits
 from serving.development.server import DevelopmentServer
-from serving.development.signature import Signature
 from serving.development.versions import Versions
 from serving.ports import PortError, free_port
 from tests.serving.echo import DEADLINE, NAME, Server, eventually, histories, predict
@@ -75,13 +79,13 @@ def test_the_largest_body_is_taken(server: Server) -> None:
         ("Content-Length: -1\r\n", 400),
         ("Content-Length: x\r\n", 400),
         (f"Content-Length: {'0' * 25}99999999999\r\n", 413),
-        (f"Content-Length: {'0' * 5_000}{'9' * 5_000}\r\n", 413),
+        (f"Content-Length: {'0' * 5_000}{'9' * 5_000}\r\n", 400),  # more than any number of bytes
         (f"Content-Length: {'0' * 5_000}\r\n", 400),  # an empty body is no JSON
     ],
 )
 def test_a_body_needs_its_length(server: Server, header: str, status: int) -> None:
     answer = _say(server, f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{header}\r\n")
-    assert answer.startswith(f"HTTP/1.1 {status} ") and '{"error": "' in answer
+    assert re.match(rf"HTTP/1\.[01] {status} ", answer) and '{"error": "' in answer
 
 
 def test_zeros_before_a_length_change_nothing(server: Server) -> None:
@@ -96,15 +100,74 @@ def test_what_is_no_http_gets_json_too(server: Server) -> None:
 
 
 def test_a_client_that_leaves_early_harms_nobody(server: Server) -> None:
-    assert _say(server, f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf") == ""
+    with socket.create_connection((server.host, server.rest_port), DEADLINE) as connection:
+        connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(65536) == b""
     assert server.post({"instances": [ROW]})[0] == 200
 
 
 def _say(server: Server, request: str) -> str:
     with socket.create_connection((server.host, server.rest_port), DEADLINE) as connection:
         connection.sendall(request.encode())
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        answer = connection.recv(65536)
+        while answer and not answer.endswith(b"}"):
+            answer += connection.recv(65536)
+        return answer.decode()
+
+
+def test_a_body_that_comes_too_slowly(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "IDLE_SECONDS", 0.1)
+    answer = _say(server, f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+    assert answer.startswith("HTTP/1.1 408 ") and "within 0.1 s" in answer and "Connection: close" in answer
+
+
+def test_a_connection_that_says_nothing_is_closed(echo_versions: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "IDLE_SECONDS", 0.2)
+    with DevelopmentServer(Versions(NAME, str(echo_versions)), 0, 0) as development:
+        development.start()
+        for said in (b"", b"POST "):
+            with socket.create_connection(("127.0.0.1", development.rest_port), DEADLINE) as connection:
+                connection.sendall(said)
+                assert connection.recv(1) == b""
+
+
+def test_a_compressed_body_is_not_unfolded(server: Server) -> None:
+    with _connection(server) as connection:
+        connection.request("POST", PATH, gzip.compress(b" " * 10_000_000), {"Content-Encoding": "gzip"})
+        response = connection.getresponse()
+        assert response.status == 400 and "JSON Parse error" in _error(response)
+
+
+def test_requests_that_are_sent_at_once_are_answered_in_their_order(server: Server) -> None:
+    row = json.dumps({"instances": [ROW]})
+    requests = [
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(row)}\r\n\r\n{row}",
+        "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"GET {PATH.partition(':')[0]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ]
+    with socket.create_connection((server.host, server.rest_port), DEADLINE) as connection:
+        connection.sendall("".join(requests).encode())
+        answers = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    assert re.findall(r"HTTP/1\.1 (\d+) ", answers) == ["200", "404", "200"]
+
+
+def test_slow_calls_do_not_keep_the_status_waiting(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    released, answer = threading.Event(), Signature.run
+
+    def slow(*arguments: object) -> object:
+        assert released.wait(DEADLINE)
+        return answer(*arguments)
+
+    monkeypatch.setattr(Signature, "run", slow)
+    with ThreadPoolExecutor(rest.THREADS + 1) as pool:
+        calls = [pool.submit(server.post, {"instances": [ROW]}) for _ in range(rest.THREADS + 1)]
+        try:
+            assert server.http("GET", PATH.partition(":")[0])[0] == 200
+            assert not any(call.done() for call in calls)
+        finally:
+            released.set()
+        assert [call.result()[0] for call in calls] == [200] * len(calls)
 
 
 def test_a_connection_is_kept_and_answers_leave_in_one_piece(server: Server) -> None:
@@ -250,29 +313,80 @@ def test_kept_connections_are_let_go_when_the_server_stops(
         assert released.wait(DEADLINE)
         return answer(*arguments)
 
-    def ask(connection: http.client.HTTPConnection, method: str = "POST") -> tuple[int, str | None]:
-        path, body = (PATH, json.dumps({"instances": [ROW]})) if method == "POST" else (PATH.partition(":")[0], None)
-        connection.request(method, path, body)
-        response = connection.getresponse()
-        response.read()
-        return response.status, response.getheader("Connection")
-
     development = DevelopmentServer(Versions(NAME, str(echo_versions)), 0, 0)
     development.start()
     server = Server(echo_versions, development.rest_port, development.grpc_port)
     with ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as stack:
         first, second, third = (stack.enter_context(_connection(server)) for _ in range(3))
-        assert ask(first) == ask(second) == ask(third, "GET") == (200, None)
+        assert _ask(first) == _ask(second) == _ask(third, "GET") == (200, None)
         monkeypatch.setattr(Signature, "run", slow)
-        in_flight = pool.submit(ask, first)
+        in_flight = pool.submit(_ask, first)
         assert began.wait(DEADLINE)
         monkeypatch.undo()
         stopped = pool.submit(development.stop)
         eventually(lambda: not _accepts(server), "new connections are refused")
-        assert ask(second) == ask(third, "GET") == (200, "close")
+        assert _ask(second) == _ask(third, "GET") == (200, "close")
         released.set()
         assert in_flight.result() == (200, "close")
         stopped.result()
+
+
+def test_a_stop_waits_for_a_client_between_two_requests(
+    echo_versions: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "_QUIET_SECONDS", 1.0)
+    development = DevelopmentServer(Versions(NAME, str(echo_versions)), 0, 0)
+    development.start()
+    server = Server(echo_versions, development.rest_port, development.grpc_port)
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(_connection(server)) for _ in range(5)]
+        assert [_ask(client) for client in clients] == [(200, None)] * 5
+        stopped = pool.submit(development.stop)
+        eventually(lambda: not _accepts(server), "new connections are refused")
+        for client in clients:
+            time.sleep(0.02)  # far less than the quiet that is waited for
+            assert _ask(client) == (200, "close")
+        stopped.result()
+
+
+@pytest.mark.parametrize("quiet", [0.0, 60.0])
+def test_a_stop_does_not_wait_for_ever(
+    echo_versions: pathlib.Path, monkeypatch: pytest.MonkeyPatch, quiet: float
+) -> None:
+    began, released = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        began.set()
+        assert released.wait(DEADLINE)
+
+    monkeypatch.setattr(rest, "_QUIET_SECONDS", quiet)
+    monkeypatch.setattr(rest, "STOP_SECONDS", 0.05)
+    server = rest.RestServer(_versions(echo_versions), LIMITS, 0)
+    server.start()
+    monkeypatch.setattr(Signature, "run", hang)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(Server(echo_versions, server.port, 0).post, {"instances": [ROW]})
+        assert began.wait(DEADLINE)
+        start = time.monotonic()
+        server.stop()
+        assert time.monotonic() - start < 30
+        released.set()
+        with pytest.raises(http.client.RemoteDisconnected):
+            call.result()
+
+
+def _ask(connection: http.client.HTTPConnection, method: str = "POST") -> tuple[int, str | None]:
+    path, body = (PATH, json.dumps({"instances": [ROW]})) if method == "POST" else (PATH.partition(":")[0], None)
+    connection.request(method, path, body)
+    response = connection.getresponse()
+    response.read()
+    return response.status, response.getheader("Connection")
+
+
+def _versions(base: pathlib.Path) -> Versions:
+    versions = Versions(NAME, str(base))
+    versions.poll()
+    return versions
 
 
 def _accepts(server: Server) -> bool:

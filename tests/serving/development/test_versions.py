@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from serving.development import versions as versions_module
-from serving.development.loaded_model import LoadedModel, load_model
-from serving.development.refusal import Reason, Refusal
+from serving.development.model import LoadedModel, load_model
+from serving.development.refusals import Reason, RefusalError
 from serving.development.versions import NoVersionError, Versions, VersionState
 from serving.saved_model import UnusableModelError, needs_scann
 from serving.version_folders import find_versions
@@ -66,7 +66,7 @@ def test_the_newest_is_served_and_only_it(tmp_path: pathlib.Path, versions: Vers
     assert _served(versions) == 10 and loader.tried == [10]
     assert versions.select("m") is versions.select("m", 10) is versions.current
     for name, version in (("m", 9), ("other", None), ("m", 0)):
-        with pytest.raises(Refusal, match="Servable not found") as caught:
+        with pytest.raises(RefusalError, match="Servable not found") as caught:
             versions.select(name, version)
         assert caught.value.reason is Reason.NOT_FOUND
 
@@ -182,7 +182,9 @@ def test_a_real_version_copied_file_by_file(tmp_path: pathlib.Path, echo_version
     eventually(lambda: _served(versions) == 2, "version 2 is served")
     versions.stop()
     asked = {name: tensor.numpy() for name, tensor in histories("a").items()}
-    assert model.signature("").run(asked)["item_scores"].tolist() == [[1.0]]  # the old one still answers who holds it
+    assert model.get_signature("").run(asked)["item_scores"].tolist() == [
+        [1.0]
+    ]  # the old one still answers who holds it
 
 
 def test_a_version_that_fails_its_warm_up_is_not_served(tmp_path: pathlib.Path) -> None:
