@@ -58,6 +58,6 @@ def test_the_key_is_of_nothing_else():
     assert _key(other, **values) == _key(run)
 
 
-@pytest.mark.parametrize(("method", "learned"), [("sasrec", True), ("dspnet", True), ("popularity", False)])
+@pytest.mark.parametrize(("method", "trained"), [("sasrec", True), ("dspnet", True), ("popularity", False)])
 def test_learned(method, trained):
     assert make_cell(method).trained is trained
