@@ -69,13 +69,13 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 def _benchmark(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
-    from experiments.benchmark.benchmark import Budget, benchmark
-    from experiments.benchmark.plan import read_choice
+    from experiments.benchmark.benchmark import benchmark
+    from experiments.benchmark.plan import Limits, read_spec
     from experiments.runs.memory import read_limit
 
-    choice = read_choice(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
-    budget = Budget(read_limit(arguments.memory_gib), arguments.trials)
-    benchmark(config, choice, budget, keep_models=arguments.keep_models, command=arguments.typed)
+    spec = read_spec(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
+    limits = Limits(read_limit(arguments.memory_gib), arguments.trials)
+    benchmark(config, spec, limits, keep_models=arguments.keep_models, command=arguments.typed)
 
 
 def _tune(arguments: argparse.Namespace) -> None:

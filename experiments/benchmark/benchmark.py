@@ -1,68 +1,58 @@
-"""`dspnet benchmark`: runs all cells of a plan that are not settled, and writes the tables after each."""
+"""`dspnet benchmark`: runs all runs of a plan that are not complete, and writes the tables after each."""
 
-import dataclasses
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from experiments.benchmark.folders import benchmark_folder, cell_folder, named_by_key
-from experiments.benchmark.lines import CellLines, outcome_text, seconds_left
-from experiments.benchmark.live_outputs import LiveOutputs
-from experiments.benchmark.plan import Choice, plan
-from experiments.benchmark.searches import check_searches, search_space, searched
-from experiments.benchmark.settled import settled_cells
+from experiments.benchmark import outputs
+from experiments.benchmark.plan import BenchmarkSpec, Limits, plan_runs
+from experiments.benchmark.progress import RunProgress, describe_outcome, estimate_seconds_left
+from experiments.benchmark.result import BenchmarkInfo
+from experiments.benchmark.searches import check_searches, describe_search_space, run_searches
+from experiments.benchmark.store import add_keys, find_completed_runs, make_benchmark_folder, run_folder
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
-from experiments.runs.lock import exclusive_lock
-from experiments.runs.run import FAILED, Run
+from experiments.runs.process import exclusive_lock
+from experiments.runs.result import FAILED, RunResult
+from experiments.runs.run import Run
 from pipeline.cache_keys import source_digests
 from pipeline.config import PipelineConfig
-from pipeline.console import StepFailedError
+from pipeline.console import StepFailedError, message_of
 from reporting.console import Screen, short_path
-from reporting.environment import describe_machine
+from reporting.environment import DISTRIBUTIONS, describe_machine, read_versions
 from reporting.numbers import format_gib
 from schemas.errors import UserError
 from schemas.sequences import TEST
 
-
-@dataclasses.dataclass(frozen=True)
-class Budget:
-    """What each method may cost.
-
-    Attributes:
-        memory_limit: bytes that a cell may take; None for all there are.
-        trials: of the search that each method that learns gets before its cells; 0 for none.
-    """
-
-    memory_limit: int | None
-    trials: int = 0
+_PAUSE = 20.0
+"""Time between two writings of the tables, as a multiple of how long the first took: tables must not cost much."""
 
 
 def benchmark(
-    config: PipelineConfig, choice: Choice, budget: Budget, *, keep_models: bool = False, command: str = ""
+    config: PipelineConfig, spec: BenchmarkSpec, limits: Limits, *, keep_models: bool = False, command: str = ""
 ) -> None:
-    """Measures all that was chosen, reporting on standard output.
+    """Measures all that was chosen, and reports on standard output.
 
-    Cells that are settled are not run again, so the same call goes on where one that was killed has stopped.
+    Complete runs are not repeated, so the same call goes on where an earlier one was killed.
 
     Args:
-        config: the configuration that all methods share.
-        choice: what is compared.
-        budget: what each method may cost.
-        keep_models: whether exported models are kept in the folders of their cells.
-        command: as it was typed, for the tables.
+        config: configuration that all methods share.
+        spec: what is compared.
+        limits: what each method may cost.
+        keep_models: whether exported models are kept in the folders of their runs.
+        command: command as it was typed, for the tables.
 
     Raises:
         UserError: if the configuration, the log or the folder cannot be used.
-        StepFailedError: if the data could not be prepared; at the end, if cells failed.
+        StepFailedError: if the data could not be prepared; at the end, if runs failed.
     """
     # What cannot be configured is refused before anything is run.
-    cells = plan(config, choice)
-    check_searches(config, choice, budget.trials)
-    folder = benchmark_folder(config)
+    runs = plan_runs(config, spec)
+    check_searches(config, spec, limits.trials)
+    folder = make_benchmark_folder(config)
     screen = Screen(sys.stdout)
-    limit = "any memory" if budget.memory_limit is None else format_gib(budget.memory_limit)
-    size = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    limit = "any memory" if limits.memory_limit is None else format_gib(limits.memory_limit)
+    size = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     screen.line(f"{config.name}: benchmark of {size} in {short_path(folder)}, {limit} for each")
     with exclusive_lock(
         folder, "a benchmark", ", or let this one have another folder: --set name=NAME or --set workdir=FOLDER"
@@ -73,75 +63,115 @@ def benchmark(
                 f"The test split has {data.sequences[TEST]} sequences, too few to measure on: give split.weights a "
                 "larger test share, or give more data."
             )
-        tuned = searched(config, choice, budget.trials, budget.memory_limit, data, screen)
-        cells = named_by_key(plan(config, choice, tuned), data)
-        settled = settled_cells(cells, data, folder, source_digests()["Trainer"], budget.memory_limit)
-        for line in settled.lines(len(cells)):
+        tuned = run_searches(config, spec, limits, data, screen)
+        runs = add_keys(plan_runs(config, spec, tuned), data)
+        completed = find_completed_runs(runs, data, folder, source_digests()["Trainer"], limits.memory_limit)
+        for line in completed.describe(len(runs)):
             screen.line(line)
-        outputs = LiveOutputs(folder, screen, _info(config, choice, budget, command))
-        results = _run(cells, data, folder, settled.results, budget.memory_limit, keep_models, screen, outputs)
-        screen.line(f"\n{outputs.write(cells, results)}")
-    _report_failures(cells, results, folder)
+        tables = LiveTables(folder, runs, screen, _describe_benchmark(config, spec, limits, command))
+        results = _execute(runs, data, folder, completed.results, limits, keep_models, screen, tables)
+        screen.line(f"\n{tables.write(results)}")
+    _report_failures(runs, results, folder)
 
 
-def _run(
-    cells: Sequence[Run],
+class LiveTables:
+    """The tables of a benchmark on disk, written anew as results come in.
+
+    Args:
+        folder: folder of the benchmark.
+        runs: all runs of the benchmark.
+        screen: where a warning is shown if the tables cannot be written while the benchmark runs.
+        info: what the benchmark shows of itself.
+    """
+
+    def __init__(self, folder: str, runs: Sequence[Run], screen: Screen, info: BenchmarkInfo):
+        self._folder, self._runs, self._screen, self._info = folder, runs, screen, info
+        self._next_time = 0.0
+
+    def write_now_and_then(self, results: Mapping[str, RunResult]) -> None:
+        """Writes the tables, unless they were written lately and that took long; an error is only a warning."""
+        if time.monotonic() < self._next_time:
+            return
+        try:
+            self.write(results)
+        except Exception as error:
+            # Hours of training may be to come, whose results are worth more than tables in between.
+            self._screen.line(f"  warning: the tables cannot be written yet: {message_of(error)}")
+
+    def write(self, results: Mapping[str, RunResult]) -> str:
+        """Writes the tables.
+
+        Args:
+            results: results of the runs that have one, by name.
+
+        Returns:
+            Text for a terminal.
+        """
+        start = time.monotonic()
+        done = [results[run.name] for run in self._runs if run.name in results]
+        planned = [run for run in self._runs if run.name not in results]
+        text = outputs.write_outputs(self._folder, done, planned, self._info)
+        end = time.monotonic()
+        self._next_time = end + _PAUSE * (end - start)
+        return text
+
+
+def _describe_benchmark(config: PipelineConfig, spec: BenchmarkSpec, limits: Limits, command: str) -> BenchmarkInfo:
+    return BenchmarkInfo(
+        name=config.name,
+        command=command,
+        seeds=spec.seeds,
+        machine=describe_machine(),
+        versions=read_versions(DISTRIBUTIONS),
+        memory_limit=limits.memory_limit,
+        trials=limits.trials,
+        search_space=describe_search_space(config, spec) if limits.trials else {},
+    )
+
+
+def _execute(
+    runs: Sequence[Run],
     data: Dataset,
     folder: str,
-    settled: Mapping[str, dict[str, Any]],
-    memory_limit: int | None,
+    completed: Mapping[str, RunResult],
+    limits: Limits,
     keep_models: bool,
     screen: Screen,
-    outputs: LiveOutputs,
-) -> dict[str, dict[str, Any]]:
-    """Runs the cells that are not settled; returns all results, by name of the cell."""
-    results = dict(settled)
-    lines = CellLines(screen, cells)
+    tables: LiveTables,
+) -> dict[str, RunResult]:
+    """Executes the runs that are not complete; returns all results, by name of the run."""
+    results = dict(completed)
+    progress = RunProgress(screen, runs)
 
     def on_epoch(entry: dict[str, float]) -> bool:
-        lines.epoch(entry)
+        progress.show_epoch(entry)
         return True
 
-    for place, cell in enumerate(cells):
-        kept = cell.name in settled
-        lines.start(place)
+    for place, run in enumerate(runs):
+        kept = run.name in completed
+        progress.start(place)
         if not kept:
-            outcome = execute_run(
-                cell,
+            results[run.name] = execute_run(
+                run,
                 data,
-                cell_folder(folder, cell),
-                memory_limit=memory_limit,
+                run_folder(folder, run.name),
+                memory_limit=limits.memory_limit,
                 on_epoch=on_epoch,
-                on_stage=lines.stage,
+                on_stage=progress.show_stage,
                 keep_model=keep_models,
             )
-            assert outcome.result is not None, "only a cell that was told to stop has none"
-            results[cell.name] = outcome.result
-        done = [(one, results[one.name]) for one in cells if one.name in results]
-        left = seconds_left([one for one in cells if one.name not in results], done)
-        lines.finish(outcome_text(cell, results[cell.name], kept, left))
+        done = [(other, results[other.name]) for other in runs if other.name in results]
+        left = estimate_seconds_left([other for other in runs if other.name not in results], done)
+        progress.finish(describe_outcome(run, results[run.name], kept, left))
         if not kept:
-            outputs.write_now_and_then(cells, results)
+            tables.write_now_and_then(results)
     return results
 
 
-def _info(config: PipelineConfig, choice: Choice, budget: Budget, command: str) -> dict[str, Any]:
-    return {
-        "name": config.name,
-        "command": command,
-        "seeds": list(choice.seeds),
-        "machine": describe_machine(),
-        "memory_limit": budget.memory_limit,
-        "trials": budget.trials,
-        "search_space": search_space(config, choice) if budget.trials else {},
-    }
-
-
-def _report_failures(cells: Sequence[Run], results: Mapping[str, Mapping[str, Any]], folder: str) -> None:
-    failed = [cell for cell in cells if results[cell.name]["status"] == FAILED]
+def _report_failures(runs: Sequence[Run], results: Mapping[str, RunResult], folder: str) -> None:
+    failed = [run for run in runs if results[run.name].status == FAILED]
     if failed:
-        lines = [f"{cell.label}, seed {cell.config.training.seed}: {results[cell.name]['reason']}" for cell in failed]
-        text = "\n  ".join([f"{len(failed)} of {len(cells)} cells:", *lines])
-        error = StepFailedError("benchmark", text)
+        reasons = [f"{run.label}, seed {run.config.training.seed}: {results[run.name].reason}" for run in failed]
+        error = StepFailedError("benchmark", "\n  ".join([f"{len(failed)} of {len(runs)} runs:", *reasons]))
         error.add_note(f"The same command runs them again; the others, in {short_path(folder)}, are kept.")
         raise error

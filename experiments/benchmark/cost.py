@@ -1,14 +1,16 @@
 """What each row costs: Table 5 of the paper, measured, beside the paper's orders of growth."""
 
+import dataclasses
+import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from experiments.benchmark.rows import ABLATION, Result, Row
-from experiments.benchmark.summary import summarise
+from experiments.benchmark.rows import ABLATION, BenchmarkRow, SeedMean, summarise
+from experiments.runs.result import RunCost
 
 MEBIBYTE = 2**20
 
-ORDERS = {
+ORDERS_OF_GROWTH = {
     "bert4rec": "O(B·ρ·|T|·K)",
     "carca": "O(B·K + B·H′·K·N′·d)",
     "scene_ctc": "O(B·K)",
@@ -24,73 +26,99 @@ SYMBOLS = (
 )
 
 
-class Cost(NamedTuple):
-    """A column.
+@dataclasses.dataclass(frozen=True)
+class CostColumn:
+    """A column of the table of cost.
 
     Attributes:
-        name: of the value in the facts.
-        title: stands above it.
-        kind: how it is written, one of `reporting.numbers.FORMATS`.
-        value_of: gives it for a result.
+        name: name of the value in benchmark.json.
+        title: title above the column.
+        kind: format of the numbers, one of `reporting.numbers.FORMATS`.
+        value_of: function that returns the value in the cost of a run; None where it does not apply.
     """
 
     name: str
     title: str
     kind: str
-    value_of: Callable[[Result], float | None]
+    value_of: Callable[[RunCost], float | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the entry of the column in benchmark.json."""
+        return {"name": self.name, "title": self.title, "kind": self.kind}
 
 
-def _of(key: str, unit: float = 1.0) -> Callable[[Result], float | None]:
-    def value_of(result: Result) -> float | None:
-        value = (result["cost"] or {}).get(key)
-        return None if value is None else value / unit
-
-    return value_of
-
-
-COSTS = (
-    Cost("sequences_per_second", "sequences/s of an epoch", "count", _of("sequences_per_second")),
-    Cost("training_peak_memory_mib", "peak memory, train, MiB", "count", _of("training_peak_memory_bytes", MEBIBYTE)),
-    Cost("peak_memory_mib", "peak memory, all, MiB", "count", _of("peak_memory_bytes", MEBIBYTE)),
-    Cost("parameters", "parameters", "count", _of("parameters")),
-    Cost("training_seconds", "time to train", "seconds", _of("training_seconds")),
-    Cost("epochs", "epochs", "small", _of("epochs")),
-    Cost("best_epoch", "best epoch", "small", _of("best_epoch")),
-    Cost("evaluation_seconds", "time to evaluate", "seconds", _of("evaluation_seconds")),
+COLUMNS = (
+    CostColumn("sequences_per_second", "sequences/s of an epoch", "count", lambda cost: cost.sequences_per_second),
+    CostColumn(
+        "training_peak_memory_mib",
+        "peak memory, train, MiB",
+        "count",
+        lambda cost: _to_mebibytes(cost.training_peak_memory_bytes),
+    ),
+    CostColumn("peak_memory_mib", "peak memory, all, MiB", "count", lambda cost: _to_mebibytes(cost.peak_memory_bytes)),
+    CostColumn("parameters", "parameters", "count", lambda cost: cost.parameters),
+    CostColumn("training_seconds", "time to train", "seconds", lambda cost: cost.training_seconds),
+    CostColumn("epochs", "epochs", "small", lambda cost: cost.epochs),
+    CostColumn("best_epoch", "best epoch", "small", lambda cost: cost.best_epoch),
+    CostColumn("evaluation_seconds", "time to evaluate", "seconds", lambda cost: cost.evaluation_seconds),
 )
 
 
-def cost_facts(rows: Sequence[Row]) -> dict[str, Any]:
-    """Returns what was measured of the cost.
+@dataclasses.dataclass(frozen=True)
+class CostRow:
+    """The cost of a row.
 
-    Args:
-        rows: of the benchmark.
-
-    Returns:
-        ``columns`` (``name``, ``title``, ``kind``), ``rows``: ``row`` (its place), ``order`` (None where the paper
-        tells none) and ``cells``, one a column, as `Summary` has them, without a spread where all seeds cost the same;
-        ``symbols``; and ``total_seconds`` of training and evaluating all cells.
+    Attributes:
+        row: place among the rows of the benchmark.
+        order: order of growth in the paper; None where the paper has none.
+        cells: means over seeds, one a column, without a spread where all seeds cost the same.
     """
-    return {
-        "columns": [{"name": cost.name, "title": cost.title, "kind": cost.kind} for cost in COSTS],
-        "rows": [
-            {
-                "row": place,
-                "order": None if row.role == ABLATION else ORDERS.get(row.method),
-                "cells": [_cell(row, cost) for cost in COSTS],
-            }
+
+    row: int
+    order: str | None
+    cells: tuple[SeedMean, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class CostTable:
+    """The cost of all rows.
+
+    Attributes:
+        columns: columns of the table.
+        rows: rows of the table.
+        symbols: what the symbols in the orders of growth mean.
+        total_seconds: time of training and evaluating all runs.
+    """
+
+    columns: tuple[CostColumn, ...]
+    rows: tuple[CostRow, ...]
+    symbols: str
+    total_seconds: float
+
+
+def make_cost_table(rows: Sequence[BenchmarkRow]) -> CostTable:
+    """Returns the measured cost of the rows of a benchmark."""
+    costs = [result.cost for row in rows for result in row.results]
+    times = [seconds for cost in costs for seconds in (cost.training_seconds, cost.evaluation_seconds)]
+    return CostTable(
+        COLUMNS,
+        tuple(
+            CostRow(
+                place,
+                None if row.role == ABLATION else ORDERS_OF_GROWTH.get(row.method),
+                tuple(_summarise_cost(row, column) for column in COLUMNS),
+            )
             for place, row in enumerate(rows)
-        ],
-        "symbols": SYMBOLS,
-        "total_seconds": sum(
-            (result["cost"] or {}).get(key) or 0.0
-            for row in rows
-            for result in row.results
-            for key in ("training_seconds", "evaluation_seconds")
         ),
-    }
+        SYMBOLS,
+        sum(seconds for seconds in times if seconds is not None and math.isfinite(seconds)),
+    )
 
 
-def _cell(row: Row, cost: Cost) -> dict[str, Any]:
-    summary = summarise(row, cost.value_of)
-    return {**summary.facts(), "spread": summary.spread or None}
+def _summarise_cost(row: BenchmarkRow, column: CostColumn) -> SeedMean:
+    mean = summarise(row, lambda result: column.value_of(result.cost))
+    return dataclasses.replace(mean, spread=mean.spread or None)
+
+
+def _to_mebibytes(size: int | None) -> float | None:
+    return None if size is None else size / MEBIBYTE

@@ -1,35 +1,37 @@
-"""Writes what a benchmark found: `benchmark.json`, `benchmark.md` and `benchmark.html`."""
+"""The files of a benchmark, benchmark.json, benchmark.md and benchmark.html, and its text for a terminal."""
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Sequence
 
-from experiments.benchmark.facts import benchmark_facts
-from experiments.benchmark.markdown import benchmark_markdown
-from experiments.benchmark.page import render_benchmark
-from experiments.benchmark.terminal import terminal_text
+from experiments.benchmark.page import render_page
+from experiments.benchmark.result import BenchmarkInfo, BenchmarkResult, summarise_benchmark
+from experiments.benchmark.sections import Section, make_sections
+from experiments.benchmark.tables import make_metric_table
+from experiments.runs.result import RunResult
+from experiments.runs.run import Run
 from reporting.console import short_path
-from reporting.environment import DISTRIBUTIONS, read_versions
+from reporting.table import escape_markdown
 from schemas.atomic_file import write_whole
 from schemas.errors import UserError
 
-FACTS_FILE = "benchmark.json"
-TABLES_FILE = "benchmark.md"
+JSON_FILE = "benchmark.json"
+MARKDOWN_FILE = "benchmark.md"
 PAGE_FILE = "benchmark.html"
 
+_WIDTH = 118
+_LEGEND = "¹ best, ² second best, ± standard deviation over seeds, * significant after Holm's correction"
 
-def write_outputs(folder: str, results: Sequence[Mapping[str, Any]], info: Mapping[str, Any]) -> str:
-    """Writes the tables of a benchmark, as far as it has come.
+
+def write_outputs(folder: str, results: Sequence[RunResult], planned: Sequence[Run], info: BenchmarkInfo) -> str:
+    """Writes what a benchmark found, as far as it has come.
 
     Args:
-        folder: of the benchmark; it exists.
-        results: contents of the `result.json` of all cells that have one, each with ``folder``, where the cell's
-            `sequences.parquet` lies.
-        info: ``name``; and, as far as they are known, ``command`` (as typed), ``seeds``, ``machine`` (values by name),
-            ``trials`` of the search, ``search_space`` (by method, the range of each key: a list, or a mapping with
-            ``choices`` or with ``low``, ``high`` and ``log``), ``planned`` (cells without a result, each with
-            ``label``, ``seed`` and ``target``) and ``memory_limit`` (bytes).
+        folder: folder of the benchmark; it exists.
+        results: results of all runs that have one.
+        planned: runs without a result.
+        info: what the benchmark shows of itself.
 
     Returns:
         Text for a terminal.
@@ -38,17 +40,49 @@ def write_outputs(folder: str, results: Sequence[Mapping[str, Any]], info: Mappi
         UserError: if a file cannot be written.
         ValueError: if two results are of the same row and seed.
     """
-    facts = benchmark_facts(results, {**info, "versions": read_versions(DISTRIBUTIONS)})
-    # All is made before anything is written: files beside each other tell of the same cells.
+    result = summarise_benchmark(folder, results, planned, info)
+    sections = make_sections(result)
+    # All texts are made before a file is written, so that the files always agree.
     texts = {
-        FACTS_FILE: json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        TABLES_FILE: benchmark_markdown(facts),
-        PAGE_FILE: render_benchmark(facts),
+        JSON_FILE: json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        MARKDOWN_FILE: render_markdown(result.info.name, sections),
+        PAGE_FILE: render_page(result, sections),
     }
     paths = {name: os.path.join(folder, name) for name in texts}
     for name, text in texts.items():
         _write(paths[name], text)
-    return terminal_text(facts, [short_path(path) for path in paths.values()])
+    return render_text(result, [short_path(path) for path in paths.values()])
+
+
+def render_markdown(name: str, sections: Sequence[Section]) -> str:
+    """Returns the document in Markdown.
+
+    Args:
+        name: name of the benchmark.
+        sections: sections of the document.
+    """
+    blocks = [f"# Benchmark: {escape_markdown(name)}"]
+    for section in sections:
+        blocks += [f"## {section.title}", "\n".join(paragraph.to_markdown() for paragraph in section.paragraphs)]
+        blocks.append("\n".join(f"- {escape_markdown(bullet)}" for bullet in section.bullets))
+        for table in (*section.tables, *section.folded):
+            blocks += [f"### {escape_markdown(table.caption)}" if table.caption else "", table.to_markdown()]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def render_text(result: BenchmarkResult, paths: Sequence[str]) -> str:
+    """Returns what a person reads in a terminal at the end of a benchmark: the verdict, Table 1, and where the rest is.
+
+    Args:
+        result: what the benchmark found.
+        paths: paths of the files that were written.
+    """
+    lines: list[str] = []
+    for sentence in (*result.verdict, *result.cautions):
+        lines += textwrap.wrap(" ".join(sentence.split()), _WIDTH, subsequent_indent="  ")
+    if result.tables:
+        lines += ["", make_metric_table(result, result.tables[0], ("tables", 0)).to_text(), _LEGEND]
+    return "\n".join([*lines, "", *(f"Written: {path}" for path in paths)])
 
 
 def _write(path: str, text: str) -> None:

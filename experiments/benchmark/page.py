@@ -1,124 +1,145 @@
-"""A benchmark as one HTML page that needs nothing beside it."""
+"""A benchmark as one HTML page that needs nothing beside it: the sections of the document, and charts."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from experiments.benchmark import captions
-from experiments.benchmark.summary import STATE_WORDS
-from experiments.comparison.narrative import measure_title, metric_title, task_title
+from experiments.benchmark.metric_tables import MetricRow, MetricTable
+from experiments.benchmark.narrative import name_metric
+from experiments.benchmark.result import BenchmarkResult, LearningCurve
+from experiments.benchmark.rows import BenchmarkRow
+from experiments.benchmark.sections import Section
 from experiments.runs.run import MONITOR
 from model.evaluation.tasks import GROUPS
 from reporting.charts import Interval, IntervalRow, Line, draw_intervals, draw_lines
 from reporting.html import make_environment
-from reporting.numbers import FORMATS, Numbers, format_gib, format_spread
-from reporting.titles import ASKED, STYLES, term_title
+from reporting.numbers import FORMATS, Number, format_spread
+from reporting.table import Cell, Part, Table
+from reporting.titles import STYLES, term_title
 
 TEMPLATE = "benchmark.html.j2"
-SECTIONS = (
-    ("verdict", "Verdict"),
-    ("methods", "Methods"),
-    ("significance", "Significance"),
-    ("parts", "Parts of DSPnet"),
-    ("groups", "Groups"),
-    ("curves", "Learning curves"),
-    ("cost", "Cost"),
-    ("search", "Search"),
-    ("origin", "Origin"),
-)
-
-Facts = Mapping[str, Any]
 
 
-class Chart(NamedTuple):
-    """A chart with its heading; `place` is that of its row or of its table in the facts."""
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A chart with its heading.
 
-    place: int
+    Attributes:
+        title: heading of the chart.
+        svg: the chart.
+        caption: numbers below the chart.
+    """
+
     title: str
     svg: Markup
+    caption: Cell = Cell(())
 
 
-def render_benchmark(facts: Facts) -> str:
-    """Returns the page for the facts of `experiments.benchmark.facts`, the content of `benchmark.json`.
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """The charts of a section.
 
-    Every number of its tables is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into
-    the facts.
+    Attributes:
+        key: names of the styles, each with the style.
+        figures: charts beside each other.
+        note: sentence on how to read the charts.
     """
-    found = make_environment("experiments.benchmark")
-    return found.get_template(TEMPLATE).render(
-        facts=facts,
-        n=Numbers(facts),
-        sections=[section for section in SECTIONS if _has(facts, section[0])],
-        how_to_read=captions.how_to_read(facts),
-        of_table=captions.of_table,
-        of_search=captions.of_search,
-        memory_limit=facts["memory_limit"] and format_gib(facts["memory_limit"]),
-        asked=ASKED,
-        difference=captions.DIFFERENCE,
-        told_apart=[(setting, title) for setting, title in captions.SETTINGS.items() if setting in facts["told_apart"]],
-        state_words=STATE_WORDS,
-        metric_title_of=metric_title,
-        several_dspnets=len({column["dspnet"] for column in facts["comparisons"]["columns"]}) > 1,
-        group_charts=[chart for place in range(len(facts["groups"])) for chart in _group_charts(facts, place)],
-        group_styles=list(zip(GROUPS, STYLES, strict=False)),
-        curve_title=term_title(MONITOR),
-        curve_charts=_curve_charts(facts),
-        seed_styles=[(f"seed {seed}", style) for seed, style in _seed_styles(facts).items()],
+
+    key: tuple[tuple[str, str], ...]
+    figures: tuple[Figure, ...]
+    note: str = ""
+
+
+def render_page(result: BenchmarkResult, sections: Sequence[Section]) -> str:
+    """Returns the page of a benchmark.
+
+    Each measured number is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into
+    benchmark.json.
+
+    Args:
+        result: what the benchmark found.
+        sections: sections of the document.
+    """
+    figures = {"groups": _draw_groups(result), "curves": _draw_curves(result)}
+    size = result.test and Number(result.test.sequences, "count", ("test", "sequences"))
+    template = make_environment("experiments.benchmark").get_template(TEMPLATE)
+    return template.render(
+        name=result.info.name,
+        seeds=result.seeds,
+        test_sequences=size,
+        sections=sections,
+        figures=figures,
+        show_body=_show_body,
     )
 
 
-def _has(facts: Facts, section: str) -> bool:
-    """Tells whether there is something to show in a section."""
-    needed = {"significance": facts["comparisons"]["columns"], "parts": facts["fusion"]}
-    return bool({**needed, "groups": facts["groups"], "curves": facts["curves"]}.get(section, True))
+def _show_body(table: Table) -> Markup:
+    """Returns a table in HTML without its caption, which is a heading above it."""
+    return dataclasses.replace(table, caption="").to_html()
 
 
-def _group_charts(facts: Facts, place: int) -> list[Chart]:
-    """Draws Figure 3: a chart a metric, a row a method, a mark a group."""
-    table = facts["groups"][place]
-    metrics = list(dict.fromkeys(column["metric"].rpartition("/")[0] for column in table["columns"]))
-    charts = []
-    for metric in metrics:
-        rows = [_group_row(facts, table, of_row, metric) for of_row in table["rows"]]
-        rows = [row for row in rows if row.intervals]
-        title = f"{task_title(metric).capitalize()}, {measure_title(metric)}"
-        if rows:
-            charts.append(Chart(place, title, draw_intervals(f"{title} by length of the history", rows)))
-    return charts
+def _draw_groups(result: BenchmarkResult) -> Figures:
+    """Draws Figure 3: a chart for each metric, a row for each method, an interval for each group."""
+    figures = []
+    for table in result.groups:
+        for metric in dict.fromkeys(column.metric.rpartition("/")[0] for column in table.columns):
+            rows = [_draw_group_row(result.rows[row.row], table, row, metric) for row in table.rows]
+            rows = [row for row in rows if row.intervals]
+            name = name_metric(metric)
+            title = f"{name[0].upper()}{name[1:]}"
+            if rows:
+                figures.append(Figure(title, draw_intervals(f"{title} by length of the history", rows)))
+    key = tuple(zip(GROUPS, STYLES, strict=False))
+    return Figures(key, tuple(figures), "A line is the standard deviation over seeds, each way.")
 
 
-def _group_row(facts: Facts, table: Facts, of_row: Facts, metric: str) -> IntervalRow:
-    cells = {column["metric"]: cell for column, cell in zip(table["columns"], of_row["cells"], strict=True)}
-    name, intervals = facts["rows"][of_row["row"]]["name"], []
+def _draw_group_row(row: BenchmarkRow, table: MetricTable, metric_row: MetricRow, metric: str) -> IntervalRow:
+    means = {column.metric: mean for column, mean in zip(table.columns, metric_row.cells, strict=True)}
+    intervals = []
     for group, style in zip(GROUPS, STYLES, strict=False):
-        cell = cells[f"{metric}/group={group}"]
-        if cell["mean"] is not None:
-            mean, spread = cell["mean"], cell["spread"] or 0.0
-            title = f"{name}, {group}: {format_spread(mean, cell['spread'])}"
-            intervals.append(Interval(style, mean, mean - spread, mean + spread, title))
-    return IntervalRow(name, intervals)
+        mean = means[f"{metric}/group={group}"]
+        if mean.mean is not None:
+            spread = mean.spread or 0.0
+            title = f"{row.name}, {group}: {format_spread(mean.mean, mean.spread)}"
+            intervals.append(Interval(style, mean.mean, mean.mean - spread, mean.mean + spread, title))
+    return IntervalRow(row.name, intervals)
 
 
-def _curve_charts(facts: Facts) -> list[Chart]:
-    styles = _seed_styles(facts)
-    lines = [[_line(seed, styles) for seed in curve["seeds"]] for curve in facts["curves"]]
-    beside = [line for of_row in lines for line in of_row]
-    charts = []
-    for place, (curve, of_row) in enumerate(zip(facts["curves"], lines, strict=True)):
-        name = facts["rows"][curve["row"]]["name"]
-        charts.append(Chart(place, name, draw_lines(f"{name}: {term_title(MONITOR)}", of_row, beside=beside)))
-    return charts
+def _draw_curves(result: BenchmarkResult) -> Figures:
+    """Draws a chart for each row that was trained, on the same axes, and a line for each seed."""
+    styles = _assign_styles(result)
+    lines = [[_make_line(curve, styles) for curve in curves.seeds] for curves in result.curves]
+    beside = [line for row_lines in lines for line in row_lines]
+    figures = []
+    for place, (curves, row_lines) in enumerate(zip(result.curves, lines, strict=True)):
+        name = result.rows[curves.row].name
+        svg = draw_lines(f"{name}: {term_title(MONITOR)}", row_lines, beside=beside)
+        figures.append(Figure(name, svg, _describe_best(place, curves.seeds)))
+    key = tuple((f"seed {seed}", style) for seed, style in styles.items()) if len(styles) <= len(STYLES) else ()
+    return Figures(key, tuple(figures), "The axes are the same for all; a point is the epoch whose weights are kept.")
 
 
-def _line(seed: Facts, styles: Mapping[int, str]) -> Line:
-    label, best = f"seed {seed['seed']}", seed["best_epoch"]
-    if best is not None:
-        label += f": {FORMATS['metric'](seed['best_value'])} at epoch {best}, whose weights are kept"
-    return Line(label, styles[seed["seed"]], seed["epochs"], seed["values"], best)
+def _make_line(curve: LearningCurve, styles: Mapping[int, str]) -> Line:
+    label = f"seed {curve.seed}"
+    if curve.best_value is not None:
+        label += f": {FORMATS['metric'](curve.best_value)} at epoch {curve.best_epoch}, whose weights are kept"
+    return Line(label, styles[curve.seed], curve.epochs, curve.values, curve.best_epoch)
 
 
-def _seed_styles(facts: Facts) -> dict[int, str]:
-    """Returns the style of each seed, the same in all charts; of many seeds, some share one."""
-    seeds = sorted({seed["seed"] for curve in facts["curves"] for seed in curve["seeds"]})
+def _describe_best(place: int, curves: Sequence[LearningCurve]) -> Cell:
+    """Returns the best value of each seed's curve."""
+    parts: list[Part] = []
+    for at, curve in enumerate(curves):
+        if curve.best_value is not None:
+            path = ("curves", place, "seeds", at)
+            value = Number(curve.best_value, "metric", (*path, "best_value"))
+            epoch = Number(curve.best_epoch, "count", (*path, "best_epoch"))
+            parts += ["; " if parts else "", f"seed {curve.seed}: ", value, " at epoch ", epoch]
+    return Cell(tuple(parts))
+
+
+def _assign_styles(result: BenchmarkResult) -> dict[int, str]:
+    """Returns the style of each seed, the same in all charts; where there are many seeds, some share a style."""
+    seeds = sorted({curve.seed for curves in result.curves for curve in curves.seeds})
     return {seed: STYLES[place % len(STYLES)] for place, seed in enumerate(seeds)}

@@ -1,10 +1,9 @@
-"""Which cells a benchmark has, and in which order: after the first seed there is a full table."""
+"""What a benchmark compares, and its runs in their order: after the first seed there is a full table."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.benchmark.ablations import ABLATIONS
 from experiments.runs.run import Role, Run, with_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
@@ -18,21 +17,22 @@ _ROLES: Mapping[str, Role] = {DSPNET: "dspnet", "dspnet_minus": "ablation"}
 CARCA_NEGATIVES = 128
 """CARCA compares each candidate with the whole history: with all items of a catalogue no memory would do."""
 
-Tuned = Mapping[tuple[str, str], Mapping[str, Any]]
-"""By method and target, the keys that a search chose, with their values."""
+TunedValues = Mapping[tuple[str, str], Mapping[str, Any]]
+"""The values that searches chose, by dotted key of the configuration, for each method and training target."""
 
 _NO_VALUES: Mapping[str, Any] = {}
-_NOT_TUNED: Tuned = {}
+_NOTHING_TUNED: TunedValues = {}
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """What is compared.
+class BenchmarkSpec:
+    """What a benchmark compares.
 
     Attributes:
         methods: names, as in `model.name`.
-        seeds: of the methods that learn; those that count have nothing random, and the first seed alone.
-        targets: `training.target`; each method gets all of them, for what is counted depends on it, too.
+        seeds: seeds of the trained methods; statistical methods have nothing random, and run with the first seed alone.
+        targets: values of `training.target`; each method gets all of them, because what a statistical method counts
+            depends on the target, too.
         ablations: whether DSPnet, if it is among the methods, is also measured without its parts.
     """
 
@@ -42,62 +42,113 @@ class Choice:
     ablations: bool = True
 
 
-def read_choice(
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What each method may cost.
+
+    Attributes:
+        memory_limit: bytes that a run may take; None for all there are.
+        trials: trials of the search that each trained method gets before its runs; 0 for no search.
+    """
+
+    memory_limit: int | None
+    trials: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Ablation:
+    """DSPnet with a part left out, or made smaller or larger.
+
+    Attributes:
+        name: name that is fit for a folder.
+        label: label, as in the paper.
+        values: what the ablation changes in the configuration, by dotted key.
+    """
+
+    name: str
+    label: str
+    values: Mapping[str, Any]
+
+    @property
+    def changes_fusion(self) -> bool:
+        """Whether the part belongs to the sequence feature enhancement, which has a table of its own (Table 2)."""
+        return any(key.startswith("model.") for key in self.values)
+
+
+_NO_APR = {"training.adversarial.weight": 0.0}
+_NO_CCR = {"training.contrastive.weight": 0.0}
+
+ABLATIONS = (
+    Ablation("wo-apr-ccr", "w/o APR, CCR", _NO_APR | _NO_CCR),
+    Ablation("wo-ccr", "w/o CCR", _NO_CCR),
+    Ablation("wo-apr", "w/o APR", _NO_APR),
+    Ablation("wo-concat", "w/o concat", {"model.interplay": False}),
+    Ablation("wo-mlp", "w/o MLP", {"model.fusion_layers": 0}),
+    Ablation("mlp-layers-1", "MLP_layers=1", {"model.fusion_layers": 1}),
+    Ablation("mlp-layers-3", "MLP_layers=3", {"model.fusion_layers": 3}),
+)
+"""The ablations of Tables 1 and 2, in the order of the paper; DSPnet-, which has another encoder, is a method."""
+
+
+def read_spec(
     config: PipelineConfig, methods: str = ALL, seeds: int = 1, targets: str | None = None, ablations: bool = True
-) -> Choice:
+) -> BenchmarkSpec:
     """Reads what a person has chosen to compare.
 
     Args:
-        config: gives the first seed, and the target where none is chosen.
-        methods: names, with commas between, or ``all``.
-        seeds: how many.
-        targets: likewise names; None for that of the configuration.
+        config: configuration that gives the first seed, and the target where none is chosen.
+        methods: names of methods, with commas between, or ``all``.
+        seeds: number of seeds.
+        targets: training targets, with commas between; None for the target of the configuration.
         ablations: whether DSPnet is also measured without its parts.
 
     Raises:
-        UserError: names the option, what it was given and what is allowed.
+        UserError: if an option is wrong; names the option, what it was given and what is allowed.
     """
     if seeds < 1:
         raise UserError(f"--seeds: must be at least 1. Received: {seeds}")
-    chosen = tuple(METHODS) if methods.strip() == ALL else _names("--methods", methods, [*METHODS], f" or {ALL}")
-    return Choice(
-        methods=chosen,
+    every_method = methods.strip() == ALL
+    return BenchmarkSpec(
+        methods=tuple(METHODS) if every_method else _read_names("--methods", methods, tuple(METHODS), f" or {ALL}"),
         seeds=tuple(config.training.seed + number for number in range(seeds)),
-        targets=(config.training.target,) if targets is None else _names("--targets", targets, TARGETS),
+        targets=(config.training.target,) if targets is None else _read_names("--targets", targets, TARGETS),
         ablations=ablations,
     )
 
 
-def plan(config: PipelineConfig, choice: Choice, tuned: Tuned = _NOT_TUNED) -> list[Run]:
-    """Returns the cells of a benchmark: seed by seed, and of each seed first the methods, then the ablations.
+def plan_runs(config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedValues = _NOTHING_TUNED) -> list[Run]:
+    """Returns the runs of a benchmark: seed by seed, and for each seed first the methods, then the ablations.
 
     Args:
-        config: the configuration that all share.
-        choice: what is compared.
-        tuned: what searches chose; ablations are of the tuned DSPnet.
+        config: configuration that all runs share.
+        spec: what is compared.
+        tuned: values that searches chose; ablations start from the tuned DSPnet.
 
     Raises:
         UserError: if a value does not fit the configuration.
     """
-    first = choice.seeds[0]
+    first = spec.seeds[0]
     return [
-        cell
-        for seed in choice.seeds
-        for cell in (*_methods(config, choice, tuned, seed, seed == first), *_ablations(config, choice, tuned, seed))
+        run
+        for seed in spec.seeds
+        for run in (
+            *_plan_methods(config, spec, tuned, seed, seed == first),
+            *_plan_ablations(config, spec, tuned, seed),
+        )
     ]
 
 
-def method_config(
+def configure_method(
     config: PipelineConfig, method: str, target: str, seed: int, values: Mapping[str, Any] = _NO_VALUES
 ) -> PipelineConfig:
     """Returns the configuration of one method.
 
     Args:
-        config: the configuration that all share.
-        method: as in `model.name`.
-        target: as in `training.target`.
-        seed: as in `training.seed`.
-        values: what else is changed, by key.
+        config: configuration that all methods share.
+        method: name of the method, as in `model.name`.
+        target: training target, as in `training.target`.
+        seed: seed, as in `training.seed`.
+        values: other values that are changed, by dotted key.
 
     Raises:
         UserError: if a value does not fit the configuration.
@@ -109,41 +160,44 @@ def method_config(
     return with_values(config, chosen | dict(values))
 
 
-def _methods(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int, is_first: bool) -> Iterator[Run]:
-    for name in choice.methods:
+def _plan_methods(
+    config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedValues, seed: int, is_first: bool
+) -> Iterator[Run]:
+    for name in spec.methods:
         method = METHODS[name]
-        role = _ROLES.get(name, "baseline")
-        if method.learned or is_first:
-            for target in choice.targets:
-                values = tuned.get((name, target), _NO_VALUES)
-                its_seed = f"-seed{seed}" if method.learned else ""
-                its_config = method_config(config, name, target, seed, values)
-                yield Run(f"{_slug(name)}-{target}{its_seed}", method.title, role, its_config, values)
+        if not (method.learned or is_first):
+            continue
+        for target in spec.targets:
+            values = tuned.get((name, target), _NO_VALUES)
+            suffix = f"-seed{seed}" if method.learned else ""
+            yield Run(
+                name=f"{name.replace('_', '-')}-{target}{suffix}",
+                label=method.title,
+                role=_ROLES.get(name, "baseline"),
+                config=configure_method(config, name, target, seed, values),
+                tuned=values,
+            )
 
 
-def _ablations(config: PipelineConfig, choice: Choice, tuned: Tuned, seed: int) -> Iterator[Run]:
-    """Yields DSPnet without its parts, each once, for the first target, unless it never had them."""
-    if not choice.ablations or DSPNET not in choice.methods:
+def _plan_ablations(config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedValues, seed: int) -> Iterator[Run]:
+    """Yields DSPnet without its parts, each once, for the first target, unless DSPnet never had the part."""
+    if not spec.ablations or DSPNET not in spec.methods:
         return
-    target = choice.targets[0]
+    target = spec.targets[0]
     values = tuned.get((DSPNET, target), _NO_VALUES)
-    whole = method_config(config, DSPNET, target, seed, values)
+    whole = configure_method(config, DSPNET, target, seed, values)
     known = [whole]
     for ablation in ABLATIONS:
-        without = with_values(whole, ablation.values)
-        if without not in known:
-            known.append(without)
+        changed = with_values(whole, ablation.values)
+        if changed not in known:
+            known.append(changed)
             kept = {key: value for key, value in values.items() if key not in ablation.values}
-            yield Run(f"{DSPNET}-{ablation.name}-{target}-seed{seed}", ablation.label, "ablation", without, kept)
+            yield Run(f"{DSPNET}-{ablation.name}-{target}-seed{seed}", ablation.label, "ablation", changed, kept)
 
 
-def _slug(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _names(option: str, text: str, known: Sequence[str], besides: str = "") -> tuple[str, ...]:
+def _read_names(option: str, text: str, known: Sequence[str], alternative: str = "") -> tuple[str, ...]:
     names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise UserError(f"{option}: expected some of {', '.join(known)}{besides}. Received: {text!r}")
+        raise UserError(f"{option}: expected some of {', '.join(known)}{alternative}. Received: {text!r}")
     return names

@@ -1,40 +1,48 @@
-"""The rows of a benchmark's tables: the cells of a method and a training target, one a seed."""
+"""The rows of a benchmark's tables: the runs of one method and training target, and means over their seeds."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
-from experiments.benchmark.ablations import ABLATIONS
-from experiments.runs.run import FINISHED, OUT_OF_MEMORY
+from experiments.benchmark.plan import ABLATIONS, TARGETS
+from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
+from experiments.runs.run import Run
 from model.methods import METHODS
 
 DSPNET, BASELINE, ABLATION = "dspnet", "baseline", "ablation"
-DSPNET_MINUS = "dspnet_minus"
-
-_PARTS = [ablation.label for ablation in ABLATIONS]
-_FUSION = {part.label for part in ABLATIONS if any(key.startswith("model.") for key in part.values)}
-"""Ablations of the sequence feature enhancement, which have a table of their own (Table 2)."""
+"""The roles of a row; DSPnet's role is also its name as a method."""
 
 SETTINGS = ("target", "objective", "sampling")
-"""What may differ in rows of the same label."""
-_TARGETS = ("next", "period", "prefix")
+"""Settings that may differ between rows of one label."""
 
-Result = Mapping[str, Any]
+_ABLATION_LABELS = [ablation.label for ablation in ABLATIONS]
+_FUSION_LABELS = {ablation.label for ablation in ABLATIONS if ablation.changes_fusion}
+
+State = Literal["measured", "out_of_memory", "failed", "waiting", "unmeasured"]
+"""``waiting`` has not been run yet; ``unmeasured`` was run, and the value was not measured."""
+
+Rank = Literal["best", "second"]
+
+_SAME_NUMBER = 1e-12
+"""Means that differ by less, relative to the larger, are the same number added up in another order."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """What is shown in one row: the same configuration but for the seed.
+class BenchmarkRow:
+    """The runs of one row of the tables, which have the same configuration but for the seed.
 
     Attributes:
-        label: name of the method, or of what an ablation leaves out.
-        method: as in `model.name`; empty where only the plan knows the row.
+        label: name of the method, or of what an ablation changes.
+        method: name of the method, as in `model.name`.
         role: ``dspnet``, ``baseline`` or ``ablation``.
         target: what was predicted in training, or counted.
-        objective: of the training; empty where nothing is trained, and where it is not known yet.
-        sampling: of candidates; likewise.
-        results: contents of `result.json`, one a seed, by rising seed.
+        objective: objective of the training; empty where nothing is trained, and where it is not known yet.
+        sampling: sampling of candidates; empty where the objective is.
+        results: results of the runs, one a seed, by rising seed.
         missing: seeds that are planned and have no result yet.
+        name: name of the row in sentences: the label, and what tells rows of the same label apart.
     """
 
     label: str
@@ -43,129 +51,235 @@ class Row:
     target: str
     objective: str
     sampling: str
-    results: tuple[Result, ...] = ()
+    results: tuple[RunResult, ...] = ()
     missing: tuple[int, ...] = ()
+    name: str = ""
 
     @property
-    def finished(self) -> tuple[Result, ...]:
+    def finished(self) -> tuple[RunResult, ...]:
         """The results that have metrics."""
-        return tuple(result for result in self.results if result["status"] == FINISHED)
+        return tuple(result for result in self.results if result.status == FINISHED)
 
     @property
-    def out_of_memory(self) -> tuple[Result, ...]:
-        """The results of cells that needed more memory than they were given."""
-        return tuple(result for result in self.results if result["status"] == OUT_OF_MEMORY)
+    def out_of_memory(self) -> tuple[RunResult, ...]:
+        """The results of runs that needed more memory than they were given."""
+        return tuple(result for result in self.results if result.status == OUT_OF_MEMORY)
 
     @property
-    def failed(self) -> tuple[Result, ...]:
-        """The results of cells that ended in any other way."""
-        return tuple(result for result in self.results if result["status"] not in (FINISHED, OUT_OF_MEMORY))
+    def failed(self) -> tuple[RunResult, ...]:
+        """The results of runs that ended in any other way."""
+        return tuple(result for result in self.results if result.status not in (FINISHED, OUT_OF_MEMORY))
 
     @property
     def competes(self) -> bool:
-        """Whether it can be the best of a table: what DSPnet is without a part of it is no method of its own."""
+        """Whether the row can be the best of a table: DSPnet without a part is no method of its own."""
         return self.role != ABLATION
 
     @property
-    def counted(self) -> bool:
+    def statistical(self) -> bool:
         """Whether nothing is trained, so that the seed has no influence."""
         return self.method in METHODS and not METHODS[self.method].learned
 
     @property
-    def of_fusion(self) -> bool:
-        """Whether it belongs to the study of the sequence feature enhancement alone."""
-        return self.role == ABLATION and self.label in _FUSION
+    def changes_fusion(self) -> bool:
+        """Whether the row belongs to the study of the sequence feature enhancement alone."""
+        return self.role == ABLATION and self.label in _FUSION_LABELS
 
     @property
     def tuned(self) -> bool | None:
-        """Whether a search chose some of the settings of what was measured; None where nothing was, or is trained."""
-        return any(result["tuned"] for result in self.finished) if self.finished and not self.counted else None
+        """Whether a search chose some of the settings; None where nothing was measured, or nothing is trained."""
+        if not self.finished or self.statistical:
+            return None
+        return any(result.tuned for result in self.finished)
+
+    @property
+    def source(self) -> str | None:
+        """Where the method comes from; None for a method that is not in the registry."""
+        return METHODS[self.method].source if self.method in METHODS else None
+
+    def setting_text(self, setting: str) -> str | None:
+        """Returns the value of one of `SETTINGS`, or of ``tuned``, in words; None where it does not apply."""
+        if setting == "tuned":
+            return None if self.tuned is None else "yes" if self.tuned else "no"
+        return getattr(self, setting) or None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the entry of the row in benchmark.json."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "method": self.method,
+            "source": self.source,
+            "role": self.role,
+            **{setting: self.setting_text(setting) for setting in (*SETTINGS, "tuned")},
+            "competes": self.competes,
+            "finished": len(self.finished),
+            "planned": len(self.results) + len(self.missing),
+            "seeds": {
+                "finished": [result.seed for result in self.finished],
+                "out_of_memory": [result.seed for result in self.out_of_memory],
+                "failed": [result.seed for result in self.failed],
+                "waiting": list(self.missing),
+            },
+        }
 
 
-def rows_of(results: Sequence[Result], planned: Sequence[Mapping[str, Any]] = ()) -> list[Row]:
+@dataclasses.dataclass(frozen=True)
+class SeedMean:
+    """A value of a row: its mean over seeds, or why there is none.
+
+    Attributes:
+        state: whether there is a value, or why not.
+        mean: mean over seeds; None where there is no value.
+        spread: sample standard deviation over seeds; None with fewer than two seeds.
+        seeds: number of seeds that have a value.
+        rank: whether the mean is the best of its column, or the second best.
+    """
+
+    state: State
+    mean: float | None = None
+    spread: float | None = None
+    seeds: int = 0
+    rank: Rank | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the value as benchmark.json has it, where the rank is called ``mark``."""
+        content = dataclasses.asdict(self)
+        rank = content.pop("rank")
+        return {**content, "mark": rank}
+
+
+def group_runs(results: Sequence[RunResult], planned: Sequence[Run] = ()) -> list[BenchmarkRow]:
     """Groups results into rows, in the order of the paper's tables.
 
     Args:
-        results: contents of `result.json`.
-        planned: cells without one, each with ``label``, ``seed`` and ``target``.
+        results: results of all runs that have one.
+        planned: runs without a result.
 
     Returns:
-        The methods that the paper compares with, those beyond it, counting, DSPnet-, what DSPnet is without a part of
-        it, and DSPnet; of the same label, by target.
+        The methods that the paper compares with, other trained baselines, statistical methods, DSPnet-, DSPnet without
+        a part of it, and DSPnet; rows of the same label by target.
 
     Raises:
         ValueError: if two results have the same seed in the same row.
     """
-    found: dict[Row, list[Result]] = {}
+    found: dict[BenchmarkRow, list[RunResult]] = {}
     for result in results:
-        found.setdefault(_row_of(result), []).append(result)
-    waiting: dict[tuple[str, str], list[int]] = {}
-    for cell in planned:
-        waiting.setdefault((str(cell["label"]), str(cell["target"])), []).append(int(cell["seed"]))
+        found.setdefault(_describe_row(result), []).append(result)
+    waiting: dict[tuple[str, str], list[Run]] = {}
+    for run in planned:
+        waiting.setdefault((run.label, run.config.training.target), []).append(run)
     rows = []
-    for row, of_row in found.items():
-        _check_seeds(of_row)
-        ordered = tuple(sorted(of_row, key=lambda result: result["seed"]))
-        missing = tuple(sorted(waiting.pop((row.label, row.target), ())))
+    for row, row_results in found.items():
+        _check_seeds(row_results)
+        ordered = tuple(sorted(row_results, key=lambda result: result.seed))
+        missing = _seeds_of(waiting.pop((row.label, row.target), ()))
         rows.append(dataclasses.replace(row, results=ordered, missing=missing))
-    rows += [_unstarted(label, target, seeds) for (label, target), seeds in waiting.items()]
-    return sorted(rows, key=_place)
+    for (label, target), runs in waiting.items():
+        method = runs[0].config.model.name
+        rows.append(BenchmarkRow(label, method, runs[0].role, target, "", "", missing=_seeds_of(runs)))
+    return _add_names(sorted(rows, key=_sort_key))
 
 
-def row_names(rows: Sequence[Row]) -> list[str]:
-    """Returns what rows are called in sentences: the label, and what tells rows of the same label apart.
+def summarise(row: BenchmarkRow, value_of: Callable[[RunResult], float | None]) -> SeedMean:
+    """Returns the mean of a value over the finished seeds of a row.
 
-    >>> next_item = Row("SASRec", "sasrec", "baseline", "next", "softmax", "none")
-    >>> row_names([next_item, dataclasses.replace(next_item, target="period")])
-    ['SASRec (next)', 'SASRec (period)']
+    Args:
+        row: row of the benchmark.
+        value_of: function that returns the value in a result; None, or not finite, where it was not measured.
     """
-    several = _several(rows)
-    names = []
-    for row in rows:
-        told = [getattr(row, setting) for setting in SETTINGS if (row.label, setting) in several]
-        names.append(f"{row.label} ({', '.join(filter(None, told))})" if any(told) else row.label)
-    return names
+    found = [value_of(result) for result in row.finished]
+    values = [float(value) for value in found if value is not None and math.isfinite(value)]
+    if values:
+        spread = statistics.stdev(values) if len(values) > 1 else None
+        return SeedMean("measured", statistics.fmean(values), spread, len(values))
+    if row.finished:
+        return SeedMean("unmeasured")
+    return SeedMean("out_of_memory" if row.out_of_memory else "failed" if row.failed else "waiting")
 
 
-def _row_of(result: Result) -> Row:
-    """Returns the row of a result, still without any; what is counted has no objective, whatever is configured."""
-    known = {name: str(result[name]) for name in ("label", "method", "role", *SETTINGS)}
-    row = Row(**known)
-    return dataclasses.replace(row, objective="", sampling="") if row.counted else row
+def summarise_metric(row: BenchmarkRow, metric: str) -> SeedMean:
+    """Returns the mean of a metric, ``task/metric`` or ``task/metric/slice``, over the finished seeds of a row."""
+    return summarise(row, lambda result: (result.metrics or {}).get(metric))
 
 
-def _several(rows: Sequence[Row]) -> set[tuple[str, str]]:
-    """Returns labels, each with a setting in which its rows differ."""
+def rank_means(means: Sequence[float | None]) -> list[Rank | None]:
+    """Returns which means are the best and the second best, by full precision; equal means share a rank.
+
+    >>> rank_means([0.3, 0.5, None, 0.4, 0.5])
+    [None, 'best', None, 'second', 'best']
+    >>> rank_means([0.3, None])
+    [None, None]
+
+    Args:
+        means: means of a column; None where there is no value, and for rows that do not compete.
+
+    Returns:
+        ``best``, ``second`` or None for each mean; None for a mean without a competitor.
+    """
+    values = [mean for mean in means if mean is not None]
+    if len(values) < 2:
+        return [None] * len(means)
+    best = max(values)
+    rest = [value for value in values if not same_number(value, best)]
+    second = max(rest) if rest else None
+
+    def rank(mean: float | None) -> Rank | None:
+        if mean is None:
+            return None
+        if same_number(mean, best):
+            return "best"
+        return "second" if second is not None and same_number(mean, second) else None
+
+    return [rank(mean) for mean in means]
+
+
+def same_number(left: float, right: float) -> bool:
+    """Tells whether two means are equal but for rounding."""
+    return math.isclose(left, right, rel_tol=_SAME_NUMBER)
+
+
+def _describe_row(result: RunResult) -> BenchmarkRow:
+    """Returns the row of a result, without results; a statistical method has no objective, whatever is configured."""
+    row = BenchmarkRow(result.label, result.method, result.role, result.target, result.objective, result.sampling)
+    return dataclasses.replace(row, objective="", sampling="") if row.statistical else row
+
+
+def _seeds_of(runs: Iterable[Run]) -> tuple[int, ...]:
+    return tuple(sorted(run.config.training.seed for run in runs))
+
+
+def _add_names(rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:
+    """Returns the rows with names: the label, and the settings in which rows of that label differ."""
     values: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         for setting in SETTINGS:
             values.setdefault((row.label, setting), set()).update(filter(None, [getattr(row, setting)]))
-    return {key for key, found in values.items() if len(found) > 1}
+    named = []
+    for row in rows:
+        differing = [getattr(row, setting) for setting in SETTINGS if len(values[row.label, setting]) > 1]
+        name = f"{row.label} ({', '.join(filter(None, differing))})" if any(differing) else row.label
+        named.append(dataclasses.replace(row, name=name))
+    return named
 
 
-def _unstarted(label: str, target: str, seeds: Sequence[int]) -> Row:
-    """Returns the row of cells that have no result yet; what it is follows from its label."""
-    method = next((method.name for method in METHODS.values() if method.title == label), "")
-    role = DSPNET if method == DSPNET else ABLATION if method in ("", DSPNET_MINUS) else BASELINE
-    return Row(label, method, role, target, "", "", missing=tuple(sorted(seeds)))
-
-
-def _place(row: Row) -> tuple[Any, ...]:
+def _sort_key(row: BenchmarkRow) -> tuple[Any, ...]:
     order = list(METHODS)
-    if row.role == ABLATION and row.method in ("", DSPNET):
-        place = (order.index(DSPNET) - 0.5, _PARTS.index(row.label) if row.label in _PARTS else len(_PARTS))
+    if row.role == ABLATION and row.method == DSPNET:
+        part = _ABLATION_LABELS.index(row.label) if row.label in _ABLATION_LABELS else len(_ABLATION_LABELS)
+        place = (order.index(DSPNET) - 0.5, part)
     else:
         place = (order.index(row.method) if row.method in order else len(order), 0)
-    target = _TARGETS.index(row.target) if row.target in _TARGETS else len(_TARGETS)
+    target = TARGETS.index(row.target) if row.target in TARGETS else len(TARGETS)
     return (*place, row.label, target, row.objective, row.sampling)
 
 
-def _check_seeds(results: Sequence[Result]) -> None:
-    seeds = [result["seed"] for result in results]
-    again = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    if again:
+def _check_seeds(results: Sequence[RunResult]) -> None:
+    seeds = [result.seed for result in results]
+    repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if repeated:
+        names = ", ".join(result.name for result in results if result.seed == repeated[0])
         raise ValueError(
-            f"results: {results[0]['label']} trained on {results[0]['target']} has seed {again[0]} more than once, in "
-            f"{', '.join(str(result['name']) for result in results if result['seed'] == again[0])}; expected one cell "
-            "a row and seed."
+            f"results: {results[0].label} trained on {results[0].target} has seed {repeated[0]} more than once, in "
+            f"{names}; expected one run for each row and seed."
         )

@@ -1,73 +1,64 @@
-"""The search for each method's own values, before its cells: within the same budget for all."""
+"""The search for each method's own values, before its runs: within the same budget for all."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.benchmark.plan import Choice, method_config
+from experiments.benchmark.plan import BenchmarkSpec, Limits, configure_method
 from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from pipeline.tuning_config import ranges_of
-from pipeline.workspace import find_workspace
 from reporting.console import Screen
 from schemas.errors import UserError
 
 
-def check_searches(config: PipelineConfig, choice: Choice, trials: int) -> None:
-    """Refuses searches that could not be run, before the first is.
+def check_searches(config: PipelineConfig, spec: BenchmarkSpec, trials: int) -> None:
+    """Refuses searches that could not be run, before the first one is.
 
     Raises:
-        UserError: if the number of trials is none, or there is nothing to search for a method that learns.
+        UserError: if the number of trials is negative, or there is nothing to search for a trained method.
     """
     if trials < 0:
         raise UserError(f"--trials: must not be negative. Received: {trials}")
     if trials:
-        from experiments.tuning import tune
+        from experiments.tuning.search import list_dimensions
 
-        for name, target in _wanted(choice):
-            tune.search_space(method_config(config, name, target, choice.seeds[0]))
+        for name, target in _list_searches(spec):
+            list_dimensions(configure_method(config, name, target, spec.seeds[0]))
 
 
-def searched(
-    config: PipelineConfig,
-    choice: Choice,
-    trials: int,
-    memory_limit: int | None,
-    data: Dataset,
-    screen: Screen,
+def run_searches(
+    config: PipelineConfig, spec: BenchmarkSpec, limits: Limits, data: Dataset, screen: Screen
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Searches the values of each method that learns, for each target, at the first seed.
+    """Searches the values of each trained method, for each target, at the first seed.
 
-    Trials that are done are not run again, unless the code has changed: then no cell stands either.
+    Finished trials are not run again, unless the code has changed: then no run of the benchmark stands either.
 
     Args:
-        config: the configuration that all methods share.
-        choice: what is compared.
-        trials: of each search; 0 for none.
-        memory_limit: bytes that a trial may take; None for all there are.
-        data: what is trained on.
-        screen: is told how the searches go.
+        config: configuration that all methods share.
+        spec: what is compared.
+        limits: trials of each search, and bytes that a trial may take.
+        data: data that the trials train on.
+        screen: where the progress of the searches is shown.
 
     Returns:
-        By method and target the keys that were searched, with the best values. A method of which no trial could be
-        trained is left as it is configured: its cells will tell why.
+        The best values of the keys that were searched, by method and target. A method of which no trial could be
+        trained keeps its configuration: its runs will say why.
     """
-    if not trials:
+    if not limits.trials:
         return {}
     # Imported here, because most benchmarks search nothing.
-    from experiments.tuning.command import FOLDER
-    from experiments.tuning.tune import NothingTrainedError, search
+    from experiments.tuning.search import NothingTrainedError, locate_searches, search
 
-    folder = os.path.join(find_workspace(config), FOLDER)
+    folder = locate_searches(config)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    wanted = _wanted(choice)
-    for number, (name, target) in enumerate(wanted, start=1):
-        what = METHODS[name].title + f", {target}" * (len(choice.targets) > 1)
-        screen.line(f"Search [{number}/{len(wanted)}] {what}, {trials} trials")
-        its_config = method_config(config, name, target, choice.seeds[0])
+    searches = _list_searches(spec)
+    for number, (name, target) in enumerate(searches, start=1):
+        title = METHODS[name].title + f", {target}" * (len(spec.targets) > 1)
+        screen.line(f"Search [{number}/{len(searches)}] {title}, {limits.trials} trials")
+        method_config = configure_method(config, name, target, spec.seeds[0])
         try:
-            best = search(its_config, name, trials, data, folder, memory_limit, screen).best
+            best = search(method_config, name, limits.trials, data, folder, limits.memory_limit, screen).best
         except NothingTrainedError as error:
             screen.line(f"  {error}")
             continue
@@ -76,14 +67,15 @@ def searched(
     return found
 
 
-def search_space(config: PipelineConfig, choice: Choice) -> dict[str, dict[str, Any]]:
-    """Returns by method the values of each key that its search may try, as JSON has them."""
+def describe_search_space(config: PipelineConfig, spec: BenchmarkSpec) -> dict[str, dict[str, Any]]:
+    """Returns the values that a search may try, as JSON has them, by method and dotted key."""
     return {
         name: {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, name).items()}
-        for name in choice.methods
+        for name in spec.methods
         if METHODS[name].learned
     }
 
 
-def _wanted(choice: Choice) -> list[tuple[str, str]]:
-    return [(name, target) for name in choice.methods if METHODS[name].learned for target in choice.targets]
+def _list_searches(spec: BenchmarkSpec) -> list[tuple[str, str]]:
+    """Returns the method and the target of each search."""
+    return [(name, target) for name in spec.methods if METHODS[name].learned for target in spec.targets]

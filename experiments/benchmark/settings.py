@@ -1,16 +1,17 @@
 """What was searched and chosen for each method, and in which settings the rows agree and differ."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.benchmark.rows import Row
-from experiments.comparison.checks import compare_configs
+from experiments.benchmark.rows import BenchmarkRow
 from model.methods import METHODS
+from schemas.dotted_keys import flatten
 
 _COMPARED = ("windows.", "split.", "model.", "training.", "evaluation.k")
 """Sections of the configuration that say what is learned from what, and how it is measured."""
-_TELLS_ROWS_APART = ("model.name", "training.seed", "training.target")
+_TELL_ROWS_APART = ("model.name", "training.seed", "training.target")
 _FAIR = (
     "windows.",
     "split.",
@@ -23,72 +24,146 @@ _FAIR = (
     "training.epochs",
     "training.patience",
 )
-"""What has to be the same for all, or methods are not compared, but their settings."""
+"""Settings that have to be the same for all rows; otherwise the settings are compared, not the methods."""
 
 
-def search_facts(
-    rows: Sequence[Row], names: Sequence[str], space: Mapping[str, Mapping[str, Any]], trials: int | None
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class SearchedKey:
+    """A key of the configuration that a search may change.
+
+    Attributes:
+        key: dotted key.
+        range: what the search may choose from, as text; None for a key that is no longer searched.
+        chosen: what was chosen, as text; None where nothing was.
+    """
+
+    key: str
+    range: str | None
+    chosen: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodSearch:
+    """The search of one method.
+
+    Attributes:
+        method: name of the method, as in `model.name`.
+        title: title of the method.
+        keys: keys that were searched or chosen.
+    """
+
+    method: str
+    title: str
+    keys: tuple[SearchedKey, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSummary:
+    """What was searched.
+
+    Attributes:
+        trials: trials of each search; 0 where nothing was searched.
+        methods: searches of the methods with something to search, or chosen.
+    """
+
+    trials: int
+    methods: tuple[MethodSearch, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingValue:
+    """A value of a setting.
+
+    Attributes:
+        value: the value, as text.
+        rows: names of the rows that have it.
+    """
+
+    value: str
+    rows: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class DifferingSetting:
+    """A setting that does not have the same value in all rows.
+
+    Attributes:
+        key: dotted key.
+        values: values of the setting.
+    """
+
+    key: str
+    values: tuple[SettingValue, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingsComparison:
+    """In which settings the rows agree and differ, but for method, target and seed.
+
+    Attributes:
+        shared: values that all rows share, as text, by dotted key.
+        differing: settings in which rows differ.
+        unfair: keys of differing settings that should be the same for all rows.
+    """
+
+    shared: Mapping[str, str]
+    differing: tuple[DifferingSetting, ...]
+    unfair: tuple[str, ...]
+
+
+def summarise_search(
+    rows: Sequence[BenchmarkRow], space: Mapping[str, Mapping[str, Any]], trials: int
+) -> SearchSummary:
     """Returns what was searched.
 
     Args:
-        rows: of the benchmark.
-        names: of them.
-        space: by method, the range of each key.
-        trials: of each method; None or 0 where nothing was searched.
-
-    Returns:
-        ``trials`` and ``methods``: for each with something to search or chosen, ``method``, ``title`` and ``keys``:
-        ``key``, ``range`` and ``chosen``, as text; None where there is none.
+        rows: rows of the benchmark.
+        space: range of each key, by method and dotted key.
+        trials: trials of each method; 0 where nothing was searched.
     """
     methods = []
     for name, method in METHODS.items():
-        own = [(title, row) for title, row in zip(names, rows, strict=True) if row.method == name]
-        ranges = space.get(name, {}) if own else {}
-        chosen = [key for _, row in own for result in row.results for key in result["tuned"]]
-        keys = [
-            {"key": key, "range": range_text(ranges[key]) if key in ranges else None, "chosen": _chosen(key, own)}
+        method_rows = [row for row in rows if row.method == name]
+        ranges = space.get(name, {}) if method_rows else {}
+        chosen = [key for row in method_rows for result in row.results for key in result.tuned]
+        keys = tuple(
+            SearchedKey(key, range_text(ranges[key]) if key in ranges else None, _chosen_text(key, method_rows))
             for key in dict.fromkeys([*ranges, *chosen])
-        ]
+        )
         if keys:
-            methods.append({"method": name, "title": method.title, "keys": keys})
-    return {"trials": trials or 0, "methods": methods}
+            methods.append(MethodSearch(name, method.title, keys))
+    return SearchSummary(trials, tuple(methods))
 
 
-def settings_facts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
-    """Returns in which settings the rows agree and differ.
-
-    Args:
-        rows: of the benchmark.
-        names: of them.
-
-    Returns:
-        ``shared``, values by key; ``differing``: for each other key ``key`` and ``values``, each with ``value`` and
-        ``rows`` (names); and ``unfair``, those of them that should be the same for all.
-    """
+def compare_settings(rows: Sequence[BenchmarkRow]) -> SettingsComparison:
+    """Returns in which settings the rows of a benchmark agree and differ."""
     found: dict[str, dict[str, list[str]]] = {}
-    for name, row in zip(names, rows, strict=True):
+    for row in rows:
         for result in row.results:
-            for key, value in _leaves(result["config"]).items():
-                of_value = found.setdefault(key, {}).setdefault(value_text(value), [])
-                if name not in of_value:
-                    of_value.append(name)
+            for key, value in flatten(result.config).items():
+                if key.startswith(_COMPARED) and key not in _TELL_ROWS_APART:
+                    names = found.setdefault(key, {}).setdefault(value_text(value), [])
+                    if row.name not in names:
+                        names.append(row.name)
     differing = {key: values for key, values in found.items() if len(values) > 1}
-    return {
-        "shared": {key: next(iter(values)) for key, values in found.items() if len(values) == 1},
-        "differing": [
-            {"key": key, "values": [{"value": value, "rows": of_value} for value, of_value in values.items()]}
+    return SettingsComparison(
+        shared={key: next(iter(values)) for key, values in found.items() if len(values) == 1},
+        differing=tuple(
+            DifferingSetting(key, tuple(SettingValue(value, tuple(names)) for value, names in values.items()))
             for key, values in differing.items()
-        ],
-        "unfair": [key for key in differing if key.startswith(_FAIR)],
-    }
+        ),
+        unfair=tuple(key for key in differing if key.startswith(_FAIR)),
+    )
 
 
 def range_text(choices: Any) -> str:
-    """Writes what a search may choose from.
+    """Returns what a search may choose from, as text.
 
     >>> range_text({"low": 1e-4, "high": 1e-2, "log": True}), range_text([1, 2, 4])
     ('0.0001 to 0.01, logarithmic', '1, 2, 4')
+
+    Args:
+        choices: a list, or a mapping with ``choices``, or with ``low``, ``high`` and ``log``.
     """
     if isinstance(choices, Mapping) and choices.get("choices") is not None:
         choices = choices["choices"]
@@ -101,7 +176,7 @@ def range_text(choices: Any) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Writes a value of a configuration.
+    """Returns a value of a configuration as text.
 
     >>> value_text(0.00012345678), value_text([1, 2]), value_text("none"), value_text(None)
     ('0.000123457', '[1, 2]', 'none', 'null')
@@ -111,22 +186,16 @@ def value_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _leaves(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, (_, value) in compare_configs({}, config).items()
-        if key.startswith(_COMPARED) and key not in _TELLS_ROWS_APART
-    }
-
-
-def _chosen(key: str, own: Sequence[tuple[str, Row]]) -> str | None:
-    """Writes what was chosen; where that is not the same for all, with the rows or seeds that have it."""
+def _chosen_text(key: str, rows: Sequence[BenchmarkRow]) -> str | None:
+    """Returns what was chosen; where rows or seeds have different values, with the rows or seeds that have each."""
     found: dict[str, list[str]] = {}
-    for name, row in own:
-        values = {result["seed"]: value_text(result["tuned"][key]) for result in row.results if key in result["tuned"]}
+    for row in rows:
+        values = {result.seed: value_text(result.tuned[key]) for result in row.results if key in result.tuned}
         for value in dict.fromkeys(values.values()):
-            seeds = ", ".join(str(seed) for seed, its in values.items() if its == value)
-            found.setdefault(value, []).append(name if len(set(values.values())) == 1 else f"{name} seed {seeds}")
+            seeds = ", ".join(str(seed) for seed, seed_value in values.items() if seed_value == value)
+            found.setdefault(value, []).append(
+                row.name if len(set(values.values())) == 1 else f"{row.name} seed {seeds}"
+            )
     if len(found) < 2:
         return next(iter(found), None)
-    return "; ".join(f"{value} ({', '.join(whose)})" for value, whose in found.items())
+    return "; ".join(f"{value} ({', '.join(names)})" for value, names in found.items())

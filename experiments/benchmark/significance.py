@@ -1,159 +1,243 @@
 """DSPnet against the best baseline: for each column of a table, the paired difference over test users.
 
 The metrics of a user are averaged over seeds first, so a difference is that of what seeds give on average, and the
-test is over users. It tells whether other users of the same kind would show the difference; how much another seed
-moves a number is told by the spread over seeds.
+test is over users. The test tells whether other users of the same kind would show the difference; how much another
+seed moves a number is told by the spread over seeds.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from experiments.benchmark.rows import BASELINE, DSPNET, Result, Row
-from experiments.benchmark.seed_means import mean_over_seeds, read_cell
-from experiments.benchmark.summary import metric_of
+import numpy as np
+
+from experiments.benchmark.rows import BASELINE, DSPNET, BenchmarkRow, summarise_metric
+from experiments.benchmark.store import read_measured_sequences
+from experiments.runs.result import RunResult
 from model.evaluation.bootstrap import REPLICATES
 from model.evaluation.comparison import SIGNIFICANCE, MetricComparison, compare
 from model.evaluation.paired_test import holm
-from model.evaluation.pairing import UnequalTestSetsError
+from model.evaluation.pairing import MeasuredSequences, UnequalTestSetsError, pair
 from schemas.errors import UserError
+from schemas.evaluation import Estimate
 
 
 @dataclasses.dataclass(frozen=True)
-class Rivals:
-    """A row of DSPnet and the best baseline in a column.
+class BaselineComparison:
+    """A row of DSPnet against the best baseline of a column; what is not known is None.
 
     Attributes:
-        metric: of the column.
-        dspnet: place of the row of DSPnet.
+        metric: metric of the column.
+        dspnet: place of the row of DSPnet among the rows of the benchmark.
         baseline: place of the row of the baseline.
+        dspnet_mean: mean of DSPnet over the seeds and sequences that both have.
+        baseline_mean: mean of the baseline over the same.
+        difference: DSPnet minus the baseline.
+        relative: difference as a share of the baseline's mean.
+        p_value: p-value of the paired t-test on users, two-sided.
+        adjusted: p-value after Holm's correction for all comparisons.
+        significant: whether the difference stays significant after the correction.
+        seeds: seeds of DSPnet that were compared.
+        sequences: number of test sequences that both have measured.
+        users: number of users of these sequences.
+        reason: why the difference could not be tested; None if it was.
     """
 
     metric: str
     dspnet: int
     baseline: int
+    dspnet_mean: float
+    baseline_mean: float
+    difference: Estimate
+    relative: float | None
+    p_value: float | None
+    adjusted: float | None
+    significant: bool | None
+    seeds: tuple[int, ...]
+    sequences: int | None
+    users: int | None
+    reason: str | None
+
+    def with_adjusted(self, p_value: float) -> "BaselineComparison":
+        """Returns the comparison with its p-value after Holm's correction."""
+        return dataclasses.replace(self, adjusted=p_value, significant=p_value < SIGNIFICANCE)
 
 
-def against_best_baseline(rows: Sequence[Row], metrics: Sequence[str]) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class BaselineComparisons:
+    """All rows of DSPnet against the best baseline of each column.
+
+    Attributes:
+        tests: number of p-values that Holm's correction is for.
+        significance: level below which a corrected p-value is significant.
+        replicates: replicates of the bootstrap.
+        columns: comparisons, by row of DSPnet, then by metric.
+    """
+
+    tests: int
+    significance: float
+    replicates: int
+    columns: tuple[BaselineComparison, ...]
+
+
+def compare_with_best_baselines(
+    folder: str, rows: Sequence[BenchmarkRow], metrics: Sequence[str]
+) -> BaselineComparisons:
     """Compares each row of DSPnet with the best baseline of each column.
 
     Args:
-        rows: of the benchmark.
-        metrics: of all columns of all tables that are compared.
+        folder: folder of the benchmark.
+        rows: rows of the benchmark.
+        metrics: metrics of all columns of all tables that are compared.
+    """
+    opponents = [
+        (dspnet, metric, baseline)
+        for dspnet, row in enumerate(rows)
+        if row.role == DSPNET
+        for metric, baseline in _find_best_baselines(rows, row, metrics).items()
+    ]
+    found: dict[tuple[int, str], BaselineComparison] = {}
+    for dspnet, baseline in dict.fromkeys((dspnet, baseline) for dspnet, _, baseline in opponents):
+        pair_metrics = [metric for own, metric, other in opponents if (own, other) == (dspnet, baseline)]
+        for comparison in _compare_rows(folder, rows, dspnet, baseline, pair_metrics):
+            found[dspnet, comparison.metric] = comparison
+    columns = [found[dspnet, metric] for dspnet, metric, _ in opponents]
+    tested = [place for place, comparison in enumerate(columns) if comparison.p_value is not None]
+    adjusted = holm([columns[place].p_value or 0.0 for place in tested]).tolist()
+    for place, p_value in zip(tested, adjusted, strict=True):
+        columns[place] = columns[place].with_adjusted(p_value)
+    return BaselineComparisons(len(tested), SIGNIFICANCE, REPLICATES, tuple(columns))
+
+
+def average_over_seeds(measured: Sequence[MeasuredSequences]) -> MeasuredSequences:
+    """Returns the mean of runs that were measured on the same test sequences, as if they were one run.
+
+    Args:
+        measured: measured sequences of each seed, in any order of sequences.
 
     Returns:
-        ``tests`` (how many p-values Holm's correction is for), ``significance``, ``replicates`` of the bootstrap, and
-        ``columns``: for each row of DSPnet and each metric ``metric``, ``dspnet`` and ``baseline`` (places of rows),
-        ``dspnet_mean``, ``baseline_mean``, ``difference`` (``value``, ``low``, ``high``), ``relative`` (the difference
-        as a share of the baseline's value), ``p_value``, ``adjusted``, ``significant``, ``seeds`` (of DSPnet),
-        ``sequences``, ``users``, and ``reason``, why it could not be tested. What is not known is None.
+        The sequences in the order of users, with the metrics that all runs have; NaN where any run has not measured.
+
+    Raises:
+        UnequalTestSetsError: if a run was measured on other users or other futures.
     """
-    found = [rivals for place, row in enumerate(rows) if row.role == DSPNET for rivals in _rivals(rows, place, metrics)]
-    columns: dict[Rivals, dict[str, Any]] = {}
-    for pair in dict.fromkeys((rivals.dspnet, rivals.baseline) for rivals in found):
-        of_pair = [rivals for rivals in found if (rivals.dspnet, rivals.baseline) == pair]
-        columns |= _tested(rows, of_pair)
-    tested = [rivals for rivals in found if columns[rivals]["p_value"] is not None]
-    adjusted = holm([columns[rivals]["p_value"] for rivals in tested]).tolist()
-    for rivals, p_value in zip(tested, adjusted, strict=True):
-        columns[rivals] |= {"adjusted": p_value, "significant": p_value < SIGNIFICANCE}
-    return {
-        "tests": len(tested),
-        "significance": SIGNIFICANCE,
-        "replicates": REPLICATES,
-        "columns": [columns[rivals] for rivals in found],
-    }
+    first = measured[0]
+    metrics = [metric for metric in first.metrics if all(metric in run.metrics for run in measured)]
+    sums = {metric: np.zeros(len(first.sequences)) for metric in metrics}
+    for run in measured:
+        order, run_order = pair(first, run)
+        for metric in metrics:
+            sums[metric] += run.metrics[metric][run_order]
+    return MeasuredSequences(
+        first.users[order],
+        first.sequences[order],
+        first.groups[order],
+        {metric: (total / len(measured)).astype(np.float32) for metric, total in sums.items()},
+    )
 
 
-def _rivals(rows: Sequence[Row], dspnet: int, metrics: Sequence[str]) -> list[Rivals]:
-    """Returns the best baseline of each column that a row of DSPnet has a value in, by mean over its seeds."""
-    found = []
+def _find_best_baselines(rows: Sequence[BenchmarkRow], dspnet: BenchmarkRow, metrics: Sequence[str]) -> dict[str, int]:
+    """Returns the place of the best baseline, by mean over its seeds, for each metric that DSPnet has a value of."""
+    found = {}
     for metric in metrics:
         means = {
-            place: summary.mean
+            place: mean
             for place, row in enumerate(rows)
-            if row.role == BASELINE and (summary := metric_of(row, metric)).mean is not None
+            if row.role == BASELINE and (mean := summarise_metric(row, metric).mean) is not None
         }
-        if means and metric_of(rows[dspnet], metric).mean is not None:
-            found.append(Rivals(metric, dspnet, max(means, key=lambda place: means[place])))
+        if means and summarise_metric(dspnet, metric).mean is not None:
+            found[metric] = max(means, key=lambda place: means[place])
     return found
 
 
-def _tested(rows: Sequence[Row], found: Sequence[Rivals]) -> dict[Rivals, dict[str, Any]]:
-    """Compares two rows in the columns in which they are rivals."""
-    ours, theirs = rows[found[0].dspnet], rows[found[0].baseline]
-    metrics = [rivals.metric for rivals in found]
-    parts: Mapping[str, MetricComparison] = {}
-    used = _same_seeds(ours, theirs)
-    reason = _obstacle(*used)
+def _compare_rows(
+    folder: str, rows: Sequence[BenchmarkRow], dspnet: int, baseline: int, metrics: Sequence[str]
+) -> list[BaselineComparison]:
+    """Compares two rows in the metrics of which the baseline is the best."""
+    compared: Mapping[str, MetricComparison] = {}
+    ours, theirs = _find_common_seeds(rows[dspnet], rows[baseline])
+    reason = _find_obstacle(ours, theirs)
     if reason is None:
         try:
-            means = [mean_over_seeds([read_cell(result, metrics) for result in results]) for results in used]
-            common = [metric for metric in metrics if all(metric in mean.metrics for mean in means)]
-            parts = compare(means[1], means[0], common).metrics if common else {}
-            reason = "no test sequence was measured by both" if len(parts) < len(metrics) else None
+            own, other = (
+                average_over_seeds([read_measured_sequences(folder, result, metrics) for result in results])
+                for results in (ours, theirs)
+            )
+            common = [metric for metric in metrics if metric in own.metrics and metric in other.metrics]
+            compared = compare(other, own, common).metrics if common else {}
+            reason = "no test sequence was measured by both" if len(compared) < len(metrics) else None
         except (UserError, UnequalTestSetsError) as error:
             reason = str(error)
-    seeds = [result["seed"] for result in used[0]]
-    return {
-        rivals: _column(rivals, parts[rivals.metric], seeds)
-        if rivals.metric in parts
-        else _untested(rivals, ours, theirs, reason)
-        for rivals in found
-    }
+    seeds = tuple(result.seed for result in ours)
+    return [
+        _make_comparison(metric, dspnet, baseline, compared[metric], seeds)
+        if metric in compared
+        else _make_untested(metric, dspnet, baseline, rows, reason)
+        for metric in metrics
+    ]
 
 
-def _same_seeds(ours: Row, theirs: Row) -> tuple[list[Result], list[Result]]:
-    """Returns the results of the seeds that both have; of what is counted, every seed gives the same."""
-    if theirs.counted:
+def _find_common_seeds(ours: BenchmarkRow, theirs: BenchmarkRow) -> tuple[list[RunResult], list[RunResult]]:
+    """Returns the results of the seeds that both rows have; a statistical method gives the same with every seed."""
+    if theirs.statistical:
         return list(ours.finished), list(theirs.finished)
-    common = {result["seed"] for result in ours.finished} & {result["seed"] for result in theirs.finished}
-    kept = [[result for result in row.finished if result["seed"] in common] for row in (ours, theirs)]
-    return kept[0], kept[1]
+    common = {result.seed for result in ours.finished} & {result.seed for result in theirs.finished}
+    own, other = ([result for result in row.finished if result.seed in common] for row in (ours, theirs))
+    return own, other
 
 
-def _obstacle(ours: Sequence[Result], theirs: Sequence[Result]) -> str | None:
+def _find_obstacle(ours: Sequence[RunResult], theirs: Sequence[RunResult]) -> str | None:
+    """Returns why two rows cannot be compared; None if they can."""
     if not ours:
         return "the two have no seed in common yet"
-    if len({result["digest"] for result in (*ours, *theirs)}) > 1:
+    if len({result.digest for result in (*ours, *theirs)}) > 1:
         return "the two were measured on different test sets"
     return None
 
 
-def _column(rivals: Rivals, part: MetricComparison, seeds: Sequence[int]) -> dict[str, Any]:
-    return {
-        **dataclasses.asdict(rivals),
-        "dspnet_mean": part.other.value,
-        "baseline_mean": part.reference.value,
-        "difference": {end: getattr(part.difference, end) for end in ("value", "low", "high")},
-        "relative": _relative(part.difference.value, part.reference.value),
-        "p_value": part.p_value,
-        "adjusted": None,
-        "significant": None if part.p_value is None else False,
-        "seeds": list(seeds),
-        "sequences": part.sequences,
-        "users": part.users,
-        "reason": "fewer than two users" if part.p_value is None else None,
-    }
+def _make_comparison(
+    metric: str, dspnet: int, baseline: int, comparison: MetricComparison, seeds: tuple[int, ...]
+) -> BaselineComparison:
+    tested = comparison.p_value is not None
+    difference = comparison.difference
+    return BaselineComparison(
+        metric=metric,
+        dspnet=dspnet,
+        baseline=baseline,
+        dspnet_mean=comparison.other.value,
+        baseline_mean=comparison.reference.value,
+        difference=Estimate(difference.value, difference.low, difference.high),
+        relative=_relative(difference.value, comparison.reference.value),
+        p_value=comparison.p_value,
+        adjusted=None,
+        significant=False if tested else None,
+        seeds=seeds,
+        sequences=comparison.sequences,
+        users=comparison.users,
+        reason=None if tested else "fewer than two users",
+    )
 
 
-def _untested(rivals: Rivals, ours: Row, theirs: Row, reason: str | None) -> dict[str, Any]:
-    """Tells the difference of the means of the table, when there is nothing to test it by."""
-    own, its = (metric_of(row, rivals.metric).mean or 0.0 for row in (ours, theirs))
-    return {
-        **dataclasses.asdict(rivals),
-        "dspnet_mean": own,
-        "baseline_mean": its,
-        "difference": {"value": own - its, "low": None, "high": None},
-        "relative": _relative(own - its, its),
-        "p_value": None,
-        "adjusted": None,
-        "significant": None,
-        "seeds": [result["seed"] for result in ours.finished],
-        "sequences": None,
-        "users": None,
-        "reason": reason,
-    }
+def _make_untested(
+    metric: str, dspnet: int, baseline: int, rows: Sequence[BenchmarkRow], reason: str | None
+) -> BaselineComparison:
+    """Returns the difference between the means of the table, when there is nothing to test it by."""
+    own, other = (summarise_metric(rows[place], metric).mean or 0.0 for place in (dspnet, baseline))
+    return BaselineComparison(
+        metric=metric,
+        dspnet=dspnet,
+        baseline=baseline,
+        dspnet_mean=own,
+        baseline_mean=other,
+        difference=Estimate(own - other, None, None),
+        relative=_relative(own - other, other),
+        p_value=None,
+        adjusted=None,
+        significant=None,
+        seeds=tuple(result.seed for result in rows[dspnet].finished),
+        sequences=None,
+        users=None,
+        reason=reason,
+    )
 
 
 def _relative(difference: float, baseline: float) -> float | None:

@@ -1,144 +1,278 @@
-"""Which tables there are, and what stands in them: Tables 1, 2, 4 and 7 and Figure 3 of the paper."""
+"""The tables of a benchmark as every output shows them; each number points into benchmark.json."""
 
-import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from experiments.benchmark.rows import DSPNET, Row
-from experiments.benchmark.summary import marks, metric_of
-from model.evaluation.tasks import GROUPS
-from reporting.titles import TASKS, pick_headline_k
+from markupsafe import Markup, escape
 
-MAIN = {"next_item": "Table 1", "period_items": "Table 4", "next_scene": "Table 7"}
-"""The tasks on which methods are compared, each with its table in the paper."""
-_GROUPED = ("next_item", "period_items")
-_MEASURES = (("recall", "R"), ("ndcg", "N"))
+from experiments.benchmark.metric_tables import MetricTable
+from experiments.benchmark.narrative import name_metric
+from experiments.benchmark.result import BenchmarkResult, LearningCurve
+from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean
+from experiments.benchmark.settings import DifferingSetting
+from experiments.benchmark.significance import BaselineComparison
+from reporting.numbers import Key, Number, format_gib, pointer
+from reporting.table import Cell, Column, Row, Table, number
+from reporting.titles import ASKED
+
+SETTING_TITLES = {"target": "trained on", "objective": "objective", "sampling": "candidates", "tuned": "tuned"}
+"""Titles of the columns that distinguish rows, in their order."""
+
+STATE_TEXTS = {"out_of_memory": "OOM", "failed": "failed", "waiting": "not yet", "unmeasured": "–"}
+"""What stands in a table where there is no number."""
+
+DIFFERENCE = "minus the best baseline"
+_NOTHING = "–"
+_NARROW = "min-width:0"
+_WRAPPED = "names"
+"""CSS class of tables whose words may be broken over several lines."""
+
+Path = tuple[Key, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """A column of numbers.
+def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path) -> Table:
+    """Returns one of the tables of metrics, with the differences to the best baselines as its last rows.
 
-    Attributes:
-        metric: ``task/metric`` or ``task/metric/slice``.
-        title: stands above it.
+    Args:
+        result: what the benchmark found.
+        table: table of metrics.
+        path: keys that lead to the table in benchmark.json.
     """
-
-    metric: str
-    title: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table before it is filled.
-
-    Attributes:
-        name: names it in the facts.
-        number: of the paper's table or figure.
-        title: what it is about.
-        columns: of numbers.
-        rows: places of its rows.
-        of_methods: whether only methods can be best; else every row can.
-    """
-
-    name: str
-    number: str
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[int, ...]
-    of_methods: bool = True
-
-    def facts(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Fills it.
-
-        Args:
-            rows: of the benchmark.
-
-        Returns:
-            ``name``, ``number``, ``title``, ``of_methods``, ``columns`` (``metric``, ``title``) and ``rows``, each with
-            ``row`` (its place among the rows), ``label`` and ``cells``, one a column: those of `Summary`, and ``mark``.
-        """
-        summaries = [[metric_of(rows[place], column.metric) for column in self.columns] for place in self.rows]
-        compete = [rows[place].competes or not self.of_methods for place in self.rows]
-        marked = [
-            marks([summary.mean if may else None for summary, may in zip(column, compete, strict=True)])
-            for column in zip(*summaries, strict=True)
+    distinguishing = [setting for setting in SETTING_TITLES if setting in result.distinguishing]
+    rows = []
+    for at, metric_row in enumerate(table.rows):
+        row = result.rows[metric_row.row]
+        settings = [_setting_cell(row, setting) for setting in distinguishing]
+        cells = [_mean_cell(mean, (*path, "rows", at, "cells", place)) for place, mean in enumerate(metric_row.cells)]
+        seeds = _seeds_cell(row, metric_row.row)
+        rows.append(Row((_one_line(metric_row.label), *settings, seeds, *cells), _row_class(row)))
+    for difference in table.differences:
+        row = result.rows[difference.dspnet]
+        settings = [_setting_cell(row, setting) for setting in distinguishing]
+        cells = [
+            _missing_cell(_NOTHING) if place is None else _difference_cell(result.comparisons.columns[place], place)
+            for place in difference.columns
         ]
-        return {
-            "name": self.name,
-            "number": self.number,
-            "title": self.title,
-            "of_methods": self.of_methods,
-            "columns": [dataclasses.asdict(column) for column in self.columns],
-            "rows": [
-                {
-                    "row": place,
-                    "label": rows[place].label if self.of_methods else _variant(rows[place]),
-                    "cells": [
-                        {**summary.facts(), "mark": column[number]}
-                        for summary, column in zip(of_row, marked, strict=True)
-                    ],
-                }
-                for number, (place, of_row) in enumerate(zip(self.rows, summaries, strict=True))
-            ],
-        }
+        rows.append(Row((f"{_one_line(row.label)} {DIFFERENCE}", *settings, "", *cells)))
+    columns = _word_columns("Method", *(SETTING_TITLES[setting] for setting in distinguishing))
+    columns += _number_columns("seeds", *(column.title for column in table.columns))
+    caption = f"{table.number}: {table.title}" + ("" if table.of_methods else "; here every row competes")
+    notes = (f"Asked for: {ASKED[table.name]}.",) if table.name in ASKED else ()
+    return Table(columns, tuple(rows), caption, notes)
 
 
-def cutoffs(rows: Sequence[Row]) -> tuple[int, ...]:
-    """Returns the k at which anything was measured, rising; 5 and 10, as in the paper, before anything was."""
-    found = {k for row in rows for result in row.results for k in result["config"]["evaluation"]["k"]}
-    return tuple(sorted(found)) or (5, 10)
-
-
-def main_tables(rows: Sequence[Row], ks: Sequence[int]) -> list[Table]:
-    """Returns Tables 1, 4 and 7: all methods, and what DSPnet is without its regularisation."""
-    places = tuple(place for place, row in enumerate(rows) if not row.of_fusion)
-    tables = [Table(task, number, TASKS[task], _columns(task, ks), places) for task, number in MAIN.items()]
-    return [table for table in tables if _shows_anything(table, rows)]
-
-
-def fusion_table(rows: Sequence[Row], ks: Sequence[int]) -> list[Table]:
-    """Returns Table 2, what DSPnet is with another sequence feature enhancement, if there is any such row."""
-    targets = {row.target for row in rows if row.of_fusion}
-    if not targets:
-        return []
-    # All of one target, or what was trained for another could be best because of that.
-    places = tuple(
-        place for place, row in enumerate(rows) if row.of_fusion or (row.role == DSPNET and row.target in targets)
-    )
-    title = "Sequence feature enhancement, next item"
-    return [Table("fusion", "Table 2", title, _columns("next_item", ks), places, of_methods=False)]
-
-
-def group_tables(rows: Sequence[Row], ks: Sequence[int]) -> list[Table]:
-    """Returns Figure 3 as tables: the key metrics by length of the history, those that were measured."""
-    places = tuple(place for place, row in enumerate(rows) if not row.of_fusion)
-    tables = []
-    for task in _GROUPED:
-        columns = tuple(
-            Column(f"{task}/{kind}@{pick_headline_k(ks)}/group={group}", f"{letter}@{pick_headline_k(ks)} {group}")
-            for kind, letter in _MEASURES
-            for group in GROUPS
+def make_comparison_table(result: BenchmarkResult) -> Table:
+    """Returns the table of DSPnet against the best baseline of each column."""
+    rows = []
+    for place, column in enumerate(result.comparisons.columns):
+        path: Path = ("comparisons", "columns", place)
+        cells = (
+            name_metric(column.metric),
+            _narrow_cell(result.rows[column.dspnet].name),
+            _narrow_cell(result.rows[column.baseline].name),
+            number(column.baseline_mean, "metric", (*path, "baseline_mean")),
+            number(column.dspnet_mean, "metric", (*path, "dspnet_mean")),
+            _difference_cell(column, place),
+            _interval_cell(column, place),
+            number(column.p_value, "p", (*path, "p_value")),
+            number(column.adjusted, "p", (*path, "adjusted")),
+            _narrow_cell(f"not tested: {column.reason}" if column.reason else ", ".join(map(str, column.seeds))),
         )
-        title = f"{TASKS[task]} by length of the history"
-        tables.append(Table(f"groups_{task}", "Figure 3", title, columns, places))
-    return [table for table in tables if _shows_a_number(table, rows)]
+        rows.append(Row(cells))
+    columns = (
+        *_word_columns("Metric", "DSPnet", "best baseline"),
+        *_number_columns("its value", "value of DSPnet", "difference", "95% interval", "p", "p, corrected"),
+        *_word_columns("seeds"),
+    )
+    return Table(columns, tuple(rows), "Differences to the best baseline of each column", html_class="results")
 
 
-def _variant(row: Row) -> str:
-    """Returns the label of a row among variants of the sequence feature enhancement: DSPnet is one of them."""
-    layers = {result["config"]["model"].get("fusion_layers") for result in row.results} - {None}
-    return f"{row.label} (MLP_layers={layers.pop()})" if row.role == DSPNET and len(layers) == 1 else row.label
+def make_curve_table(result: BenchmarkResult) -> Table:
+    """Returns where each learning curve begins, is best and ends."""
+    rows = [
+        Row((result.rows[curves.row].name, *_curve_cells(curve, ("curves", place, "seeds", at))))
+        for place, curves in enumerate(result.curves)
+        for at, curve in enumerate(curves.seeds)
+    ]
+    columns = (*_word_columns("Method"), *_number_columns("seed", "first", "best", "at epoch", "last", "epochs"))
+    return Table(columns, tuple(rows), "The first, the best and the last epoch of each curve")
 
 
-def _columns(task: str, ks: Sequence[int]) -> tuple[Column, ...]:
-    return tuple(Column(f"{task}/{kind}@{k}", f"{letter}@{k}") for k in ks for kind, letter in _MEASURES)
+def make_cost_table(result: BenchmarkResult) -> Table:
+    """Returns Table 5: the measured cost beside the paper's orders of growth."""
+    columns = result.cost.columns
+    rows = []
+    for at, cost_row in enumerate(result.cost.rows):
+        row = result.rows[cost_row.row]
+        cells = [
+            _mean_cell(mean, ("cost", "rows", at, "cells", place), column.kind)
+            for place, (mean, column) in enumerate(zip(cost_row.cells, columns, strict=True))
+        ]
+        rows.append(Row((_name_cell(row.name), cost_row.order or _NOTHING, *cells), _row_class(row)))
+    titles = _word_columns("Method", "order of growth in the paper")
+    titles += _number_columns(*(column.title for column in columns))
+    return Table(titles, tuple(rows), "Table 5: Measured cost", (f"{result.cost.symbols}.",), _WRAPPED)
 
 
-def _shows_anything(table: Table, rows: Sequence[Row]) -> bool:
-    """Whether there is a number, or nothing can be known yet."""
-    return _shows_a_number(table, rows) or not any(row.finished for row in rows)
+def make_search_table(result: BenchmarkResult) -> Table:
+    """Returns what was searched for each method, and what was chosen."""
+    rows = []
+    for place, search in enumerate(result.search.methods):
+        for at, key in enumerate(search.keys):
+            path = ("search", "methods", place, "keys", at, "chosen")
+            chosen = _NOTHING if key.chosen is None else _pointing_text(key.chosen, path)
+            rows.append(Row((_name_cell(search.title), _key_text(key.key), key.range or _NOTHING, chosen)))
+    return Table(
+        _word_columns("Method", "key", "searched", "chosen"),
+        tuple(rows),
+        "What was searched, and what was chosen",
+        html_class=_WRAPPED,
+    )
 
 
-def _shows_a_number(table: Table, rows: Sequence[Row]) -> bool:
-    return any(metric_of(rows[place], column.metric).seeds for place in table.rows for column in table.columns)
+def make_differing_settings_table(settings: Sequence[DifferingSetting]) -> Table:
+    """Returns the settings in which rows differ, with the rows that have each value."""
+    rows = [
+        Row((_key_text(setting.key), _code(value.value), ", ".join(value.rows)))
+        for setting in settings
+        for value in setting.values
+    ]
+    caption = "Settings in which rows differ, but for method, target and seed"
+    return Table(_word_columns("key", "value", "rows"), tuple(rows), caption, html_class=_WRAPPED)
+
+
+def make_shared_settings_table(settings: Mapping[str, str]) -> Table:
+    """Returns the settings that all rows share."""
+    rows = [Row((_key_text(key), _code(value))) for key, value in settings.items()]
+    return Table(_word_columns("key", "value"), tuple(rows), "Settings that all rows share", html_class=_WRAPPED)
+
+
+def make_origin_table(result: BenchmarkResult) -> Table:
+    """Returns what the benchmark was started with, and on which machine."""
+    info = result.info
+    values = {
+        "command": _code(info.command) if info.command else None,
+        "seeds": ", ".join(map(str, result.seeds)),
+        "memory for each run": info.memory_limit and format_gib(info.memory_limit),
+        "test digest": result.test and _code(str(result.test.digest)),
+    }
+    rows = [(name, value) for name, value in values.items() if value]
+    return _name_value_table("", [*rows, *((name, str(value)) for name, value in info.machine.items())])
+
+
+def make_versions_table(versions: Mapping[str, str]) -> Table:
+    """Returns the versions of the installed libraries."""
+    return _name_value_table("Versions", list(versions.items()))
+
+
+def make_sources_table(rows: Sequence[BenchmarkRow]) -> Table:
+    """Returns where the method of each row comes from."""
+    table_rows = [Row((_name_cell(row.name), _code(row.method), row.source or _NOTHING)) for row in rows]
+    caption = "Methods and where they come from"
+    return Table(_word_columns("row", "model.name", "source"), tuple(table_rows), caption, html_class=_WRAPPED)
+
+
+def _mean_cell(mean: SeedMean, path: Path, kind: str = "metric") -> Cell:
+    """Returns a mean with its rank and its spread, or why there is none."""
+    if mean.mean is None:
+        return _missing_cell(STATE_TEXTS[mean.state])
+    spread = () if mean.spread is None else ("± ", Number(mean.spread, kind, (*path, "spread")))
+    return number(mean.mean, kind, (*path, "mean"), rank=mean.rank, small=spread)
+
+
+def _difference_cell(column: BaselineComparison, place: int) -> Cell:
+    """Returns a difference to the best baseline, and the same in percent of the baseline's value."""
+    path: Path = ("comparisons", "columns", place)
+    relative: tuple[str | Number, ...] = ()
+    if column.relative is not None:
+        sign = "+" if column.relative > 0 else ""
+        relative = (sign, Number(column.relative, "share", (*path, "relative")))
+    value = (*path, "difference", "value")
+    significant = bool(column.significant)
+    return number(column.difference.value, "difference", value, significant=significant, small=relative)
+
+
+def _interval_cell(column: BaselineComparison, place: int) -> Cell:
+    """Returns the interval of a difference to the best baseline."""
+    if column.difference.low is None:
+        return _missing_cell(_NOTHING)
+    path: Path = ("comparisons", "columns", place, "difference")
+    low, high = (Number(getattr(column.difference, end), "difference", (*path, end)) for end in ("low", "high"))
+    return Cell((low, " to ", high), html_style="white-space:nowrap")
+
+
+def _seeds_cell(row: BenchmarkRow, place: int) -> Cell:
+    """Returns how many seeds a row rests on."""
+    finished, planned = len(row.finished), len(row.results) + len(row.missing)
+    parts: tuple[str | Number, ...] = (Number(finished, "count", ("rows", place, "finished")),)
+    if finished != planned:
+        parts = (*parts, " of ", Number(planned, "count", ("rows", place, "planned")))
+    return Cell(parts)
+
+
+def _curve_cells(curve: LearningCurve, path: Path) -> list[Cell | str]:
+    last = len(curve.values) - 1
+    return [
+        str(curve.seed),
+        number(curve.values[0], "metric", (*path, "values", 0)),
+        number(curve.best_value, "metric", (*path, "best_value")),
+        number(curve.best_epoch, "count", (*path, "best_epoch")),
+        number(curve.values[last], "metric", (*path, "values", last)),
+        number(curve.epochs[last], "count", (*path, "epochs", last)),
+    ]
+
+
+def _setting_cell(row: BenchmarkRow, setting: str) -> Cell:
+    return _narrow_cell(row.setting_text(setting) or _NOTHING)
+
+
+def _narrow_cell(text: str) -> Cell:
+    return Cell((_isolate(text),), html_style=_NARROW)
+
+
+def _name_cell(name: str) -> Cell:
+    return Cell((_one_line(name),), html_style="min-width:8.5rem")
+
+
+def _missing_cell(text: str) -> Cell:
+    return Cell((Markup('<span class="missing" style="white-space:nowrap">{}</span>').format(text),))
+
+
+def _row_class(row: BenchmarkRow) -> str:
+    return "candidate" if row.role == DSPNET else "" if row.competes else "part"
+
+
+def _name_value_table(caption: str, values: Sequence[tuple[str, str]]) -> Table:
+    rows = tuple(Row((name, value)) for name, value in values)
+    return Table(_word_columns("what", "value"), rows, caption, html_class=_WRAPPED)
+
+
+def _word_columns(*titles: str) -> tuple[Column, ...]:
+    return tuple(Column(title, words=True) for title in titles)
+
+
+def _number_columns(*titles: str) -> tuple[Column, ...]:
+    return tuple(map(Column, titles))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _isolate(text: str) -> Markup:
+    """Returns a text whose direction does not affect its neighbours."""
+    return Markup("<bdi>{}</bdi>").format(_one_line(text))
+
+
+def _code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _key_text(key: str) -> Markup:
+    """Returns a key of the configuration, which a page may break after its dots and underscores."""
+    breakable = escape(key).replace(".", Markup(".<wbr>")).replace("_", Markup("_<wbr>"))
+    return Markup("<code>{}</code>").format(breakable)
+
+
+def _pointing_text(text: str, path: Path) -> Markup:
+    """Returns a text that is at a path in benchmark.json."""
+    return Markup('<span data-path="{}" dir="auto">{}</span>').format(pointer(*path), text)

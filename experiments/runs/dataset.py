@@ -1,15 +1,14 @@
-"""What all cells of an experiment are trained and measured on: the sequences and catalogues of the pipeline itself."""
+"""The data set that all runs of an experiment share: the sequences and catalogues of the pipeline itself."""
 
 import dataclasses
 import hashlib
 import os
 import pathlib
-import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
 
-from experiments.runs.process import WorkerProcess
+from experiments.runs.process import WorkerProcess, describe_exit
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError, message_of, quiet
 from pipeline.workspace import make_workspace
@@ -27,8 +26,8 @@ class Dataset:
     Attributes:
         examples_uri: folder of the sequence examples.
         catalogue_uri: folder of the catalogues.
-        sequences: how many each split has.
-        digest: of the contents of all files; the same data have the same one wherever they lie.
+        sequences: number of sequences in each split.
+        digest: digest of the contents of all files; equal data have an equal digest wherever they lie.
     """
 
     examples_uri: str
@@ -36,12 +35,12 @@ class Dataset:
     sequences: dict[str, int]
     digest: str
 
-    def files(self, split: str) -> list[str]:
+    def glob_files(self, split: str) -> list[str]:
         """Returns a glob of the example files of a split."""
-        return [os.path.join(split_folder(self.examples_uri, split), "*.gz")]
+        return [os.path.join(locate_split(self.examples_uri, split), "*.gz")]
 
 
-def split_folder(examples_uri: str, split: str) -> str:
+def locate_split(examples_uri: str, split: str) -> str:
     """Returns the folder of a split's example files, as TFX names it."""
     return os.path.join(examples_uri, f"Split-{split}")
 
@@ -49,18 +48,18 @@ def split_folder(examples_uri: str, split: str) -> str:
 def prepare_dataset(config: PipelineConfig) -> Dataset:
     """Runs the pipeline's steps up to the catalogue, or answers them from its cache, reporting on standard output.
 
-    They run in the pipeline's own folder, so `dspnet run` finds them in the cache, and the other way round. The
-    process of its own gives back what TFX and Beam take of memory.
+    The steps run in the pipeline's own folder, so `dspnet run` finds them in the cache, and the other way round. They
+    run in a worker process, which gives back what TFX and Beam take of memory.
 
     Raises:
-        UserError: if the log or the place for the results cannot be used.
+        UserError: if the log or the folder of the results cannot be used.
         StepFailedError: if a step failed.
     """
     folder = make_workspace(config)
     log_file = os.path.join(folder, LOG_FILE)
     with WorkerProcess(_prepare, config, folder, log_file) as process:
         try:
-            for answer in process.messages(every=60):
+            for answer in process.receive(every=60):
                 if answer is not None:
                     process.end()
                 if isinstance(answer, BaseException):
@@ -70,22 +69,16 @@ def prepare_dataset(config: PipelineConfig) -> Dataset:
         except KeyboardInterrupt:
             process.interrupt()  # TFX then notes in its metadata that the step has failed
             raise
-    raise _failed(f"its process ended unexpectedly, with {how_it_ended(process.exit_code)}.", log_file)
+    raise _make_error(f"its process ended unexpectedly, with {describe_exit(process.exit_code)}.", log_file)
 
 
-def how_it_ended(exit_code: int | None) -> str:
-    """Writes the exit code of a process for people.
+def digest_data(examples_uri: str, catalogue_uri: str) -> str:
+    """Returns a digest of the names and contents of all example files and catalogues.
 
-    >>> how_it_ended(-9), how_it_ended(1)
-    ('SIGKILL', 'exit code 1')
+    Equal runs of the pipeline write equal files.
     """
-    return f"exit code {exit_code}" if exit_code is None or exit_code >= 0 else signal.Signals(-exit_code).name
-
-
-def data_digest(examples_uri: str, catalogue_uri: str) -> str:
-    """Returns a digest of the names and contents of all example files and catalogues; equal runs write equal files."""
     digest = hashlib.sha256()
-    folders = {split: split_folder(examples_uri, split) for split in SPLITS} | {"catalogue": catalogue_uri}
+    folders = {split: locate_split(examples_uri, split) for split in SPLITS} | {"catalogue": catalogue_uri}
     for name, folder in folders.items():
         for path in sorted(path for path in pathlib.Path(folder).iterdir() if path.is_file()):
             with path.open("rb") as file:
@@ -95,10 +88,11 @@ def data_digest(examples_uri: str, catalogue_uri: str) -> str:
 
 
 def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: str) -> None:
+    """Prepares the data in a worker process; sends a `Dataset`, or the exception that stopped it."""
     del sys.argv[1:]  # TFX's executors read them as flags of their own
     try:
         with quiet(log_file) as screen:
-            # Imported here, because TensorFlow and Beam speak when they are imported.
+            # Imported here, because TensorFlow and Beam write when they are imported.
             from components import artifacts
             from pipeline import local_steps, run_metadata
 
@@ -108,17 +102,17 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
             examples = run_metadata.only_output(outputs, "Examples", done.run_id)
             catalogue = run_metadata.only_output(outputs, artifacts.Catalogue.TYPE_NAME, done.run_id)
             sequences = {split: examples.custom_properties[f"sequences_{split}"].int_value for split in SPLITS}
-            digest = data_digest(examples.uri, catalogue.uri)
+            digest = digest_data(examples.uri, catalogue.uri)
         link.send(Dataset(examples.uri, catalogue.uri, sequences, digest))
     except (UserError, StepFailedError, KeyboardInterrupt) as error:
         link.send(error)
     except Exception as error:
         with open(log_file, "a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        link.send(_failed(message_of(error), log_file))
+        link.send(_make_error(message_of(error), log_file))
 
 
-def _failed(message: str, log_file: str) -> StepFailedError:
+def _make_error(message: str, log_file: str) -> StepFailedError:
     error = StepFailedError("Preparation", message)
     error.add_note(f"The full log: {short_path(log_file)}")
     return error

@@ -1,4 +1,4 @@
-"""Runs one cell in a process of its own, under a limit of memory, and writes down what came out."""
+"""Executes a run in a worker process of its own, under a memory limit, and writes down what came of it."""
 
 import contextlib
 import dataclasses
@@ -6,163 +6,143 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from typing import Any
+from multiprocessing.connection import Connection
 
-from experiments.runs import failure_text
 from experiments.runs.dataset import Dataset
-from experiments.runs.memory import killed_for_memory
+from experiments.runs.failure_text import describe_error, describe_over_limit, describe_refusal, diagnose_exit
+from experiments.runs.memory import count_memory_kills
 from experiments.runs.process import WorkerProcess
-from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
-from experiments.runs.run import (
-    CHECKPOINTS_FOLDER,
-    EPOCH,
+from experiments.runs.result import (
     FAILED,
     FINISHED,
-    LOG_FILE,
-    MODEL_FOLDER,
     OUT_OF_MEMORY,
-    STAGE,
+    RESULT_FILE,
     STOPPED,
-    TRAINED_FILE,
-    Run,
+    RunCost,
     RunResult,
-    RunSpec,
     Status,
-    run_key,
+    write_result,
 )
-from experiments.runs.worker import work
+from experiments.runs.run import EpochMessage, ErrorMessage, Run, RunSpec, StageMessage
 from pipeline.cache_keys import source_digests
+from pipeline.console import quiet
 from reporting.environment import describe_machine
 
 WATCH_SECONDS = 0.2
-"""How often the memory of a cell is looked at."""
+"""Time between two looks at the memory of a worker process."""
+
+OnEpoch = Callable[[dict[str, float]], bool]
+OnStage = Callable[[str], None]
 
 
-def keep_going(epoch: dict[str, float]) -> bool:
-    """Stops no training."""
+def accept_epoch(epoch: dict[str, float]) -> bool:
+    """Returns True: does not stop the training after any epoch."""
     return True
 
 
-def say_nothing(stage: str) -> None:
-    """Tells nobody where a cell is."""
+def ignore_stage(stage: str) -> None:
+    """Does not tell anybody where a run is."""
 
 
 def execute_run(
-    cell: Run,
+    run: Run,
     data: Dataset,
     folder: str,
     *,
     memory_limit: int | None,
-    on_epoch: Callable[[dict[str, float]], bool] = keep_going,
-    on_stage: Callable[[str], None] = say_nothing,
+    on_epoch: OnEpoch = accept_epoch,
+    on_stage: OnStage = ignore_stage,
     evaluate: bool = True,
     keep_model: bool = False,
 ) -> RunResult:
-    """Trains a cell's model and measures it; whatever happens there, it is told, and this process lives on.
+    """Trains the model of a run and measures it; whatever happens in the worker process, this process survives.
 
-    Run again after it was killed, it goes on where it was: after the last whole epoch, or with the evaluation.
+    A run that was killed continues where it was: after the last whole epoch, or with the evaluation.
 
     Args:
-        cell: what to do.
-        data: on what, from `experiments.runs.dataset.prepare_dataset`.
-        folder: of the cell, for `result.json`, `sequences.parquet`, `run.log` and what training writes.
-        memory_limit: bytes that the process may take; None for all there are.
-        on_epoch: is given each epoch's entry of `training.json`; returns False to stop the cell. Epochs before one
-            that was killed are not told again.
-        on_stage: is told where the cell is, as in "in training epoch 3".
-        evaluate: whether the model is measured; without, the result has no metrics.
+        run: the run.
+        data: sequences and catalogues, from `experiments.runs.dataset.prepare_dataset`.
+        folder: folder of the run, for `result.json`, `sequences.parquet`, `run.log` and what training writes.
+        memory_limit: largest memory that the worker process may take, in bytes; None for no limit.
+        on_epoch: is called with each epoch's entry of `training.json`; returns False to stop the run. It is not called
+            again for epochs of an earlier process that was killed.
+        on_stage: is called with the stage that begins, as in "in training epoch 3".
+        evaluate: whether the model is measured; if not, the result has no metrics.
         keep_model: whether the exported model is kept, in ``folder/model``.
 
     Returns:
-        What became of it; also in `result.json`, unless it was stopped.
+        What came of the run; `result.json` holds the same, unless the run was stopped.
     """
     os.makedirs(folder, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, RESULT_FILE))
-    source_digest = source_digests()["Trainer"]
+    spec = RunSpec(run, data, folder, source_digests()["Trainer"], evaluate)
     start = time.monotonic()
-    end = _watch(RunSpec(cell, data, folder, source_digest, evaluate), memory_limit, on_epoch, on_stage)
-    if end.status == STOPPED:
-        _tidy(folder, keep_model=False)
-        return RunResult(STOPPED, "", None)
-    result = {
-        **describe(cell, run_key(cell, data.digest), source_digest),
-        "status": end.status,
-        "reason": end.reason,
-        "memory_limit": memory_limit,
-        "machine": describe_machine(),
-        **UNMEASURED,
-        **end.measured,
-    }
-    cost = {"peak_memory_bytes": end.peak_bytes, **result["cost"], "wall_seconds": time.monotonic() - start}
-    result["cost"] = {name: cost.get(name) for name in COST}
-    write_json(os.path.join(folder, RESULT_FILE), result)
-    if end.status == FINISHED:
-        _tidy(folder, keep_model)
-    return RunResult(end.status, end.reason, result)
+    result = _watch(spec, memory_limit, on_epoch, on_stage)
+    if result.status == STOPPED:
+        _remove_leftovers(spec, keep_model=False)
+        return result
+    cost = dataclasses.replace(result.cost, wall_seconds=time.monotonic() - start)
+    result = dataclasses.replace(result, memory_limit=memory_limit, machine=describe_machine(), cost=cost)
+    write_result(folder, result)
+    if result.status == FINISHED:
+        _remove_leftovers(spec, keep_model)
+    return result
 
 
-@dataclasses.dataclass(frozen=True)
-class _End:
-    """How the process of a cell ended.
+def work(link: Connection, spec: RunSpec) -> None:
+    """Starts the work of a worker process, whose output goes into the log of the run.
 
-    Attributes:
-        status: of the cell.
-        peak_bytes: most memory that was seen in use.
-        reason: why it did not finish.
-        measured: what the process sent, if it did.
+    Args:
+        link: connection to the process that watches.
+        spec: what is to be done.
     """
+    # What a run prints for a person is lost: the person sees one line a run.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    with quiet(spec.log_file):
+        # Imported here, because it brings TensorFlow, which this process alone needs and which writes when imported.
+        from experiments.runs import worker
 
-    status: Status
-    peak_bytes: int
-    reason: str = ""
-    measured: dict[str, Any] = dataclasses.field(default_factory=dict)
+        worker.work(link, spec)
 
 
-def _watch(
-    task: RunSpec,
-    memory_limit: int | None,
-    on_epoch: Callable[[dict[str, float]], bool],
-    on_stage: Callable[[str], None],
-) -> _End:
-    stage, peak, killed = "at its start", 0, killed_for_memory()
-    log_file = os.path.join(task.folder, LOG_FILE)
-    with WorkerProcess(work, task) as process:
-        for message in process.messages(WATCH_SECONDS):
-            kind: str | None
-            content: Any
-            kind, content = message or (None, None)
-            if kind in (FINISHED, STOPPED):
+def _watch(spec: RunSpec, memory_limit: int | None, on_epoch: OnEpoch, on_stage: OnStage) -> RunResult:
+    """Watches a worker process until its end; returns the result, without what `execute_run` adds to it."""
+    stage, peak, kills = "at its start", 0, count_memory_kills()
+
+    def end(status: Status, reason: str) -> RunResult:
+        result = RunResult.unmeasured(spec.run, spec.key, spec.source_digest, status, reason)
+        return dataclasses.replace(result, cost=RunCost(peak_memory_bytes=peak))
+
+    with WorkerProcess(work, spec) as process:
+        for message in process.receive(WATCH_SECONDS):
+            if isinstance(message, RunResult):
                 process.end()
-            if kind == FINISHED:
-                return _End(FINISHED, peak, measured=content)
-            if kind == STOPPED:
-                return _End(STOPPED, peak)
-            if kind == OUT_OF_MEMORY:
-                return _End(OUT_OF_MEMORY, peak, failure_text.refused(content, stage, peak))
-            if kind == FAILED:
-                return _End(FAILED, peak, failure_text.failed(content, stage, log_file))
-            used = process.memory_bytes()
+                return message
+            if isinstance(message, ErrorMessage):
+                if message.out_of_memory:
+                    return end(OUT_OF_MEMORY, describe_refusal(message.message, stage, peak))
+                return end(FAILED, describe_error(message.message, stage, spec.log_file))
+            used = process.measure_memory()
             peak = max(peak, used)
             if memory_limit is not None and used > memory_limit:
-                return _End(OUT_OF_MEMORY, peak, failure_text.over_limit(task.cell, used, memory_limit, stage))
-            if kind == STAGE:
-                stage = content
+                return end(OUT_OF_MEMORY, describe_over_limit(spec.run, used, memory_limit, stage))
+            if isinstance(message, StageMessage):
+                stage = message.stage
                 on_stage(stage)
-            elif kind == EPOCH:
-                answer = on_epoch(content)
-                with contextlib.suppress(OSError):  # it may have been killed meanwhile
+            elif isinstance(message, EpochMessage):
+                answer = on_epoch(dict(message.entry))
+                with contextlib.suppress(OSError):  # the process may have been killed meanwhile
                     process.link.send(answer)
-        killed_now = killed_for_memory()
-        for_memory = killed_now is None or killed_now != killed
-        status, reason = failure_text.died(process.exit_code, for_memory, stage, peak, log_file)
-        return _End(status, peak, reason)
+        kills_now = count_memory_kills()
+        for_memory = kills_now is None or kills_now != kills
+        return end(*diagnose_exit(process.exit_code, for_memory, stage, peak, spec.log_file))
 
 
-def _tidy(folder: str, keep_model: bool) -> None:
-    """Removes what is of use only as long as there is no result: first what says that the model is whole."""
+def _remove_leftovers(spec: RunSpec, keep_model: bool) -> None:
+    """Removes what is needed only until there is a result: first the file that says that the model is whole."""
     with contextlib.suppress(FileNotFoundError):
-        os.remove(os.path.join(folder, TRAINED_FILE))
+        os.remove(spec.trained_file)
     if not keep_model:
-        shutil.rmtree(os.path.join(folder, MODEL_FOLDER), ignore_errors=True)
-    shutil.rmtree(os.path.join(folder, CHECKPOINTS_FOLDER), ignore_errors=True)
+        shutil.rmtree(spec.model_folder, ignore_errors=True)
+    shutil.rmtree(spec.checkpoints_folder, ignore_errors=True)

@@ -1,34 +1,34 @@
-"""A cell of an experiment: one model, what it is trained with, and what came of it."""
+"""A run of an experiment: one model, what it is trained with, and what its worker process is asked and reports."""
 
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
-
-FINISHED: Literal["finished"] = "finished"
-OUT_OF_MEMORY: Literal["out_of_memory"] = "out_of_memory"
-FAILED: Literal["failed"] = "failed"
-STOPPED: Literal["stopped"] = "stopped"
+from schemas.dotted_keys import set_value
+from schemas.errors import UserError
 
 Role = Literal["dspnet", "baseline", "ablation"]
-Status = Literal["finished", "out_of_memory", "failed", "stopped"]
+
+MONITOR = "val_next_item_ndcg@10"
+"""The logged value that an epoch is judged by, if there is a validation split."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What is trained and measured at once.
+    """One model that is trained and measured.
 
     Attributes:
-        name: unique in its benchmark, and fit for a folder.
-        label: of its row in a table, as in "BERT4Rec" or "w/o CCR".
-        role: ``dspnet``, a ``baseline``, or an ``ablation``: DSPnet without a part of it.
-        config: complete; ``model.name``, ``training.target`` and ``training.seed`` say what is trained.
-        tuned: the keys of `config` that a search chose, with their values.
+        name: name that is unique in its benchmark and can be the name of a folder.
+        label: label of the run's row in a table, as in "BERT4Rec" or "w/o CCR".
+        role: ``dspnet``, ``baseline``, or ``ablation``, which is DSPnet without a part of it.
+        config: complete configuration; ``model.name``, ``training.target`` and ``training.seed`` say what is trained.
+        tuned: keys of `config` that a search chose, with their values.
     """
 
     name: str
@@ -39,35 +39,20 @@ class Run:
 
     @property
     def learned(self) -> bool:
-        """Whether it is trained epoch by epoch; else it counts, once."""
+        """Whether the method is trained epoch by epoch; otherwise it counts, once."""
         return METHODS[self.config.model.name].learned
 
 
-@dataclasses.dataclass(frozen=True)
-class RunResult:
-    """What became of a cell.
+def run_key(run: Run, data_digest: str) -> str:
+    """Returns a digest of everything but the code that the numbers of a run depend on.
 
-    Attributes:
-        status: ``stopped`` is for one that was told to stop.
-        reason: why it did not finish, in whole sentences; empty if it did.
-        result: content of `result.json` (`experiments.runs.result`); None for one that was stopped.
-    """
-
-    status: Status
-    reason: str
-    result: dict[str, Any] | None
-
-
-def run_key(cell: Run, data_digest: str) -> str:
-    """Returns a digest of all that the numbers of a cell depend on, but for the code.
-
-    How a model is served is no part of it, nor what it must reach to be pushed.
+    It leaves out how a model is served and the thresholds that it must reach to be pushed.
 
     Args:
-        cell: what is measured.
-        data_digest: of the sequences and catalogues (`experiments.runs.dataset`).
+        run: the run.
+        data_digest: digest of the sequences and catalogues (`experiments.runs.dataset.Dataset.digest`).
     """
-    config = cell.config
+    config = run.config
     parts = {
         "data": data_digest,
         "model": config.model.model_dump(mode="json"),
@@ -82,54 +67,100 @@ def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineCo
     """Returns a configuration with some of its values changed.
 
     Args:
-        config: what to change.
-        values: by key, as in ``{"training.learning_rate": 0.001}``.
+        config: configuration to change.
+        values: new values by dotted key, as in ``{"training.learning_rate": 0.001}``.
 
     Raises:
         UserError: if a key is unknown or a value is not allowed.
     """
     changed = config.model_dump(mode="json")
     for key, value in values.items():
-        *sections, last = key.split(".")
-        section = changed
-        for name in sections:
-            section = section.setdefault(name, {})
-        section[last] = value
+        try:
+            set_value(changed, key, value)
+        except ValueError as error:
+            raise UserError(str(error)) from error
     return parse_config(changed, f"{config.name} with {', '.join(values)}")
-
-
-STAGE: Literal["stage"] = "stage"
-"""Comes with a phrase that says where the work is, as in "in training epoch 3"."""
-EPOCH: Literal["epoch"] = "epoch"
-"""Comes with an entry of `training.json`, and waits for True, to go on, or False, to stop."""
-MONITOR = "val_next_item_ndcg@10"
-"""What such an entry is judged by, if there is a validation split."""
-# The last message is a status of `experiments.runs.run`. Finished comes with what was measured, failed and out of
-# memory with what the exception said.
-
-LOG_FILE = "run.log"
-MODEL_FOLDER = "model"
-TRAINED_FILE = "trained.json"
-"""Written when the model is: a cell that is killed later needs only to be measured."""
-CHECKPOINTS_FOLDER = "checkpoints"
-RUN_FOLDER = "training"
-"""For `training.json` and TensorBoard."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunSpec:
-    """What is to be done.
+    """What a worker process is asked to do.
 
     Attributes:
-        cell: what is trained.
-        data: on what.
-        folder: of the cell.
-        source_digest: of the code.
+        run: run whose model is trained.
+        data: sequences and catalogues that the model is trained and measured on.
+        folder: folder of the run.
+        source_digest: digest of the code that trains and measures.
         evaluate: whether the model is measured, too.
     """
 
-    cell: Run
+    run: Run
     data: Dataset
     folder: str
     source_digest: str
     evaluate: bool
+
+    @property
+    def key(self) -> str:
+        """Digest of everything but the code that the numbers depend on."""
+        return run_key(self.run, self.data.digest)
+
+    @property
+    def log_file(self) -> str:
+        """File of what the worker process writes on standard error."""
+        return os.path.join(self.folder, "run.log")
+
+    @property
+    def model_folder(self) -> str:
+        """Folder of the exported model."""
+        return os.path.join(self.folder, "model")
+
+    @property
+    def trained_file(self) -> str:
+        """File that is written after the model: a run that is killed later needs only to be measured."""
+        return os.path.join(self.folder, "trained.json")
+
+    @property
+    def checkpoints_folder(self) -> str:
+        """Folder of the state that a killed training is resumed from."""
+        return os.path.join(self.folder, "checkpoints")
+
+    @property
+    def training_folder(self) -> str:
+        """Folder of `training.json` and of the files for TensorBoard."""
+        return os.path.join(self.folder, "training")
+
+
+@dataclasses.dataclass(frozen=True)
+class StageMessage:
+    """A report of a worker process that a stage of its run begins.
+
+    Attributes:
+        stage: phrase that says where the run is, as in "in training epoch 3".
+    """
+
+    stage: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochMessage:
+    """A report of a worker process after an epoch; the process then waits for True, to go on, or False, to stop.
+
+    Attributes:
+        entry: the epoch's entry of `training.json`.
+    """
+
+    entry: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorMessage:
+    """The last report of a worker process that failed; one that did not fail sends its `RunResult`.
+
+    Attributes:
+        message: what the exception said.
+        out_of_memory: whether the exception says that memory ran out.
+    """
+
+    message: str
+    out_of_memory: bool

@@ -1,73 +1,213 @@
-"""The process of a cell: trains its model, measures it, and tells the process that watches what came out."""
+"""The work of a worker process: trains the model of a run, measures it, and reports to the process that watches.
 
+Only the worker process imports this module, because it brings TensorFlow.
+"""
+
+import dataclasses
 import gc
 import os
+import shutil
+import time
 import traceback
-from collections.abc import Iterator
+import types
 from multiprocessing.connection import Connection
 from typing import Any
 
-from experiments.runs.run import FAILED, FINISHED, LOG_FILE, MODEL_FOLDER, OUT_OF_MEMORY, STAGE, STOPPED, RunSpec
-from pipeline.console import message_of, quiet
+import tensorflow as tf
+import tf_keras
 
-_NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
-"""What TensorFlow reports as an exhausted resource, too."""
+from components.ranking_evaluator.executor import EvaluationProgress
+from components.ranking_evaluator.sequences_file import SequencesFile
+from experiments.runs.failure_text import is_memory_error
+from experiments.runs.result import (
+    FINISHED,
+    STOPPED,
+    RunCost,
+    RunResult,
+    SliceSize,
+    TrainingHistory,
+    read_json,
+    write_json,
+)
+from experiments.runs.run import EpochMessage, ErrorMessage, RunSpec, StageMessage
+from model import trainer
+from model.data.batches import evaluation_batches
+from model.data.vocabulary import load_catalogues
+from model.evaluation.evaluate import evaluate
+from model.export.saved_model import load
+from model.training.callbacks import TRAINING_FILE
+from pipeline.console import message_of, peak_bytes
+from schemas.evaluation import SEQUENCES_FILE
+from schemas.sequences import TEST, TRAIN, VALIDATION
 
 
-def work(link: Connection, task: RunSpec) -> None:
-    """Does a task, sending pairs of a kind of message and its content (`experiments.runs.run`)."""
-    # What a cell says to a person goes into its log: the person sees one line a cell.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    with quiet(os.path.join(task.folder, LOG_FILE)):
-        from experiments.runs.reporter import StoppedError  # and TensorFlow with it, which speaks
-
-        try:
-            link.send((FINISHED, _results(link, task)))
-        except StoppedError:
-            link.send((STOPPED, ""))
-        except Exception as error:
-            traceback.print_exc()
-            link.send((OUT_OF_MEMORY if no_memory(error) else FAILED, message_of(error)))
+class StoppedError(Exception):
+    """Training was told to stop."""
 
 
-def no_memory(error: BaseException) -> bool:
-    """Tells whether an exception, or one that led to it, says that memory has run out."""
-    chain = list(_chain(error))
-    if any(words in str(one).lower() for one in chain for words in _NOT_OF_MEMORY):
-        return False
-    return any(
-        isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" or "std::bad_alloc" in str(one)
-        for one in chain
+class Reporter(tf_keras.callbacks.Callback):
+    """Reports each stage and each epoch of a training, and asks after each epoch whether to go on.
+
+    Args:
+        link: connection to the process that watches.
+    """
+
+    def __init__(self, link: Connection):
+        super().__init__()
+        self._link = link
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Reports that training begins."""
+        self._link.send(StageMessage("before the first epoch"))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports which epoch begins, and starts its clock."""
+        self._start = time.monotonic()
+        self._link.send(StageMessage(f"in training epoch {epoch + 1}"))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports the epoch's entry of `training.json`, and waits for an answer.
+
+        Raises:
+            StoppedError: if the answer is to stop.
+        """
+        measured = {name: float(value) for name, value in (logs or {}).items()}
+        self._link.send(EpochMessage({"epoch": epoch + 1, "seconds": time.monotonic() - self._start, **measured}))
+        if not self._link.recv():
+            raise StoppedError
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Reports that only the export of the model is left."""
+        self._link.send(StageMessage("in the export of the model"))
+
+
+def work(link: Connection, spec: RunSpec) -> None:
+    """Trains and measures a model, sending the messages of `experiments.runs.run` and at the end a `RunResult`.
+
+    Args:
+        link: connection to the process that watches.
+        spec: what is to be done.
+    """
+    try:
+        result = train(spec, link)
+        if spec.evaluate:
+            # The trained model is still in memory, but the exported one is measured.
+            tf_keras.backend.clear_session()
+            gc.collect()
+            link.send(StageMessage("in the evaluation"))
+            result = measure(spec, result)
+        # The model may have been trained by an earlier process, which was killed.
+        peaks = [peak for peak in (result.cost.training_peak_memory_bytes, peak_bytes()) if peak is not None]
+        cost = dataclasses.replace(result.cost, peak_memory_bytes=max(peaks, default=None))
+        link.send(dataclasses.replace(result, cost=cost))
+    except StoppedError:
+        link.send(RunResult.unmeasured(spec.run, spec.key, spec.source_digest, STOPPED))
+    except Exception as error:
+        traceback.print_exc()
+        link.send(ErrorMessage(message_of(error), is_memory_error(error)))
+
+
+def train(spec: RunSpec, link: Connection) -> RunResult:
+    """Trains the model of a run by `model.trainer.run_fn` and exports it, or finds that this is done.
+
+    A training that was killed is resumed where it was, unless the code has changed.
+
+    Args:
+        spec: what is to be done.
+        link: connection to the process that watches.
+
+    Returns:
+        The result without metrics and without the cost of the evaluation; `RunSpec.trained_file` holds the same.
+
+    Raises:
+        StoppedError: if the process that watches answered to stop.
+    """
+    run, data = spec.run, spec.data
+    marker = read_json(spec.trained_file)
+    if marker and os.path.isdir(spec.model_folder):
+        trained = RunResult.from_json(marker)
+        if (trained.key, trained.source_digest) == (spec.key, spec.source_digest):
+            return trained.relabel(run)
+    shutil.rmtree(spec.model_folder, ignore_errors=True)
+    arguments = types.SimpleNamespace(
+        train_files=data.glob_files(TRAIN),
+        eval_files=data.glob_files(VALIDATION),
+        model_run_dir=spec.training_folder,
+        serving_model_dir=spec.model_folder,
+        custom_config={
+            "name": run.config.name,
+            "model": run.config.model.model_dump(mode="json"),
+            "training": run.config.training.model_dump(mode="json"),
+            "serving": run.config.serving.model_dump(mode="json"),
+            "max_history": run.config.windows.max_history,
+            "catalogue_uri": data.catalogue_uri,
+            "sequences": data.sequences,
+            "checkpoint_dir": spec.checkpoints_folder,
+            "source_digest": spec.source_digest,
+        },
+    )
+    link.send(StageMessage("before the first epoch" if run.learned else "while it counted"))
+    start = time.monotonic()
+    trainer.run_fn(arguments, callbacks=[Reporter(link)] if run.learned else ())
+    seconds = time.monotonic() - start
+    history = TrainingHistory.from_json(read_json(os.path.join(spec.training_folder, TRAINING_FILE)) or {})
+    trained = dataclasses.replace(
+        RunResult.unmeasured(run, spec.key, spec.source_digest, FINISHED),
+        cost=_summarize_cost(spec, history, seconds),
+        training=history,
+    )
+    write_json(spec.trained_file, trained.to_json())  # after the model, so that the model is whole where this file is
+    shutil.rmtree(spec.checkpoints_folder, ignore_errors=True)
+    return trained
+
+
+def measure(spec: RunSpec, trained: RunResult) -> RunResult:
+    """Measures the exported model on the test split, over the full catalogue, as RankingEvaluator does.
+
+    Also writes `sequences.parquet` into the folder of the run, one row a test sequence.
+
+    Args:
+        spec: what is to be done.
+        trained: result of the training.
+
+    Returns:
+        The result with what was measured and with the seconds of the evaluation.
+
+    Raises:
+        ValueError: if the test split has fewer than two sequences.
+    """
+    start = time.monotonic()
+    config, label = spec.run.config.evaluation, spec.run.label
+    items, scenes = load_catalogues(spec.data.catalogue_uri)
+    batches = evaluation_batches(spec.data.glob_files(TEST), config.batch_size)
+    ranker = load(spec.model_folder)
+    with SequencesFile(os.path.join(spec.folder, SEQUENCES_FILE)) as file:
+        measured = evaluate(
+            {label: ranker}, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(1)
+        )
+    return dataclasses.replace(
+        trained,
+        sequences=measured.sequences,
+        digest=measured.digest,
+        slices={name: SliceSize(part.title, part.sequences) for name, part in measured.slices.items()},
+        metrics={name: estimate.value for name, estimate in measured.models[label].metrics.items()},
+        cost=dataclasses.replace(trained.cost, evaluation_seconds=time.monotonic() - start),
     )
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _results(link: Connection, task: RunSpec) -> dict[str, Any]:
-    import tf_keras
-
-    from experiments.runs.measuring import measure
-    from experiments.runs.training import train
-    from pipeline import console
-
-    trained = train(task, link)
-    cost, measured = trained["cost"], {}
-    if task.evaluate:
-        # What was trained is still in memory, and what is measured is what was exported.
-        tf_keras.backend.clear_session()
-        gc.collect()
-        link.send((STAGE, "in the evaluation"))
-        measured = measure(task.cell, task.data, os.path.join(task.folder, MODEL_FOLDER), task.folder)
-        cost = {**cost, "evaluation_seconds": measured.pop("evaluation_seconds")}
-    # The model may have been trained by an earlier process, which was killed.
-    peaks = [peak for peak in (cost["training_peak_memory_bytes"], console.peak_bytes()) if peak is not None]
-    return {
-        **measured,
-        "cost": {**cost, "peak_memory_bytes": max(peaks, default=None)},
-        "training": trained["training"],
-    }
+def _summarize_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float) -> RunCost:
+    """Returns the cost of a training, given the seconds of the call of `run_fn`."""
+    learned = spec.run.learned
+    epochs = [epoch["seconds"] for epoch in history.epochs]
+    replicas = max(1, len(tf.config.list_logical_devices("GPU")))
+    batch = spec.run.config.training.batch_size * replicas
+    sequences_an_epoch = spec.data.sequences[TRAIN] // batch * batch
+    steady = epochs[1:] or epochs  # the first epoch also builds the graph
+    return RunCost(
+        training_seconds=sum(epochs) if learned else run_seconds,
+        epochs=len(epochs) if learned else None,
+        best_epoch=history.best_epoch,
+        sequences_per_second=sequences_an_epoch * len(steady) / sum(steady) if steady else None,
+        training_peak_memory_bytes=peak_bytes(),
+        parameters=history.parameters,
+    )

@@ -5,27 +5,22 @@ import sys
 
 from experiments.runs.dataset import prepare_dataset
 from experiments.runs.memory import read_limit
-from experiments.tuning.lines import first_lines
+from experiments.tuning.narrative import describe_search, summarize
 from experiments.tuning.result import BEST_FILE, TRIALS_FILE
-from experiments.tuning.summary import summary
-from experiments.tuning.tune import search, search_space
+from experiments.tuning.search import list_dimensions, locate_searches, search
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
-from pipeline.workspace import find_workspace
 from reporting.console import Screen, short_path
 from schemas.errors import UserError
 
-FOLDER = "tuning"
-"""Of all searches, below `workdir/name`."""
-
 
 def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | None = None) -> None:
-    """Searches for the method of a configuration, reporting on standard output.
+    """Runs the search for the method of a configuration, reporting on standard output.
 
     Args:
-        config: what to search, and from where.
-        trials: the budget; None for that of the configuration.
-        memory_gib: most memory of a training, in GiB; None for a share of what is free.
+        config: configuration as it is; its `tuning` says what is searched.
+        trials: number of trials; None for that of the configuration.
+        memory_gib: largest memory of a training, in GiB; None for a share of what is available.
 
     Raises:
         UserError: if there is nothing to search, or an option or the log cannot be used.
@@ -35,12 +30,12 @@ def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | N
     if trials < 1:
         raise UserError(f"--trials: must be at least 1. Received: {trials}")
     limit = read_limit(memory_gib)
-    space = search_space(config)
-    folder = os.path.join(find_workspace(config), FOLDER)
+    space = list_dimensions(config)
+    folder = locate_searches(config)
     screen = Screen(sys.stdout)
-    screen.line(first_lines(METHODS[config.model.name].title, trials, limit, space))
+    screen.line(describe_search(METHODS[config.model.name].title, trials, limit, space))
 
     data = prepare_dataset(config)
     result = search(config, config.model.name, trials, data, folder, limit, screen)
     files = [short_path(os.path.join(result.folder, name)) for name in (BEST_FILE, TRIALS_FILE)]
-    screen.line(f"{summary(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")
+    screen.line(f"{summarize(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")

@@ -1,12 +1,12 @@
-"""What a search found, and the files that tell it: `trials.json`, and `best.yaml` to paste into a configuration."""
+"""What a search found, and its files: `trials.json`, and `best.yaml` to paste into a configuration."""
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from experiments.runs.result import write_json
+from experiments.runs.result import FINISHED, STOPPED, Status, write_json
 from experiments.runs.run import MONITOR
-from experiments.tuning.records import TrialRecord
 from pipeline.tuning_config import Dimension
 from schemas.atomic_file import write_whole
 from schemas.dotted_keys import as_yaml
@@ -14,55 +14,83 @@ from schemas.dotted_keys import as_yaml
 TRIALS_FILE = "trials.json"
 BEST_FILE = "best.yaml"
 
+TRAINED = (FINISHED, STOPPED)
+"""Statuses of trials that have a validation value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What came of one trial.
+
+    Attributes:
+        number: number of the trial, from 1; the first trial is the configuration as it is.
+        values: values that were tried, by key.
+        status: how the trial ended; ``stopped`` if earlier trials were better after as many epochs.
+        validation: validation NDCG@10 of the best epoch; None if the trial failed.
+        epochs: validation NDCG@10 of each epoch.
+        seconds: time that the trial took.
+        reason: why the trial did not finish; empty if it did.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    status: Status
+    validation: float | None
+    epochs: tuple[float, ...]
+    seconds: float
+    reason: str
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchResult:
     """What a search found.
 
     Attributes:
-        method: as in `model.name`.
-        title: as in tables.
-        space: what was searched.
-        budget: how many trials it was given.
-        trials: those that were run so far, by number.
-        folder: where its files are.
+        method: name of the method, as in ``model.name``.
+        title: name of the method in tables.
+        space: dimensions that were searched.
+        budget: number of trials that the search was given.
+        trials: results of the trials that were run so far, by rising number.
+        folder: folder of the search.
     """
 
     method: str
     title: str
-    space: Sequence[Dimension]
+    space: tuple[Dimension, ...]
     budget: int
-    trials: Sequence[TrialRecord]
+    trials: tuple[TrialResult, ...]
     folder: str
 
     @property
-    def best(self) -> TrialRecord | None:
+    def best(self) -> TrialResult | None:
         """The trial with the largest validation NDCG@10, of equal ones the first; None if all failed."""
         trained = [trial for trial in self.trials if trial.validation is not None]
         return max(trained, key=lambda trial: trial.validation or 0.0, default=None)
 
     @property
-    def configured(self) -> TrialRecord | None:
-        """The trial of the configuration as it is, if that was trained."""
+    def configured(self) -> TrialResult | None:
+        """The trial of the configuration as it is; None if it was not trained."""
         return next((trial for trial in self.trials if trial.number == 1 and trial.validation is not None), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the content of `trials.json`: what was searched, and what came of each trial."""
+        return {
+            "method": self.method,
+            "metric": MONITOR,
+            "budget": self.budget,
+            "space": [dataclasses.asdict(dimension) for dimension in self.space],
+            "best": None if self.best is None else self.best.number,
+            "trials": [dataclasses.asdict(trial) for trial in self.trials],
+        }
 
 
 def write_trials(result: SearchResult) -> None:
-    """Writes what was searched and what became of each trial, as JSON."""
-    best = result.best
-    content = {
-        "method": result.method,
-        "metric": MONITOR,
-        "budget": result.budget,
-        "space": [dataclasses.asdict(dimension) for dimension in result.space],
-        "best": None if best is None else best.number,
-        "trials": [dataclasses.asdict(trial) for trial in result.trials],
-    }
-    write_json(os.path.join(result.folder, TRIALS_FILE), content)
+    """Writes `trials.json` into the folder of a search."""
+    write_json(os.path.join(result.folder, TRIALS_FILE), result.to_json())
 
 
 def write_best(result: SearchResult) -> None:
-    """Writes the best values as YAML; nothing if no trial was trained."""
+    """Writes the best values as `best.yaml` into the folder of a search; nothing if no trial was trained."""
     if result.best is not None:
         text = f"# {result.title}, trial {result.best.number} of {result.budget}: validation NDCG@10 "
         text += f"{result.best.validation:.4f}\n{as_yaml(result.best.values)}"

@@ -22,7 +22,7 @@ def benchmarked(first, folder):
 def test_its_data_are_those_of_the_run(benchmarked):
     assert benchmarked.returncode == 0, benchmarked.stdout + benchmarked.stderr
     lines = benchmarked.stdout.splitlines()
-    assert lines[0].startswith("planted: benchmark of 1 cell in benchmarked/planted/benchmark, 16.00 GiB")
+    assert lines[0].startswith("planted: benchmark of 1 run in benchmarked/planted/benchmark, 16.00 GiB")
     steps = [line.partition("] ")[2] for line in lines if line.endswith(" … cached")]
     assert sorted(steps) == sorted(f"{step} … cached" for step in PREPARATION)
 

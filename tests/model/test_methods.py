@@ -8,7 +8,7 @@ import pydantic
 import pytest
 import tensorflow as tf
 
-from experiments.runs.result import describe
+from experiments.runs.result import RunResult
 from model.baselines.counted import COUNTED
 from model.config import ModelConfig, TrainingConfig
 from model.learned import CLASSES, build_network, build_recommender
@@ -72,7 +72,8 @@ def test_a_method_is_trained_by_its_objective_and_results_tell_which(name):
             expected = configured
         else:
             expected = "softmax"
-        assert describe(make_cell(name, objective=configured, candidates=few), "k", "s")["objective"] == expected
+        cell = make_cell(name, objective=configured, candidates=few)
+        assert RunResult.unmeasured(cell, "k", "s", "stopped").objective == expected
         config = TrainingConfig(objective=configured, candidates=few)
         network = build_network(ModelConfig(name=name, **SMALL), ITEMS, SCENES, config)
         assert build_recommender(network, config, 2, ITEMS).config.objective == expected

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cli.describe import resolved_yaml
-from experiments.tuning.tune import search_space
+from experiments.tuning.search import list_dimensions
 from model.methods import METHODS
 from pipeline.config import parse_config
 from pipeline.tuning_config import Dimension, ranges_of
@@ -18,7 +18,7 @@ ALPHA, BETA = "training.adversarial.weight", "training.contrastive.weight"
 
 
 def space(method: str = "dspnet", **sections: Any) -> dict[str, Dimension]:
-    found = search_space(config(**{"model": {"name": method}, **sections}))
+    found = list_dimensions(config(**{"model": {"name": method}, **sections}))
     return {dimension.key: dimension for dimension in found}
 
 

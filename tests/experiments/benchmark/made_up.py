@@ -1,5 +1,6 @@
-"""Results of a benchmark, made up for tests: `result.json` contents with the `sequences.parquet` of each cell."""
+"""Results of a benchmark, made up for tests, with the `sequences.parquet` of each run."""
 
+import dataclasses
 import functools
 import pathlib
 import zlib
@@ -10,12 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.runs.result import COST, UNMEASURED, describe
-from experiments.runs.run import FINISHED, Run, with_values
+from experiments.benchmark import store
+from experiments.benchmark.result import BenchmarkInfo, BenchmarkResult, summarise_benchmark
+from experiments.runs.result import FINISHED, RunCost, RunResult, SliceSize, TrainingHistory
+from experiments.runs.run import Role, Run, with_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
 
 USERS = 120
+TARGET = "training.target"
 GROUPS = ("low", "medium", "high")
 TASKS = ("next_item", "period_items", "next_scene")
 METRICS = tuple(f"{task}/{kind}@{k}" for task in TASKS for k in (5, 10) for kind in ("recall", "ndcg"))
@@ -57,22 +61,20 @@ def result(
     folder: pathlib.Path | None = None,
     measured: Mapping[str, np.ndarray] | None = None,
     **changes: Any,
-) -> dict[str, Any]:
-    """Returns a finished cell.
+) -> RunResult:
+    """Returns the result of a finished run.
 
     Args:
-        label: of its row; of a method, its title.
-        seed: of the training.
-        quality: of the made-up values.
-        folder: where to write `sequences.parquet`, in a folder of the cell; None for nowhere.
+        label: label of the run's row; for a method, its title.
+        seed: seed of the training.
+        quality: probability of a hit in made-up values.
+        folder: folder of the benchmark, for `sequences.parquet` in the folder of the run; None to write none.
         measured: values by metric, one a sequence, instead of made-up ones.
-        **changes: keys of the result that are otherwise.
+        **changes: attributes of the result that are otherwise.
     """
-    method = next((method.name for method in METHODS.values() if method.title == label), "dspnet")
-    roles: Mapping[str, Any] = {"DSPnet": "dspnet", "DSPnet-": "ablation"}
-    role = roles.get(label, "baseline" if METHODS[method].title == label else "ablation")
+    method, role = _method_and_role(label)
     salt = zlib.crc32(f"{label} {changes.get('target')}".encode())
-    cell = Run(f"{method}-{seed}-{salt}", label, role, _config(method, seed))
+    run = Run(f"{method}-{changes.get('target', 'next')}-{seed}-{salt}", label, role, _config(method, seed))
     of_sequence = values(quality, 1000 * seed + salt % 1000) if measured is None else measured
     number = len(next(iter(of_sequence.values())))
     groups = np.array(GROUPS)[np.arange(number) % 3]
@@ -83,27 +85,47 @@ def result(
         for group in GROUPS
         if (groups == group).any()
     }
-    made = {
-        **describe(cell, "k" * 64, "c0de"),
-        "status": FINISHED,
-        "reason": "",
-        "memory_limit": None,
-        "machine": {"processor": "Fast CPU", "cores": "2"},
-        "sequences": number,
-        "digest": "9f3c",
-        "slices": {
-            f"group={group}": {"title": f"histories of {group} length", "sequences": int((groups == group).sum())}
+    made = dataclasses.replace(
+        RunResult.unmeasured(run, "k" * 64, "c0de", FINISHED),
+        machine={"processor": "Fast CPU", "cores": "2"},
+        sequences=number,
+        digest="9f3c",
+        slices={
+            f"group={group}": SliceSize(f"histories of {group} length", int((groups == group).sum()))
             for group in GROUPS
         },
-        "metrics": metrics,
-        "cost": _cost(seed, cell.learned),
-        "training": _training(quality, seed) if cell.learned else {},
-        **changes,
-    }
+        metrics=metrics,
+        cost=_cost(seed, run.learned),
+        training=_training(quality, seed) if run.learned else None,
+    )
+    made = dataclasses.replace(made, **changes)
     if folder is not None:
-        made["folder"] = str(folder / f"{made['name']}-{made['target']}")
-        write_sequences(pathlib.Path(made["folder"]), of_sequence)
+        write_sequences(run_folder(folder, made), of_sequence)
     return made
+
+
+def run_folder(folder: pathlib.Path, made: RunResult) -> pathlib.Path:
+    """Returns the folder of a run in that of its benchmark."""
+    return pathlib.Path(store.run_folder(str(folder), made.name))
+
+
+def planned(label: str, *seeds: int, target: str = "next") -> list[Run]:
+    """Returns runs without a result."""
+    method, role = _method_and_role(label)
+    return [
+        Run(f"{method}-{label}-{target}-{seed}", label, role, with_values(_config(method, seed), {TARGET: target}))
+        for seed in seeds
+    ]
+
+
+def summarise(
+    results: Sequence[RunResult],
+    folder: pathlib.Path = pathlib.Path("nowhere"),
+    waiting: Sequence[Run] = (),
+    **info: Any,
+) -> BenchmarkResult:
+    """Returns what a benchmark found; `info` are attributes of its `BenchmarkInfo`."""
+    return summarise_benchmark(str(folder), results, waiting, BenchmarkInfo(**{"name": "shop", **info}))
 
 
 def write_sequences(folder: pathlib.Path, measured: Mapping[str, np.ndarray], users: Sequence[str] = ()) -> None:
@@ -119,15 +141,16 @@ def write_sequences(folder: pathlib.Path, measured: Mapping[str, np.ndarray], us
     pq.write_table(pa.table(columns), folder / "sequences.parquet")
 
 
-def unfinished(label: str, seed: int = 7, status: str = "out_of_memory", reason: str = "", **changes: Any) -> dict:
-    """Returns a cell that ran out of memory, or failed."""
-    found = result(label, seed, **changes)
-    cost = dict.fromkeys(COST) | {"peak_memory_bytes": 2**34, "wall_seconds": 30.0}
-    return {**found, **UNMEASURED, "cost": cost, "status": status, "reason": reason}
+def unfinished(label: str, seed: int = 7, status: Any = "out_of_memory", reason: str = "", **changes: Any) -> RunResult:
+    """Returns the result of a run that ran out of memory, or failed."""
+    cost = RunCost(peak_memory_bytes=2**34, wall_seconds=30.0)
+    unmeasured = dict.fromkeys(("sequences", "digest", "slices", "metrics", "training"))
+    made = result(label, seed, **changes)
+    return dataclasses.replace(made, **{**unmeasured, "cost": cost, "status": status, "reason": reason, **changes})
 
 
-def benchmark(folder: pathlib.Path, seeds: Sequence[int] = (7, 8, 9)) -> list[dict[str, Any]]:
-    """Returns a benchmark of all sorts: three seeds, one out of memory, one failed, counted methods and ablations."""
+def benchmark(folder: pathlib.Path, seeds: Sequence[int] = (7, 8, 9)) -> list[RunResult]:
+    """Returns a benchmark of all sorts: seeds, a method out of memory, one that failed, statistical ones, ablations."""
     learned = {"MSDP": 0.2, "ContraRec": 0.35, "SceneCTC": 0.4, "SceneContraRec": 0.42, "SASRec": 0.45, "DSPnet-": 0.41}
     parts = {"w/o APR, CCR": 0.43, "w/o CCR": 0.44, "w/o APR": 0.46, "w/o concat": 0.3, "MLP_layers=3": 0.47}
     found = [unfinished("BERT4Rec", seed, reason="needs 17 GiB for the logits") for seed in seeds]
@@ -140,22 +163,22 @@ def benchmark(folder: pathlib.Path, seeds: Sequence[int] = (7, 8, 9)) -> list[di
     return found
 
 
-INFO: Mapping[str, Any] = {
-    "name": "shop",
-    "command": "dspnet benchmark --config configs/shop.yaml --methods all --seeds 3",
-    "machine": {"processor": "x86-64", "cores": 2, "memory": "24 GiB", "GPU": "none"},
-    "seeds": [7, 8, 9],
-    "trials": 12,
-    "search_space": {
+INFO = BenchmarkInfo(
+    name="shop",
+    command="dspnet benchmark --config configs/shop.yaml --methods all --seeds 3",
+    machine={"processor": "x86-64", "cores": 2, "memory": "24 GiB", "GPU": "none"},
+    versions={"dspnet": "0.1.0", "tensorflow": "2.16.2"},
+    seeds=(7, 8, 9),
+    trials=12,
+    search_space={
         "dspnet": {
             "training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
             "training.contrastive.weight": {"low": None, "high": None, "log": False, "choices": [1e-5, 1e-4, 1e-3]},
         },
         "sasrec": {"training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}},
     },
-    "planned": [{"label": "w/o MLP", "seed": seed, "target": "next"} for seed in (7, 8, 9)],
-    "memory_limit": 16 * 2**30,
-}
+    memory_limit=16 * 2**30,
+)
 
 
 def _mean(column: np.ndarray) -> float:
@@ -167,27 +190,37 @@ def _config(method: str, seed: int) -> PipelineConfig:
     return with_values(_CONFIG, {"model.name": method, "training.seed": seed})
 
 
-def _cost(seed: int, learned: bool) -> dict[str, Any]:
-    of_training = {
-        "training_seconds": 100.0 + seed,
-        "epochs": 6,
-        "best_epoch": 4,
-        "sequences_per_second": 900.0 + seed,
-        "parameters": 1_700_000,
-    }
-    found = {
-        **(of_training if learned else {"training_seconds": 2.0}),
+def _cost(seed: int, learned: bool) -> RunCost:
+    memory = {
         "peak_memory_bytes": 2**30 + seed * 2**20,
         "training_peak_memory_bytes": 2**29 + seed * 2**20,
         "evaluation_seconds": 12.5,
         "wall_seconds": 130.0,
     }
-    return dict.fromkeys(COST) | found
+    if not learned:
+        return RunCost(training_seconds=2.0, **memory)
+    return RunCost(
+        training_seconds=100.0 + seed,
+        epochs=6,
+        best_epoch=4,
+        sequences_per_second=900.0 + seed,
+        parameters=1_700_000,
+        **memory,
+    )
 
 
-def _training(quality: float, seed: int) -> dict[str, Any]:
-    epochs = [
+def _training(quality: float, seed: int) -> TrainingHistory:
+    epochs = tuple(
         {"epoch": epoch, "seconds": 20.0, "loss": 1 / epoch, "val_next_item_ndcg@10": quality * rise + seed / 1000}
         for epoch, rise in enumerate((0.3, 0.45, 0.52, 0.55, 0.54, 0.53), start=1)
-    ]
-    return {"epochs": epochs, "best_epoch": 4, "monitor": "val_next_item_ndcg@10", "parameters": 1_700_000}
+    )
+    return TrainingHistory(epochs, best_epoch=4, monitor="val_next_item_ndcg@10", parameters=1_700_000)
+
+
+def _method_and_role(label: str) -> tuple[str, Role]:
+    method = next((method.name for method in METHODS.values() if method.title == label), "dspnet")
+    roles: Mapping[str, Role] = {"DSPnet": "dspnet", "DSPnet-": "ablation"}
+    return method, roles.get(label, "baseline" if METHODS[method].title == label else "ablation")
+
+
+PLANNED = planned("w/o MLP", 7, 8, 9)

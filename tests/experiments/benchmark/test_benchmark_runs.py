@@ -1,4 +1,4 @@
-"""Benchmarks whose cells are really trained and measured, in processes of their own: killed, resumed, out of memory."""
+"""Benchmarks whose runs are really trained and measured, in processes of their own: killed, resumed, out of memory."""
 
 import json
 import pathlib
@@ -80,7 +80,7 @@ def _result(folder: pathlib.Path, method: str) -> dict:
 def test_a_killed_benchmark_goes_on_where_it_was(runs: types.SimpleNamespace) -> None:
     assert runs.killed.code == -signal.SIGKILL and set(runs.before) == {"popularity"}
     assert runs.resumed.code == 0, runs.resumed.said
-    assert "Kept: 1 of 2 cells" in runs.resumed.said and "[1/2] popularity … next R@10" in runs.resumed.said
+    assert "Kept: 1 of 2 runs" in runs.resumed.said and "[1/2] popularity … next R@10" in runs.resumed.said
     assert "Table 1: Next item" in runs.resumed.said
     assert runs.finished["popularity"] == runs.before["popularity"], "a finished cell is not run again"
     training = _result(runs.folder, "sasrec")["training"]

@@ -1,16 +1,16 @@
 import pathlib
 import re
-from typing import Any
 
 import pytest
 
-from experiments.benchmark.facts import benchmark_facts
-from experiments.benchmark.markdown import benchmark_markdown
-from tests.experiments.benchmark.made_up import INFO, benchmark, result, unfinished
+from experiments.benchmark.outputs import render_markdown
+from experiments.benchmark.result import BenchmarkResult, summarise_benchmark
+from experiments.benchmark.sections import make_sections
+from tests.experiments.benchmark.made_up import INFO, PLANNED, benchmark, result, summarise, unfinished
 
 EVIL = "a|b</script>\n*x* `y` [z](http://x) _u_ \\"
 CELL = re.compile(r"(?P<open>\*\*|<u>|)(?P<mean>\d\.\d{4})(\*\*|</u>|)( ± (?P<spread>\d\.\d{4}))?")
-DIFFERENCE = re.compile(r"(?P<value>[+-]\d\.\d{4})(?P<star>\\\*)?( \((?P<relative>[+-]\d+\.\d%)\))?")
+DIFFERENCE = re.compile(r"(?P<value>[+-]\d\.\d{4})(?P<star>\\\*)?( (?P<relative>[+-]\d+\.\d%))?")
 
 
 def tables(text: str) -> dict[str, list[list[str]]]:
@@ -27,16 +27,22 @@ def tables(text: str) -> dict[str, list[list[str]]]:
     return found
 
 
+def markdown(found: BenchmarkResult) -> str:
+    return render_markdown(found.info.name, make_sections(found))
+
+
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return benchmark_facts(benchmark(tmp_path_factory.mktemp("cells")), INFO)
+def found(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkResult:
+    folder = tmp_path_factory.mktemp("benchmark")
+    return summarise_benchmark(str(folder), benchmark(folder), PLANNED, INFO)
 
 
-def test_tables_hold_the_numbers_of_the_facts(facts: dict[str, Any]) -> None:
-    read = tables(benchmark_markdown(facts))
+def test_tables_hold_the_numbers_of_the_json(found: BenchmarkResult) -> None:
+    content = found.to_json()
+    read = tables(markdown(found))
     words = {"OOM": "out_of_memory", "failed": "failed", "not yet": "waiting", "–": "unmeasured"}
     marks = {"**": "best", "<u>": "second", "": None}
-    every = [*facts["tables"], *facts["fusion"], *facts["groups"]]
+    every = [*content["tables"], *content["fusion"], *content["groups"]]
     titles = ["Table 1: Next item", "Table 4: Period items", "Table 7: Next scene"]
     titles.append("Table 2: Sequence feature enhancement, next item; here every row competes")
     titles += [f"Figure 3: {task} by length of the history" for task in ("Next item", "Period items")]
@@ -57,24 +63,24 @@ def test_tables_hold_the_numbers_of_the_facts(facts: dict[str, Any]) -> None:
         for row, of_dspnet in zip(rows[len(table["rows"]) :], table["differences"], strict=True):
             assert row[:2] == ["DSPnet minus the best baseline", ""]
             for text, at in zip(row[2:], of_dspnet["columns"], strict=True):
-                column, shown = facts["comparisons"]["columns"][at], DIFFERENCE.fullmatch(text)
+                column, shown = content["comparisons"]["columns"][at], DIFFERENCE.fullmatch(text)
                 assert float(shown["value"]) == round(column["difference"]["value"], 4)
                 assert bool(shown["star"]) == column["significant"]
                 assert float(shown["relative"][:-1]) == pytest.approx(100 * column["relative"], abs=0.051)
 
 
-def test_seeds_of_each_row(facts: dict[str, Any]) -> None:
-    seeds = {row[0]: row[1] for row in tables(benchmark_markdown(facts))["Table 1: Next item"]}
+def test_seeds_of_each_row(found: BenchmarkResult) -> None:
+    seeds = {row[0]: row[1] for row in tables(markdown(found))["Table 1: Next item"]}
     assert seeds["BERT4Rec"] == "0 of 3" and seeds["CARCA"] == "1 of 3"
     assert seeds["DSPnet"] == "3" and seeds["popularity"] == "1"
 
 
-def test_what_does_not_differ_has_no_column(facts: dict[str, Any]) -> None:
-    text = benchmark_markdown(facts)
+def test_what_does_not_differ_has_no_column(found: BenchmarkResult) -> None:
+    text = markdown(found)
     assert "Training target of all rows, and what is counted: next (the first future item)." in text
-    assert "Objective of all learned rows: softmax. Sampling of candidates of all learned rows: none." in text
-    assert "All learned rows were tuned, within the same budget" in text
-    assert "Budget: 12 trials for each method that learns and each training target" in text
+    assert "Objective of all trained rows: softmax. Sampling of candidates of all trained rows: none." in text
+    assert "All trained rows were tuned, within the same budget" in text
+    assert "Budget: 12 trials for each trained method and each training target" in text
 
 
 def test_what_tells_rows_apart_has_a_column(tmp_path: pathlib.Path) -> None:
@@ -82,8 +88,8 @@ def test_what_tells_rows_apart_has_a_column(tmp_path: pathlib.Path) -> None:
         result(label, target=target, folder=tmp_path) for label in ("SASRec", "DSPnet") for target in ("next", "prefix")
     ]
     results += [result("CARCA", sampling="uniform", folder=tmp_path), result("popularity", folder=tmp_path)]
-    facts = benchmark_facts(results, {"name": "shop"})
-    head, *rows = tables(benchmark_markdown(facts))["Table 1: Next item"]
+    found = summarise(results, tmp_path)
+    head, *rows = tables(markdown(found))["Table 1: Next item"]
     assert head[:4] == ["Method", "trained on", "candidates", "seeds"]
     assert [row[:3] for row in rows] == [
         ["CARCA", "next", "uniform"],
@@ -100,7 +106,7 @@ def test_what_tells_rows_apart_has_a_column(tmp_path: pathlib.Path) -> None:
 def test_rows_that_were_tuned_are_told_from_those_that_were_not(tmp_path: pathlib.Path) -> None:
     chosen = {"training.learning_rate": 0.1}
     results = [result("SASRec", tuned=chosen, folder=tmp_path), result("MSDP", folder=tmp_path), result("popularity")]
-    text = benchmark_markdown(benchmark_facts(results, {"name": "shop"}))
+    text = markdown(summarise(results, tmp_path))
     assert [row[:2] for row in tables(text)["Table 1: Next item"]] == [
         ["Method", "tuned"],
         ["MSDP", "no"],
@@ -108,17 +114,17 @@ def test_rows_that_were_tuned_are_told_from_those_that_were_not(tmp_path: pathli
         ["popularity", "–"],
     ]
     assert "Whether a row was tuned stands beside it" in text
-    exclusive_lock = benchmark_markdown(benchmark_facts(results[1:], {"name": "shop"}))
-    assert "No row was tuned by a search: all have the values of the configuration." in exclusive_lock
-    assert "Nothing was searched" in exclusive_lock and "Nothing was searched" not in text
+    alone = markdown(summarise(results[1:], tmp_path))
+    assert "No row was tuned by a search: all have the values of the configuration." in alone
+    assert "Nothing was searched" in alone and "Nothing was searched" not in text
 
 
 def test_hostile_names_break_no_table(tmp_path: pathlib.Path) -> None:
     parser = pytest.importorskip("markdown_it", reason="needs markdown-it-py to read Markdown as others do")
     results = [result("SASRec", folder=tmp_path), result(EVIL, folder=tmp_path), result("DSPnet", folder=tmp_path)]
     results.append(unfinished("CARCA", reason=EVIL))
-    facts = benchmark_facts(results, {"name": EVIL, "command": EVIL, "machine": {EVIL: EVIL}})
-    rendered = parser.MarkdownIt("commonmark").enable("table").render(benchmark_markdown(facts))
+    found = summarise(results, tmp_path, name=EVIL, command=EVIL, machine={EVIL: EVIL})
+    rendered = parser.MarkdownIt("commonmark").enable("table").render(markdown(found))
     assert not re.search(r"<(em|code|a|script|img)\b", rendered)
     shown = "a|b&lt;/script&gt; *x* `y` [z](http://x) _u_ \\"
     assert f"<h1>Benchmark: {shown}</h1>" in rendered
@@ -127,8 +133,8 @@ def test_hostile_names_break_no_table(tmp_path: pathlib.Path) -> None:
     assert {row.count("</td>") for row in first.split("<tr>")[2:]} == {6}
 
 
-def test_cost_and_search(facts: dict[str, Any]) -> None:
-    read = tables(benchmark_markdown(facts))
+def test_cost_and_search(found: BenchmarkResult) -> None:
+    read = tables(markdown(found))
     costs = {row[0]: row for row in read["Table 5: Measured cost"]}
     assert costs["Method"][2:6] == [
         "sequences/s of an epoch",
@@ -139,7 +145,8 @@ def test_cost_and_search(facts: dict[str, Any]) -> None:
     assert costs["BERT4Rec"][1:3] == [r"O(B·ρ·\|T\|·K)", "OOM"]
     assert costs["DSPnet"][1:6] == ["O(B·K + 2·B²·d)", "908 ± 1", "520 ± 1", "1,032 ± 1", "1,700,000"]
     assert costs["popularity"][1:3] == ["–", "–"] and costs["w/o CCR"][1] == "–" and costs["w/o MLP"][2] == "not yet"
-    assert [row for row in read["Search"] if row[0] in ("MSDP", "SASRec", "DSPnet")] == [
+    searched = read["What was searched, and what was chosen"]
+    assert [row for row in searched if row[0] in ("MSDP", "SASRec", "DSPnet")] == [
         ["MSDP", "training.learning_rate", "–", "0.003"],
         ["SASRec", "training.learning_rate", "0.0001 to 0.01, logarithmic", "0.003"],
         ["DSPnet", "training.learning_rate", "0.0001 to 0.01, logarithmic", "0.003"],

@@ -1,13 +1,15 @@
 """What a browser makes of the page of a benchmark: headless Chromium, if there is one."""
 
+import dataclasses
 import pathlib
 
 import pytest
 
-from experiments.benchmark.facts import benchmark_facts
-from experiments.benchmark.page import render_benchmark
+from experiments.benchmark.page import render_page
+from experiments.benchmark.result import summarise_benchmark
+from experiments.benchmark.sections import make_sections
 from tests.components.report.test_page_in_browser import BROWSER, check_width
-from tests.experiments.benchmark.made_up import INFO, benchmark, result, unfinished
+from tests.experiments.benchmark.made_up import INFO, PLANNED, benchmark, result, unfinished
 
 pytestmark = [
     pytest.mark.slow,
@@ -18,13 +20,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Returns a page with all there is, several targets, and words of people and machines that no line can hold."""
-    folder = tmp_path_factory.mktemp("cells")
+    folder = tmp_path_factory.mktemp("benchmark")
     results = benchmark(folder)
     results += [result(label, target="prefix", folder=folder) for label in ("DSPnet", "SASRec")]
     results += [unfinished("BERT4Rec", target="prefix", reason="r" * 400)]
-    results[-2]["tuned"] = {f"training.{'k' * 200}": "v" * 200}
-    info = {**INFO, "name": "n" * 200, "command": "c" * 1000, "machine": {"processor": "p" * 200}}
-    return render_benchmark(benchmark_facts(results, info))
+    results[-2] = dataclasses.replace(results[-2], tuned={f"training.{'k' * 200}": "v" * 200})
+    machine = {"processor": "p" * 200}
+    info = dataclasses.replace(INFO, name="n" * 200, command="c" * 1000, machine=machine)
+    found = summarise_benchmark(str(folder), results, PLANNED, info)
+    return render_page(found, make_sections(found))
 
 
 @pytest.mark.parametrize("width", [360, 1280])

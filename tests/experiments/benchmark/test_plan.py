@@ -1,8 +1,7 @@
 import pytest
 
-from experiments.benchmark.ablations import ABLATIONS
-from experiments.benchmark.folders import named_by_key
-from experiments.benchmark.plan import Choice, method_config, plan, read_choice
+from experiments.benchmark.plan import ABLATIONS, BenchmarkSpec, configure_method, plan_runs, read_spec
+from experiments.benchmark.store import add_keys
 from model.methods import METHODS
 from schemas.errors import UserError
 from tests.experiments.runs.cells import make_config, make_data
@@ -10,22 +9,22 @@ from tests.experiments.runs.cells import make_config, make_data
 RATE = "training.learning_rate"
 
 
-def _choice(*methods, seeds=(7,), targets=("next",), ablations=False):
-    return Choice(methods, seeds, targets, ablations)
+def _spec(*methods, seeds=(7,), targets=("next",), ablations=False):
+    return BenchmarkSpec(methods, seeds, targets, ablations)
 
 
-def _names(*methods, **choice):
-    return [cell.name for cell in plan(make_config(), _choice(*methods, **choice))]
+def _names(*methods, **spec):
+    return [run.name for run in plan_runs(make_config(), _spec(*methods, **spec))]
 
 
 def test_all_methods_of_the_configuration_as_it_is():
-    choice = read_choice(make_config(seed=3, target="period"), " all ", seeds=2)
-    assert choice == Choice(tuple(METHODS), (3, 4), ("period",), True)
+    spec = read_spec(make_config(seed=3, target="period"), " all ", seeds=2)
+    assert spec == BenchmarkSpec(tuple(METHODS), (3, 4), ("period",), True)
 
 
 def test_chosen_methods_and_targets_once_each_in_their_order():
-    choice = read_choice(make_config(), "sasrec, popularity,,sasrec", targets="prefix,next", ablations=False)
-    assert choice == _choice("sasrec", "popularity", targets=("prefix", "next"))
+    spec = read_spec(make_config(), "sasrec, popularity,,sasrec", targets="prefix,next", ablations=False)
+    assert spec == _spec("sasrec", "popularity", targets=("prefix", "next"))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ def test_chosen_methods_and_targets_once_each_in_their_order():
 )
 def test_a_wrong_choice_is_refused(given, message):
     with pytest.raises(UserError, match=message):
-        read_choice(make_config(), **given)
+        read_spec(make_config(), **given)
 
 
 def test_seed_by_seed_and_what_counts_once():
@@ -56,23 +55,23 @@ def test_seed_by_seed_and_what_counts_once():
 
 def test_a_cell_has_the_settings_of_all_but_for_what_it_is():
     config = make_config(epochs=9)
-    (cell,) = plan(config, _choice("msdp", seeds=(5,), targets=("prefix",)))
-    assert (cell.label, cell.role, cell.tuned) == ("MSDP", "baseline", {})
-    training = cell.config.training
-    assert (cell.config.model.name, training.target, training.seed) == ("msdp", "prefix", 5)
+    (run,) = plan_runs(config, _spec("msdp", seeds=(5,), targets=("prefix",)))
+    assert (run.label, run.role, run.tuned) == ("MSDP", "baseline", {})
+    training = run.config.training
+    assert (run.config.model.name, training.target, training.seed) == ("msdp", "prefix", 5)
     shared = config.training.model_dump(exclude={"target", "seed"})
     assert training.model_dump(exclude={"target", "seed"}) == shared
-    assert cell.config.model.model_dump(exclude={"name"}) == config.model.model_dump(exclude={"name"})
-    assert (cell.config.windows, cell.config.split) == (config.windows, config.split)
+    assert run.config.model.model_dump(exclude={"name"}) == config.model.model_dump(exclude={"name"})
+    assert (run.config.windows, run.config.split) == (config.windows, config.split)
 
 
 def test_ablations_follow_the_methods_of_their_seed_for_the_first_target():
-    cells = plan(make_config(), _choice("dspnet", "sasrec", seeds=(7, 8), targets=("next", "period"), ablations=True))
+    runs = plan_runs(make_config(), _spec("dspnet", "sasrec", seeds=(7, 8), targets=("next", "period"), ablations=True))
     parts = [f"dspnet-{ablation.name}-next-seed" for ablation in ABLATIONS]
     methods = [f"{name}-{target}-seed" for name in ("dspnet", "sasrec") for target in ("next", "period")]
-    assert [cell.name for cell in cells] == [f"{name}{seed}" for seed in (7, 8) for name in (*methods, *parts)]
-    assert {cell.role for cell in cells[4:11]} == {"ablation"}
-    without = {cell.label: cell.config for cell in cells[4:11]}
+    assert [run.name for run in runs] == [f"{name}{seed}" for seed in (7, 8) for name in (*methods, *parts)]
+    assert {run.role for run in runs[4:11]} == {"ablation"}
+    without = {run.label: run.config for run in runs[4:11]}
     assert without["w/o APR, CCR"].training.adversarial.weight == 0
     assert without["w/o APR, CCR"].training.contrastive.weight == 0
     assert without["w/o APR"].training.contrastive.weight > 0
@@ -83,37 +82,37 @@ def test_ablations_follow_the_methods_of_their_seed_for_the_first_target():
 def test_what_dspnet_never_had_cannot_be_left_out(absent):
     """Nor is the same trained twice: without the other part it has neither."""
     config = make_config(**{absent: {"weight": 0}})
-    cells = plan(config, _choice("dspnet", ablations=True))
-    labels = [cell.label for cell in cells]
+    runs = plan_runs(config, _spec("dspnet", ablations=True))
+    labels = [run.label for run in runs]
     assert "w/o APR, CCR" in labels and not {"w/o APR", "w/o CCR"} & set(labels)
-    assert len({cell.config.model_dump_json() for cell in cells}) == len(cells)
+    assert len({run.config.model_dump_json() for run in runs}) == len(runs)
 
 
-@pytest.mark.parametrize("choice", [_choice("dspnet"), _choice("sasrec", "dspnet_minus", ablations=True)])
-def test_no_ablations_unless_of_dspnet_and_wanted(choice):
-    assert [cell.config.model.name for cell in plan(make_config(), choice)] == list(choice.methods)
+@pytest.mark.parametrize("spec", [_spec("dspnet"), _spec("sasrec", "dspnet_minus", ablations=True)])
+def test_no_ablations_unless_of_dspnet_and_wanted(spec):
+    assert [run.config.model.name for run in plan_runs(make_config(), spec)] == list(spec.methods)
 
 
 def test_roles():
-    roles = {cell.config.model.name: cell.role for cell in plan(make_config(), _choice(*METHODS))}
+    roles = {run.config.model.name: run.role for run in plan_runs(make_config(), _spec(*METHODS))}
     assert (roles.pop("dspnet"), roles.pop("dspnet_minus")) == ("dspnet", "ablation")
     assert set(roles.values()) == {"baseline"}
 
 
 def test_what_searches_chose_is_for_their_method_and_target_at_all_seeds():
-    choice = _choice("sasrec", "dspnet", "popularity", seeds=(7, 8), targets=("next", "period"), ablations=True)
+    spec = _spec("sasrec", "dspnet", "popularity", seeds=(7, 8), targets=("next", "period"), ablations=True)
     values = {RATE: 0.002, "training.contrastive.weight": 0.01}
     tuned = {("dspnet", "next"): values, ("sasrec", "period"): {RATE: 0.005}}
-    cells = {cell.name: cell for cell in plan(make_config(), choice, tuned)}
+    runs = {run.name: run for run in plan_runs(make_config(), spec, tuned)}
     for seed in (7, 8):
-        assert cells[f"sasrec-period-seed{seed}"].config.training.learning_rate == 0.005
-        assert cells[f"dspnet-next-seed{seed}"].tuned == values
-        assert cells[f"dspnet-next-seed{seed}"].config.training.contrastive.weight == 0.01
-        without = cells[f"dspnet-wo-ccr-next-seed{seed}"]
+        assert runs[f"sasrec-period-seed{seed}"].config.training.learning_rate == 0.005
+        assert runs[f"dspnet-next-seed{seed}"].tuned == values
+        assert runs[f"dspnet-next-seed{seed}"].config.training.contrastive.weight == 0.01
+        without = runs[f"dspnet-wo-ccr-next-seed{seed}"]
         assert without.tuned == {RATE: 0.002} and without.config.training.contrastive.weight == 0
         assert without.config.training.learning_rate == 0.002
         for name in (f"sasrec-next-seed{seed}", f"dspnet-period-seed{seed}", "popularity-next"):
-            assert cells[name].tuned == {} and cells[name].config.training.learning_rate == 0.01
+            assert runs[name].tuned == {} and runs[name].config.training.learning_rate == 0.01
 
 
 @pytest.mark.parametrize(
@@ -125,23 +124,23 @@ def test_what_searches_chose_is_for_their_method_and_target_at_all_seeds():
     ],
 )
 def test_carca_compares_with_a_sample(method, candidates, sampling, number):
-    found = method_config(make_config(candidates=candidates), method, "next", 7).training.candidates
+    found = configure_method(make_config(candidates=candidates), method, "next", 7).training.candidates
     assert found.sampling == sampling and number in (None, found.number)
 
 
 def test_a_search_may_choose_the_sample_of_carca():
-    config = method_config(make_config(), "carca", "next", 7, {"training.candidates.number": 64})
+    config = configure_method(make_config(), "carca", "next", 7, {"training.candidates.number": 64})
     assert (config.training.candidates.sampling, config.training.candidates.number) == ("uniform", 64)
 
 
 def test_a_value_that_does_not_fit_is_refused():
     with pytest.raises(UserError, match="training.learning_rate"):
-        plan(make_config(), _choice("sasrec"), {("sasrec", "next"): {RATE: -1}})
+        plan_runs(make_config(), _spec("sasrec"), {("sasrec", "next"): {RATE: -1}})
 
 
 def test_the_folder_of_a_cell_tells_it_from_the_same_with_other_settings(tmp_path):
     data = make_data(tmp_path)
     configs = make_config(), make_config(epochs=4)
-    names = [named_by_key(plan(config, _choice("sasrec")), data)[0].name for config in configs]
+    names = [add_keys(plan_runs(config, _spec("sasrec")), data)[0].name for config in configs]
     assert len(set(names)) == 2
     assert all(name.startswith("sasrec-next-seed7-") and len(name) == len("sasrec-next-seed7-") + 8 for name in names)

@@ -1,32 +1,33 @@
 import pytest
 
-from experiments.benchmark.ablations import ABLATIONS
-from experiments.benchmark.rows import row_names, rows_of
+from experiments.benchmark.plan import ABLATIONS
+from experiments.benchmark.rows import group_runs
 from model.methods import METHODS
-from tests.experiments.benchmark.made_up import result, unfinished
+from tests.experiments.benchmark.made_up import planned, result, unfinished
 
 
 def test_rows_are_in_the_order_of_the_paper() -> None:
     titles = [method.title for method in METHODS.values()]
     parts = [ablation.label for ablation in ABLATIONS]
-    rows = rows_of([result(label) for label in reversed([*titles, *parts])])
+    rows = group_runs([result(label) for label in reversed([*titles, *parts])])
     assert [row.label for row in rows] == [*titles[:-1], *parts, "DSPnet"]
     assert [row.label for row in rows if not row.competes] == ["DSPnet-", *parts]
-    assert [row.label for row in rows if row.of_fusion] == ["w/o concat", "w/o MLP", "MLP_layers=1", "MLP_layers=3"]
-    assert [row.label for row in rows if row.counted] == [m.title for m in METHODS.values() if not m.learned]
+    of_fusion = ["w/o concat", "w/o MLP", "MLP_layers=1", "MLP_layers=3"]
+    assert [row.label for row in rows if row.changes_fusion] == of_fusion
+    assert [row.label for row in rows if row.statistical] == [m.title for m in METHODS.values() if not m.learned]
 
 
 def test_seeds_of_a_row_and_what_became_of_them() -> None:
     results = [unfinished("CARCA", 9, "failed"), result("CARCA", 8), unfinished("CARCA", 7)]
-    (row,) = rows_of(results, [{"label": "CARCA", "seed": 10, "target": "next"}])
-    assert [one["seed"] for one in row.results] == [7, 8, 9]
-    assert [[one["seed"] for one in part] for part in (row.finished, row.out_of_memory, row.failed)] == [[8], [7], [9]]
+    (row,) = group_runs(results, planned("CARCA", 10))
+    assert [one.seed for one in row.results] == [7, 8, 9]
+    assert [[one.seed for one in part] for part in (row.finished, row.out_of_memory, row.failed)] == [[8], [7], [9]]
     assert row.missing == (10,)
 
 
-def test_planned_cells_have_rows_before_they_are_run() -> None:
+def test_planned_runs_have_rows_before_they_are_run() -> None:
     labels = ("DSPnet", "w/o CCR", "SASRec", "unheard of", "popularity", "DSPnet-")
-    rows = rows_of([], [{"label": label, "seed": 7, "target": "next"} for label in labels])
+    rows = group_runs([], [run for label in labels for run in planned(label, 7)])
     assert [(row.label, row.role, row.target) for row in rows] == [
         ("SASRec", "baseline", "next"),
         ("popularity", "baseline", "next"),
@@ -40,8 +41,8 @@ def test_planned_cells_have_rows_before_they_are_run() -> None:
 def test_targets_objectives_and_sampling_make_rows_of_their_own() -> None:
     results = [result("SASRec", target=target) for target in ("prefix", "next", "period")]
     results += [result("SASRec", objective="gbce", sampling="uniform"), result("DSPnet")]
-    rows = rows_of(results)
-    assert row_names(rows) == [
+    rows = group_runs(results)
+    assert [row.name for row in rows] == [
         "SASRec (next, gbce, uniform)",
         "SASRec (next, softmax, none)",
         "SASRec (period, softmax, none)",
@@ -50,11 +51,11 @@ def test_targets_objectives_and_sampling_make_rows_of_their_own() -> None:
     ]
 
 
-def test_counting_has_a_target_and_no_objective() -> None:
+def test_a_statistical_method_has_a_target_and_no_objective() -> None:
     results = [result("popularity", target="next", objective="gbce"), result("popularity", target="period")]
-    rows = rows_of(results, [{"label": "popularity", "seed": 7, "target": "prefix"}])
-    assert row_names(rows) == [f"popularity ({target})" for target in ("next", "period", "prefix")]
-    assert {(row.objective, row.sampling, row.counted) for row in rows} == {("", "", True)}
+    rows = group_runs(results, planned("popularity", 7, target="prefix"))
+    assert [row.name for row in rows] == [f"popularity ({target})" for target in ("next", "period", "prefix")]
+    assert {(row.objective, row.sampling, row.statistical) for row in rows} == {("", "", True)}
     assert [row.missing for row in rows] == [(), (), (7,)]
 
 
@@ -62,7 +63,7 @@ def test_tuned_is_what_a_search_chose_for_what_was_measured() -> None:
     chosen = {"training.learning_rate": 0.1}
     results = [result("SASRec", tuned=chosen), unfinished("SASRec", 8), result("MSDP"), result("popularity")]
     results += [unfinished("CARCA", tuned=chosen), result("w/o CCR", tuned=chosen)]
-    rows = rows_of(results, [{"label": "DSPnet", "seed": 7, "target": "next"}])
+    rows = group_runs(results, planned("DSPnet", 7))
     assert {row.label: row.tuned for row in rows} == {
         "MSDP": False,
         "CARCA": None,
@@ -75,4 +76,4 @@ def test_tuned_is_what_a_search_chose_for_what_was_measured() -> None:
 
 def test_a_seed_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="SASRec trained on next has seed 7 more than once, in a, b"):
-        rows_of([result("SASRec", name="a"), result("SASRec", name="b"), result("SASRec", 8)])
+        group_runs([result("SASRec", name="a"), result("SASRec", name="b"), result("SASRec", 8)])

@@ -3,17 +3,17 @@ import types
 
 import pytest
 
-from experiments.benchmark.plan import Choice
-from experiments.benchmark.searches import check_searches, search_space, searched
-from experiments.tuning import tune as module
-from experiments.tuning.tune import NothingTrainedError
+from experiments.benchmark.plan import BenchmarkSpec, Limits
+from experiments.benchmark.searches import check_searches, describe_search_space, run_searches
+from experiments.tuning import search as module
+from experiments.tuning.search import NothingTrainedError
 from model.methods import METHODS
 from reporting.console import Screen
 from schemas.errors import UserError
 from tests.experiments.runs.cells import make_config, make_data
 
 RATE = "training.learning_rate"
-CHOICE = Choice(("popularity", "sasrec", "carca"), (5, 6), ("next", "period"))
+SPEC = BenchmarkSpec(("popularity", "sasrec", "carca"), (5, 6), ("next", "period"))
 
 
 @pytest.fixture
@@ -31,17 +31,17 @@ def searches(monkeypatch):
     return seen
 
 
-def test_each_method_that_learns_is_searched_for_each_target_within_one_budget(searches, tmp_path):
+def test_each_trained_method_is_searched_for_each_target_within_one_budget(searches, tmp_path):
     said, data = io.StringIO(), make_data(tmp_path)
     config = make_config(workdir=str(tmp_path))
-    found = searched(config, CHOICE, 3, 99, data, Screen(said))
+    found = run_searches(config, SPEC, Limits(99, 3), data, Screen(said))
     assert [(one.model.name, one.training.target, one.training.seed) for one, *_ in searches] == [
         ("sasrec", "next", 5),
         ("sasrec", "period", 5),
         ("carca", "next", 5),
         ("carca", "period", 5),
     ]
-    assert searches[2][0].training.candidates.sampling == "uniform", "as its cells have it"
+    assert searches[2][0].training.candidates.sampling == "uniform", "as its runs have it"
     for config, method, *rest in searches:
         assert method == config.model.name and rest == [3, data, str(tmp_path / "planted" / "tuning"), 99]
     assert found == {
@@ -59,11 +59,12 @@ def test_each_method_that_learns_is_searched_for_each_target_within_one_budget(s
 
 
 def test_without_a_budget_nothing_is_searched(searches, tmp_path):
-    assert searched(make_config(), CHOICE, 0, None, make_data(tmp_path), Screen(io.StringIO())) == {} and not searches
+    screen = Screen(io.StringIO())
+    assert run_searches(make_config(), SPEC, Limits(None), make_data(tmp_path), screen) == {} and not searches
 
 
-def test_the_space_is_told_of_methods_that_learn():
-    space = search_space(make_config(), CHOICE)
+def test_the_space_is_described_for_trained_methods():
+    space = describe_search_space(make_config(), SPEC)
     assert set(space) == {"sasrec", "carca"}
     assert space["sasrec"] == {RATE: {"low": 3e-4, "high": 3e-3, "log": True}}
     assert space["carca"]["training.candidates.number"] == {"choices": [64, 128, 256]}
@@ -71,10 +72,10 @@ def test_the_space_is_told_of_methods_that_learn():
 
 def test_what_cannot_be_searched_is_refused_before_anything_is_run():
     config = make_config()
-    check_searches(config, Choice(tuple(METHODS), (7,), ("next",)), 3)
+    check_searches(config, BenchmarkSpec(tuple(METHODS), (7,), ("next",)), 3)
     with pytest.raises(UserError, match="--trials: must not be negative. Received: -1"):
-        check_searches(config, CHOICE, -1)
+        check_searches(config, SPEC, -1)
     empty = config.model_copy(update={"tuning": config.tuning.model_copy(update={"space": {}})})
-    check_searches(empty, CHOICE, 0)
+    check_searches(empty, SPEC, 0)
     with pytest.raises(UserError, match="there is nothing to search for sasrec"):
-        check_searches(empty, CHOICE, 1)
+        check_searches(empty, SPEC, 1)

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from experiments.runs.dataset import Dataset, data_digest, split_folder
+from experiments.runs.dataset import Dataset, digest_data, locate_split
 from experiments.runs.run import Run
 from pipeline.config import PipelineConfig, parse_config
 
@@ -47,7 +47,7 @@ def planted_data(folder: pathlib.Path) -> Dataset:
         from tests.sequence_data import planted, write_catalogues, write_examples
 
         for number, (split, size) in enumerate((("train", TRAIN), ("val", VALIDATION), ("test", TEST))):
-            write_examples(pathlib.Path(split_folder(str(examples), split)) / "data.gz", planted(size, seed=number))
+            write_examples(pathlib.Path(locate_split(str(examples), split)) / "data.gz", planted(size, seed=number))
         write_catalogues(catalogue, planted(TRAIN, seed=0))
     there = make_data(folder)
-    return dataclasses.replace(there, digest=data_digest(there.examples_uri, there.catalogue_uri))
+    return dataclasses.replace(there, digest=digest_data(there.examples_uri, there.catalogue_uri))

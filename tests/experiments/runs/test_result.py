@@ -1,6 +1,19 @@
+import dataclasses
+import json
+
 import pytest
 
-from experiments.runs.result import describe, read_json, why_again, write_json
+from experiments.runs.result import (
+    RunCost,
+    RunResult,
+    SliceSize,
+    TrainingHistory,
+    explain_rerun,
+    read_json,
+    read_result,
+    write_json,
+    write_result,
+)
 from tests.experiments.runs.cells import make_cell
 
 GIB = 2**30
@@ -16,7 +29,7 @@ def _again(now=None, batch_size=256, peak=9 * GIB, **content):
         "config": {"evaluation": {"batch_size": batch_size}},
         **content,
     }
-    return why_again(result, make_cell(), "k1", "s1", now)
+    return explain_rerun(RunResult.from_json(result), make_cell(), "k1", "s1", now)
 
 
 @pytest.mark.parametrize("memory_limit", [None, GIB, 16 * GIB])
@@ -70,7 +83,55 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     [("dspnet", "bce", "bce"), ("bert4rec", "bce", "softmax"), ("msdp", "bce", "softmax")],
 )
 def test_the_objective_is_what_is_trained_with(method, objective, told):
-    described = describe(make_cell(method, objective=objective), "k", "s")
-    assert described["objective"] == told and described["config"]["training"]["objective"] == objective
-    assert (described["method"], described["target"], described["seed"]) == (method, "next", 7)
-    assert (described["sampling"], described["tuned"]) == ("none", {"training.learning_rate": 0.01})
+    result = RunResult.unmeasured(make_cell(method, objective=objective), "k", "s", "stopped")
+    assert result.objective == told and result.config["training"]["objective"] == objective
+    assert (result.method, result.target, result.seed) == (method, "next", 7)
+    assert (result.sampling, result.tuned) == ("none", {"training.learning_rate": 0.01})
+
+
+def _finished():
+    result = RunResult.unmeasured(make_cell(), "k", "s", "finished")
+    return dataclasses.replace(
+        result,
+        machine={"cores": 2},
+        sequences=60,
+        digest="9f3c",
+        slices={"group=low": SliceSize("short histories", 20)},
+        metrics={"next_item/recall@10": 0.5},
+        cost=RunCost(training_seconds=3.0, epochs=2, wall_seconds=4.0),
+        training=TrainingHistory(({"epoch": 1, "seconds": 1.5, "loss": 0.5},), 1, "val_loss", 9),
+    )
+
+
+@pytest.mark.parametrize("result", [_finished(), RunResult.unmeasured(make_cell(), "k", "s", "failed", "It failed.")])
+def test_a_result_is_read_as_it_was_written(tmp_path, result):
+    assert read_result(str(tmp_path)) is None
+    write_result(str(tmp_path), result)
+    assert read_result(str(tmp_path)) == result
+
+
+def test_the_keys_of_a_result_in_json(tmp_path):
+    content = json.loads(json.dumps(_finished().to_json()))
+    assert " ".join(content) == (
+        "name label role method seed target objective sampling key tuned config source_digest status reason "
+        "memory_limit machine sequences digest slices metrics cost training"
+    )
+    assert content["slices"] == {"group=low": {"title": "short histories", "sequences": 20}}
+    assert content["training"]["epochs"] == [{"epoch": 1, "seconds": 1.5, "loss": 0.5}]
+    assert content["cost"]["epochs"] == 2 and content["cost"]["parameters"] is None
+
+
+def test_a_result_of_older_code_is_read():
+    """It had no monitor, and what counts had no history."""
+    content = {**_finished().to_json(), "training": {}, "unknown": 1}
+    del content["tuned"], content["cost"]["wall_seconds"]
+    result = RunResult.from_json(content)
+    assert (result.training, result.tuned, result.cost.wall_seconds) == (None, {}, None)
+    assert result.metrics == {"next_item/recall@10": 0.5}
+
+
+def test_a_result_is_relabelled_as_its_run_is_called_now():
+    run = dataclasses.replace(make_cell(), name="other", label="Other", tuned={})
+    result = _finished().relabel(run)
+    assert (result.name, result.label, result.tuned) == ("other", "Other", {})
+    assert (result.metrics, result.key, result.cost) == (_finished().metrics, "k", _finished().cost)

@@ -4,6 +4,7 @@ As a program (`python -m tests.experiments.tuning.searches FOLDER TRIALS [NUMBER
 itself in an epoch of a trial if told one.
 """
 
+import dataclasses
 import io
 import math
 import os
@@ -13,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.run import MONITOR, Run, RunResult
+from experiments.runs.result import RunResult, Status, TrainingHistory
+from experiments.runs.run import MONITOR, Run
 from experiments.tuning.result import SearchResult
-from experiments.tuning.tune import search
+from experiments.tuning.search import search
 from pipeline.config import PipelineConfig, parse_config
 from reporting.console import Screen
 
@@ -34,30 +36,30 @@ def quality(rate: float) -> float:
     return 0.3 - 0.1 * abs(math.log10(rate / BEST_RATE))
 
 
-class FakeCells:
-    """Runs cells as `execute_run` does, and goes on after the last whole epoch of one that was killed.
+class FakeExecutor:
+    """Executes runs as `execute_run` does, and goes on after the last whole epoch of one that was killed.
 
     Args:
         curve: gives the validation of an epoch, of a configuration.
-        outcomes: of some trials, by number, instead of training.
+        outcomes: status and reason of some trials, by number, instead of training.
         stop: is called before each epoch with the number of the trial and of the epoch.
     """
 
     def __init__(
         self,
         curve: Callable[[PipelineConfig, int], float] | None = None,
-        outcomes: Mapping[int, RunResult] | None = None,
+        outcomes: Mapping[int, tuple[Status, str]] | None = None,
         stop: Callable[[int, int], None] = lambda number, epoch: None,
     ):
         self.curve = curve or (lambda config, epoch: quality(config.training.learning_rate) * (1 - 0.5**epoch))
         self.outcomes = outcomes or {}
         self.stop = stop
-        self.cells: list[Run] = []
+        self.runs: list[Run] = []
         self.epochs: list[tuple[int, int]] = []
 
     def __call__(
         self,
-        cell: Run,
+        run: Run,
         data: Dataset,
         folder: str,
         *,
@@ -67,14 +69,14 @@ class FakeCells:
         evaluate: bool,
     ) -> RunResult:
         assert data == DATA and not evaluate  # the test split is not touched
-        self.cells.append(cell)
-        number = int(cell.name.rpartition("trial")[2])
+        self.runs.append(run)
+        number = int(run.name.rpartition("trial")[2])
         if number in self.outcomes:
-            return self.outcomes[number]
+            return RunResult.unmeasured(run, "key", "digest", *self.outcomes[number])
         os.makedirs(folder, exist_ok=True)
         entries = []
-        for epoch in range(1, cell.config.training.epochs + 1):
-            entries.append({"epoch": epoch, MONITOR: self.curve(cell.config, epoch)})
+        for epoch in range(1, run.config.training.epochs + 1):
+            entries.append({"epoch": epoch, MONITOR: self.curve(run.config, epoch)})
             if os.path.exists(os.path.join(folder, f"epoch{epoch}")):
                 continue
             on_stage(f"in training epoch {epoch}")
@@ -82,8 +84,9 @@ class FakeCells:
             self.epochs.append((number, epoch))
             open(os.path.join(folder, f"epoch{epoch}"), "w").close()
             if not on_epoch(entries[-1]):
-                return RunResult("stopped", "", None)
-        return RunResult("finished", "", {"training": {"epochs": entries}})
+                return RunResult.unmeasured(run, "key", "digest", "stopped")
+        result = RunResult.unmeasured(run, "key", "digest", "finished")
+        return dataclasses.replace(result, training=TrainingHistory(tuple(entries)))
 
 
 class Listener(Screen):
@@ -109,15 +112,15 @@ class Listener(Screen):
 def run(
     folder: object,
     trials: int,
-    cells: FakeCells | None = None,
+    executor: FakeExecutor | None = None,
     method: str = "dspnet",
     memory_limit: int | None = None,
     say: Callable[[str], None] = lambda line: None,
     show: Callable[[str], None] = lambda text: None,
     **sections: Any,
 ) -> SearchResult:
-    cells = cells or FakeCells()
-    return search(config(**sections), method, trials, DATA, str(folder), memory_limit, Listener(say, show), cells)
+    executor = executor or FakeExecutor()
+    return search(config(**sections), method, trials, DATA, str(folder), memory_limit, Listener(say, show), executor)
 
 
 def story(result: SearchResult) -> list[tuple[Any, ...]]:
@@ -130,7 +133,7 @@ def main(folder: str, trials: str, *kill: str) -> None:
         if [number, epoch] == list(map(int, kill)):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run(folder, int(trials), FakeCells(stop=stop), say=lambda line: print(line, flush=True))
+    run(folder, int(trials), FakeExecutor(stop=stop), say=lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

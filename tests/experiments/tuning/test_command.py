@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from cli import main
-from experiments.runs.run import RunResult
 from experiments.tuning import command
-from experiments.tuning.tune import search
-from tests.experiments.tuning.searches import DATA, FakeCells, config
+from experiments.tuning.search import search
+from tests.experiments.tuning.searches import DATA, FakeExecutor, config
 
 Tune = Callable[..., int]
 
@@ -21,8 +20,8 @@ Tune = Callable[..., int]
 def tune(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
     """Runs the command with some trials that end otherwise, and counts how often data were prepared."""
 
-    def run(*arguments: str, cells: FakeCells | None = None) -> int:
-        monkeypatch.setattr(command, "search", functools.partial(search, execute_run=cells or FakeCells()))
+    def run(*arguments: str, executor: FakeExecutor | None = None) -> int:
+        monkeypatch.setattr(command, "search", functools.partial(search, execute_run=executor or FakeExecutor()))
         return main.main(["tune", "--config", str(tmp_path / "config.yaml"), *arguments])
 
     def prepare(config: object) -> object:
@@ -70,8 +69,8 @@ def test_a_live_line_shows_where_a_trial_is_on_a_terminal(
 
 
 def test_nothing_trained_is_a_failure(tune: Tune, capsys: pytest.CaptureFixture) -> None:
-    short = {number: RunResult("out_of_memory", "It took 9 GiB.", {}) for number in (1, 2)}
-    assert tune("--trials", "2", cells=FakeCells(outcomes=short)) == 1
+    short = dict.fromkeys((1, 2), ("out_of_memory", "It took 9 GiB."))
+    assert tune("--trials", "2", executor=FakeExecutor(outcomes=short)) == 1
     said = capsys.readouterr()
     assert said.out.count("out of memory after") == 2
     assert "tune failed: none of 2 trials could be trained:\n  It took 9 GiB." in said.err

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.experiments.tuning.searches import EPOCHS, FakeCells, run, story
+from tests.experiments.tuning.searches import EPOCHS, FakeExecutor, run, story
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -29,11 +29,11 @@ def test_goes_on_within_the_trial_that_was_killed(number: int, epoch: int, tmp_p
     process = started(tmp_path / "killed", 9, number, epoch)
     out, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL and out.count("\n") == number - 1 and not err
-    cells, lines = FakeCells(), []
-    result = run(tmp_path / "killed", 9, cells, say=lines.append)
+    executor, lines = FakeExecutor(), []
+    result = run(tmp_path / "killed", 9, executor, say=lines.append)
     assert lines[0].startswith(f"{number - 1} of 9 trials were done before")
     assert lines[0].endswith(f"; trial {number}, which was interrupted, goes on.")
-    assert cells.epochs[0] == (number, epoch)
+    assert executor.epochs[0] == (number, epoch)
     assert story(result) == story(run(tmp_path / "whole", 9))
     assert [trial.number for trial in result.trials] == list(range(1, 10))
 
@@ -45,10 +45,10 @@ def test_an_interrupted_trial_goes_on_too(tmp_path: pathlib.Path) -> None:
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path / "interrupted", 3, FakeCells(stop=stop))
-    cells = FakeCells()
-    result = run(tmp_path / "interrupted", 3, cells)
-    assert cells.epochs == [(2, epoch) for epoch in range(3, EPOCHS + 1)] + [
+            run(tmp_path / "interrupted", 3, FakeExecutor(stop=stop))
+    executor = FakeExecutor()
+    result = run(tmp_path / "interrupted", 3, executor)
+    assert executor.epochs == [(2, epoch) for epoch in range(3, EPOCHS + 1)] + [
         (3, epoch) for epoch in range(1, EPOCHS + 1)
     ]
     assert story(result) == story(run(tmp_path / "whole", 3))

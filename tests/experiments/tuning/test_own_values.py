@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from experiments.runs.run import MONITOR, with_values
-from experiments.tuning.tune import search_space
+from experiments.tuning.search import list_dimensions
 from model.learned import CLASSES, build_network, build_recommender
 from model.methods import METHODS
 from model.training.recommender import VALIDATION_METRIC
@@ -58,7 +58,7 @@ def test_all_that_is_searched_changes_the_training(method: str) -> None:
     as_is = configured(method)
     before = losses(as_is)
     assert losses(as_is) == before, "what changes it is the value"
-    for dimension in search_space(as_is):
+    for dimension in list_dimensions(as_is):
         other = next(value for value in ends(dimension) if value != dimension.configured)
         assert losses(with_values(as_is, {dimension.key: other})) != before, dimension.key
 
@@ -68,7 +68,7 @@ def test_each_weight_of_an_own_term_is_searched(method: str) -> None:
     as_is = configured(method)
     terms = CLASSES[method][1].own_terms
     fixed = dict(terms(as_is.training))
-    for dimension in search_space(as_is):
+    for dimension in list_dimensions(as_is):
         changed = terms(with_values(as_is, {dimension.key: ends(dimension)[0]}).training)
         fixed = {name: weight for name, weight in fixed.items() if changed[name] == weight}
     assert not fixed
