@@ -15,7 +15,7 @@ from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
 from experiments.runs.lock import exclusive_lock
 from experiments.runs.run import FAILED, Run
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
 from reporting.console import Screen, short_path
@@ -75,7 +75,7 @@ def benchmark(
             )
         tuned = searched(config, choice, budget.trials, budget.memory_limit, data, screen)
         cells = named_by_key(plan(config, choice, tuned), data)
-        settled = settled_cells(cells, data, folder, source_digests()["Trainer"], budget.memory_limit)
+        settled = settled_cells(cells, data, folder, compute_source_digests()["Trainer"], budget.memory_limit)
         for line in settled.lines(len(cells)):
             screen.line(line)
         outputs = LiveOutputs(folder, screen, _info(config, choice, budget, command))

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.benchmark.folders import cell_folder
 from experiments.runs.run import Run
-from pipeline.console import message_of
+from pipeline.console import describe_error
 from reporting.console import Screen
 
 _PAUSE = 20.0
@@ -36,7 +36,7 @@ class LiveOutputs:
             self.write(cells, results)
         except Exception as error:
             # Hours of training may be to come, whose results are worth more than tables in between.
-            self._screen.line(f"  warning: the tables cannot be written yet: {message_of(error)}")
+            self._screen.line(f"  warning: the tables cannot be written yet: {describe_error(error)}")
 
     def write(self, cells: Sequence[Run], results: Mapping[str, Mapping[str, Any]]) -> str:
         """Writes them.

@@ -8,7 +8,7 @@ from experiments.benchmark.plan import Choice, method_config
 from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
-from pipeline.tuning_config import ranges_of
+from pipeline.tuning_config import find_ranges
 from pipeline.workspace import find_workspace
 from reporting.console import Screen
 from schemas.errors import UserError
@@ -79,7 +79,7 @@ def searched(
 def search_space(config: PipelineConfig, choice: Choice) -> dict[str, dict[str, Any]]:
     """Returns by method the values of each key that its search may try, as JSON has them."""
     return {
-        name: {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, name).items()}
+        name: {key: values.model_dump(mode="json") for key, values in find_ranges(config.tuning, name).items()}
         for name in choice.methods
         if METHODS[name].learned
     }

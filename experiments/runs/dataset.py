@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 
 from experiments.runs.process import WorkerProcess
 from pipeline.config import PipelineConfig
-from pipeline.console import StepFailedError, message_of, quiet
+from pipeline.console import StepFailedError, describe_error, redirect_output
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
 from schemas.errors import UserError
@@ -97,7 +97,7 @@ def data_digest(examples_uri: str, catalogue_uri: str) -> str:
 def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: str) -> None:
     del sys.argv[1:]  # TFX's executors read them as flags of their own
     try:
-        with quiet(log_file) as screen:
+        with redirect_output(log_file) as screen:
             # Imported here, because TensorFlow and Beam speak when they are imported.
             from pipeline.local_steps import PREPARATION, run_steps
             from pipeline.run_metadata import CATALOGUE_TYPE, EXAMPLES_TYPE
@@ -113,7 +113,7 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
     except Exception as error:
         with open(log_file, "a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        link.send(_failed(message_of(error), log_file))
+        link.send(_failed(describe_error(error), log_file))
 
 
 def _failed(message: str, log_file: str) -> StepFailedError:

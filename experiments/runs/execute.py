@@ -31,7 +31,7 @@ from experiments.runs.run import (
     run_key,
 )
 from experiments.runs.worker import work
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from reporting.environment import describe_machine
 
 WATCH_SECONDS = 0.2
@@ -79,7 +79,7 @@ def execute_run(
     os.makedirs(folder, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, RESULT_FILE))
-    source_digest = source_digests()["Trainer"]
+    source_digest = compute_source_digests()["Trainer"]
     start = time.monotonic()
     end = _watch(RunSpec(cell, data, folder, source_digest, evaluate), memory_limit, on_epoch, on_stage)
     if end.status == STOPPED:

@@ -84,6 +84,6 @@ def _cost(task: RunSpec, training: Mapping[str, Any], run_seconds: float) -> dic
         "epochs": len(epochs) if cell.learned else None,
         "best_epoch": training.get("best_epoch"),
         "sequences_per_second": in_an_epoch * len(steady) / sum(steady) if steady else None,
-        "training_peak_memory_bytes": console.peak_bytes(),
+        "training_peak_memory_bytes": console.read_peak_bytes(),
         "parameters": training.get("parameters"),
     }

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from experiments.runs.run import FAILED, FINISHED, LOG_FILE, MODEL_FOLDER, OUT_OF_MEMORY, STAGE, STOPPED, RunSpec
-from pipeline.console import message_of, quiet
+from pipeline.console import describe_error, redirect_output
 
 _NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
 """What TensorFlow reports as an exhausted resource, too."""
@@ -19,7 +19,7 @@ def work(link: Connection, task: RunSpec) -> None:
     # What a cell says to a person goes into its log: the person sees one line a cell.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
-    with quiet(os.path.join(task.folder, LOG_FILE)):
+    with redirect_output(os.path.join(task.folder, LOG_FILE)):
         from experiments.runs.reporter import StoppedError  # and TensorFlow with it, which speaks
 
         try:
@@ -28,7 +28,7 @@ def work(link: Connection, task: RunSpec) -> None:
             link.send((STOPPED, ""))
         except Exception as error:
             traceback.print_exc()
-            link.send((OUT_OF_MEMORY if no_memory(error) else FAILED, message_of(error)))
+            link.send((OUT_OF_MEMORY if no_memory(error) else FAILED, describe_error(error)))
 
 
 def no_memory(error: BaseException) -> bool:
@@ -65,7 +65,7 @@ def _results(link: Connection, task: RunSpec) -> dict[str, Any]:
         measured = measure(task.cell, task.data, os.path.join(task.folder, MODEL_FOLDER), task.folder)
         cost = {**cost, "evaluation_seconds": measured.pop("evaluation_seconds")}
     # The model may have been trained by an earlier process, which was killed.
-    peaks = [peak for peak in (cost["training_peak_memory_bytes"], console.peak_bytes()) if peak is not None]
+    peaks = [peak for peak in (cost["training_peak_memory_bytes"], console.read_peak_bytes()) if peak is not None]
     return {
         **measured,
         "cost": {**cost, "peak_memory_bytes": max(peaks, default=None)},

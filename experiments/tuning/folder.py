@@ -11,9 +11,9 @@ import pathlib
 from experiments.runs.dataset import Dataset
 from experiments.runs.run import with_values
 from experiments.tuning.study import STUDY_FILE
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from pipeline.config import PipelineConfig
-from pipeline.tuning_config import ranges_of
+from pipeline.tuning_config import find_ranges
 
 _KEY_LENGTH = 12
 
@@ -22,11 +22,11 @@ def search_folder(config: PipelineConfig, method: str, data: Dataset, folder: st
     """Returns the folder of the search of one method, below the folder of all."""
     config = of_method(config, method)
     parts = {
-        "code": source_digests()["Trainer"],
+        "code": compute_source_digests()["Trainer"],
         "data": data.digest,
         "max_history": config.windows.max_history,
         "model": config.model.model_dump(mode="json"),
-        "space": {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, method).items()},
+        "space": {key: values.model_dump(mode="json") for key, values in find_ranges(config.tuning, method).items()},
         "training": config.training.model_dump(mode="json"),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

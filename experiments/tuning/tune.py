@@ -14,7 +14,7 @@ from experiments.tuning.trial import RunCell, Trainings, run_trial
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
-from pipeline.tuning_config import PARTS, Dimension, dimensions, ranges_of
+from pipeline.tuning_config import PARTS, Dimension, find_ranges, read_dimensions
 from reporting.console import Screen, short_path
 from schemas.errors import UserError
 from schemas.sequences import VALIDATION
@@ -101,7 +101,7 @@ def search_space(config: PipelineConfig) -> list[Dimension]:
     method = config.model.name
     if not METHODS[method].learned:
         raise UserError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
-    space = dimensions({part: getattr(config, part) for part in PARTS}, ranges_of(config.tuning, method))
+    space = read_dimensions({part: getattr(config, part) for part in PARTS}, find_ranges(config.tuning, method))
     if not space:
         raise UserError(f"tuning: there is nothing to search for {method}: name keys in tuning.space or tuning.own.")
     return space

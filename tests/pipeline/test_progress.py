@@ -20,7 +20,7 @@ def test_one_line_a_step() -> None:
     steps.start("Trainer")
     steps.finish("Trainer", "cached")
     assert stream.getvalue() == "[1/2] Gen … 4.2 s, peak 1.1 GB\n[2/2] Trainer … cached\n"
-    assert steps.total() == "2 steps in 6.0 s, peak 1.1 GB"
+    assert steps.summarize() == "2 steps in 6.0 s, peak 1.1 GB"
 
 
 def test_failure_and_unknown_memory() -> None:
@@ -42,11 +42,11 @@ def test_save(tmp_path: pathlib.Path) -> None:
 
 def test_peak_memory_sees_an_allocation() -> None:
     console.reset_peak()
-    before = console.peak_bytes()
+    before = console.read_peak_bytes()
     if before is None:
         return  # no /proc here
     block = bytearray(b"x") * 60_000_000
-    peak = console.peak_bytes()
+    peak = console.read_peak_bytes()
     assert peak is not None and peak - before > 0.8 * len(block)
 
 

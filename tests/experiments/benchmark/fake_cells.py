@@ -7,7 +7,7 @@ from typing import Any
 from experiments.runs.dataset import Dataset
 from experiments.runs.result import COST, RESULT_FILE, UNMEASURED, describe, write_json
 from experiments.runs.run import FAILED, FINISHED, Run, RunResult, run_key
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from tests.experiments.benchmark import made_up
 
 
@@ -53,7 +53,7 @@ class FakeCells:
 
 def finished_result(cell: Run, data: Dataset) -> dict[str, Any]:
     """Returns the made-up result of a cell, as it is called and configured."""
-    described = describe(cell, run_key(cell, data.digest), source_digests()["Trainer"])
+    described = describe(cell, run_key(cell, data.digest), compute_source_digests()["Trainer"])
     return {**made_up.result(cell.label, cell.config.training.seed), **described}
 
 
