@@ -1,4 +1,4 @@
-"""The pipeline: its configuration, its definition, thin runners and the command line."""
+"""The pipeline: its configuration, its definition and thin runners."""
 
 import os
 

@@ -5,7 +5,7 @@ import os
 import traceback
 
 from pipeline.config import PipelineConfig
-from pipeline.console import StepFailedError, message_of, quiet
+from pipeline.console import StepFailedError, describe_error, redirect_output
 from reporting.console import short_path
 from schemas.errors import UserError
 from serving.recommend import find_version
@@ -38,7 +38,7 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
     except OSError as error:
         raise UserError(str(error)) from error
     print(f"{config.name}: recommendations go to {_shorten(out)}, full log in {short_path(log_file)}")
-    with quiet(log_file) as screen:
+    with redirect_output(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
         from components.batch_recommend import job
         from components.batch_recommend.config import BatchConfig
@@ -64,7 +64,7 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
             raise
         except Exception as error:
             traceback.print_exc()  # into the log file
-            failed = StepFailedError("batch-recommend", message_of(error))
+            failed = StepFailedError("batch-recommend", describe_error(error))
             failed.add_note(f"The full log, with the traceback: {short_path(log_file)}")
             raise failed from error
 

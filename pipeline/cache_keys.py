@@ -41,7 +41,7 @@ SOURCES = {
 _SUFFIXES = (".py", ".pbtxt", ".j2", ".css")
 
 
-def source_digests(root: str | None = None) -> dict[str, str]:
+def compute_source_digests(root: str | None = None) -> dict[str, str]:
     """Returns a digest of the source of each of our components, by component id.
 
     Args:

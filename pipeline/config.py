@@ -15,7 +15,7 @@ from components.sequence_example_gen.config import SourceConfig, SplitConfig, Wi
 from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.job import TrainingJob
 from model.methods import METHODS
-from pipeline.tuning_config import PARTS, TuningConfig, problems, suited_to
+from pipeline.tuning_config import PARTS, TuningConfig, find_problems, suit_to_objective
 from schemas.config_model import ConfigModel
 from schemas.dotted_keys import set_value
 from schemas.errors import UserError
@@ -93,7 +93,7 @@ class PipelineConfig(ConfigModel):
         if not isinstance(training, dict):
             return values
         objective = training.get("objective", TrainingConfig.model_fields["objective"].default)
-        return {**values, "tuning": suited_to(objective, values.get("tuning", {}))}
+        return {**values, "tuning": suit_to_objective(objective, values.get("tuning", {}))}
 
     @pydantic.model_validator(mode="after")
     def _cutoffs_fit(self) -> "PipelineConfig":
@@ -134,7 +134,7 @@ class PipelineConfig(ConfigModel):
 
     @pydantic.model_validator(mode="after")
     def _searched_values_fit(self) -> "PipelineConfig":
-        found = list(problems({part: getattr(self, part) for part in PARTS}, self.tuning))
+        found = list(find_problems({part: getattr(self, part) for part in PARTS}, self.tuning))
         if found:
             raise ValueError("\n  ".join(found))
         return self

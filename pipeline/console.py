@@ -64,7 +64,7 @@ def report_failure(error: Exception) -> int:
     return FAILED
 
 
-def message_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Returns what an exception says, without traceback.
 
     Beam hands on the exceptions of its workers as text, traceback included, and adds where in the graph they rose:
@@ -86,7 +86,7 @@ def reset_peak() -> None:
         file.write("5")
 
 
-def peak_bytes() -> int | None:
+def read_peak_bytes() -> int | None:
     """Returns the most memory this process has held since `reset_peak`; None where there is no way to know."""
     with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
         for line in file:
@@ -109,13 +109,13 @@ class StepReport:
     name: str
     outcome: str
     seconds: float
-    peak_bytes: int | None
+    read_peak_bytes: int | None
 
     def __str__(self) -> str:
         if self.outcome == "cached":
             return "cached"
         outcome = "" if self.outcome == "done" else f"{self.outcome} after "
-        peak = f", peak {format_bytes(self.peak_bytes)}" if self.peak_bytes else ""
+        peak = f", peak {format_bytes(self.read_peak_bytes)}" if self.read_peak_bytes else ""
         return f"{outcome}{format_seconds(self.seconds)}{peak}"
 
 
@@ -134,12 +134,12 @@ class Progress:
         screen: Screen,
         steps: int,
         clock: Callable[[], float] = time.monotonic,
-        peak_bytes: Callable[[], int | None] = peak_bytes,
+        read_peak_bytes: Callable[[], int | None] = read_peak_bytes,
     ):
         self._screen = screen
         self._steps = steps
         self._clock = clock
-        self._peak_bytes = peak_bytes
+        self._peak_bytes = read_peak_bytes
         self._began = clock()
         self.reports: list[StepReport] = []
 
@@ -156,9 +156,9 @@ class Progress:
         self.reports.append(report)
         self._screen.end(self._line, str(report), _STYLES[outcome])
 
-    def total(self) -> str:
+    def summarize(self) -> str:
         """Returns one line about all steps so far."""
-        peaks = [report.peak_bytes for report in self.reports if report.peak_bytes]
+        peaks = [report.read_peak_bytes for report in self.reports if report.read_peak_bytes]
         text = f"{len(self.reports)} steps in {format_seconds(self._clock() - self._began)}"
         return f"{text}, peak {format_bytes(max(peaks))}" if peaks else text
 
@@ -170,7 +170,7 @@ class Progress:
 
 
 @contextlib.contextmanager
-def quiet(log_file: str) -> Iterator[Screen]:
+def redirect_output(log_file: str) -> Iterator[Screen]:
     """Redirects standard output, standard error and all logging to a file; yields the screen.
 
     The redirection is done to the file descriptors, because TensorFlow's C++ code writes to them directly. Our own
@@ -193,7 +193,7 @@ def _redirect_descriptors(log_file: str) -> Iterator[TextIO]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    # O_APPEND, because the descriptors and the stream of `quiet` write to one file side by side.
+    # O_APPEND, because the descriptors and the stream of `redirect_output` write to one file side by side.
     target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)

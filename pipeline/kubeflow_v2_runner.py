@@ -63,7 +63,7 @@ def compile_pipeline(
             warnings.filterwarnings("ignore", message, FutureWarning)
         from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-        from pipeline.cache_keys import source_digests
+        from pipeline.cache_keys import compute_source_digests
         from pipeline.pipeline import create_pipeline
 
     # Kubeflow allows no underscore in a pipeline's name.
@@ -77,7 +77,7 @@ def compile_pipeline(
         config,
         pipeline_root=pipeline_root,
         serving_dir=serving_dir,
-        source_digests=source_digests(),
+        source_digests=compute_source_digests(),
         schema_file=schema_file,
     )
     return runner.run(definition, write_out=True)

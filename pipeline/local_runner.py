@@ -15,7 +15,7 @@ if not __package__:
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from pipeline.config import PipelineConfig, add_config_arguments, load_config
-from pipeline.console import StepFailedError, quiet, report_failure
+from pipeline.console import StepFailedError, redirect_output, report_failure
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
 from schemas.errors import UserError
@@ -38,7 +38,7 @@ def run(config: PipelineConfig) -> "PipelineResult | None":
     log_file = os.path.join(folder, "run.log")
     print(f"{config.name}: results in {short_path(folder)}, full log in {short_path(log_file)}")
     del sys.argv[1:]  # TFX's executors read them as flags of their own
-    with quiet(log_file) as screen:
+    with redirect_output(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.
         from pipeline.local_steps import run_steps
         from pipeline.run_result import find_program, read_result, write_summary

@@ -8,7 +8,7 @@ import ml_metadata as mlmd
 from tfx.orchestration import metadata
 
 from pipeline import pipeline, prepare
-from pipeline.cache_keys import fingerprint_item_names, fingerprint_log, source_digests
+from pipeline.cache_keys import compute_source_digests, fingerprint_item_names, fingerprint_log
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
 from pipeline.run_metadata import ARTIFACTS_FOLDER, METADATA_FILE, RunRecord, read_run
@@ -55,7 +55,7 @@ def run_steps(
         pipeline_root=os.path.join(folder, ARTIFACTS_FOLDER),
         serving_dir=os.path.join(folder, "serving_model", config.name),
         metadata_connection_config=connection,
-        source_digests=source_digests(),
+        source_digests=compute_source_digests(),
         input_fingerprint=fingerprint_log(config.source),
         names_fingerprint=fingerprint_item_names(config.report.items),
     )
@@ -66,7 +66,7 @@ def run_steps(
         raise
     finally:
         if runner.progress:
-            screen.line(runner.progress.total())
+            screen.line(runner.progress.summarize())
             if report_file:
                 runner.progress.save(report_file)
     return read_run(mlmd.MetadataStore(connection), run_id) if runner.progress else None

@@ -86,7 +86,9 @@ def write_summary(result: PipelineResult, program: str) -> str:
         result: the run's result.
         program: how the `dspnet` command is called here; see `find_program`.
     """
-    outcome = _why_not_pushed(result) if result.model is None else _how_to_use(result.model, result.example, program)
+    outcome = (
+        _write_refusals(result) if result.model is None else _write_instructions(result.model, result.example, program)
+    )
     return "\n".join(["", result.table, "", *outcome, "", f"Report: {short_path(result.report)}"])
 
 
@@ -108,7 +110,7 @@ def write_example_history(catalogue_uri: str, events: int = 2) -> str:
     return EVENT_SEPARATOR.join(f"{item}{SCENE_SEPARATOR}{scene}" for item, scene in pairs)
 
 
-def _how_to_use(pushed: str, example: str, program: str) -> list[str]:
+def _write_instructions(pushed: str, example: str, program: str) -> list[str]:
     model = short_path(pushed)
     recommend = [program, "recommend", "--model", model, "--history", example, "--top", "10"]
     serve = [program, "serve", "--model", os.path.dirname(model)]
@@ -116,7 +118,7 @@ def _how_to_use(pushed: str, example: str, program: str) -> list[str]:
     return [f"The model was pushed to {model}. Try it, or serve it:", "", *commands]
 
 
-def _why_not_pushed(result: PipelineResult) -> list[str]:
+def _write_refusals(result: PipelineResult) -> list[str]:
     lines = []
     if not result.blessed:
         lines += ["The model was refused by RankingEvaluator, so it was not pushed:"]

@@ -12,7 +12,7 @@ from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.console import Progress, StepFailedError, message_of
+from pipeline.console import Progress, StepFailedError, describe_error
 from reporting.console import Screen
 
 _log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class StepRunner(local_dag_runner.LocalDagRunner):
                 if not isinstance(error, Exception):
                     raise
                 _log.exception("%s failed.", step)
-                raise StepFailedError(step, message_of(error)) from error
+                raise StepFailedError(step, describe_error(error)) from error
             self.progress.finish(step, outcome)
 
 

@@ -19,7 +19,7 @@ from schemas.dotted_keys import as_text, set_value
 _SPACE = {"training.learning_rate": {"low": 3e-4, "high": 3e-3, "log": True}}
 
 
-def _own_spaces() -> dict[str, SearchSpace]:
+def _read_own_spaces() -> dict[str, SearchSpace]:
     """Returns what is searched for one method alone by default, by method."""
     return {name: method.search_space for name, method in METHODS.items() if method.search_space}
 
@@ -81,7 +81,7 @@ class TuningConfig(ConfigModel):
     Values are `{low: 1, high: 10}`, with `log: true` drawn by order of magnitude, or `{choices: [1, 2]}`. Keys that
     are given take the place of the default ones.
     """
-    own: dict[str, Ranges] = pydantic.Field(default=_own_spaces(), validate_default=True)
+    own: dict[str, Ranges] = pydantic.Field(default=_read_own_spaces(), validate_default=True)
     """Keys searched for one method alone, likewise: {method: {key: values}}.
     A method that is given takes the place of its default, the others keep theirs. Of DSPnet and DSPnet- the default
     suits the objective: under `bce` and `gbce`, whose losses are thousands of times smaller, from 1.0e-9 to 1.0e-5.
@@ -90,7 +90,7 @@ class TuningConfig(ConfigModel):
     @pydantic.field_validator("space", mode="before")
     @classmethod
     def _space_by_key(cls, space: Any) -> Any:
-        return _by_key(space)
+        return _flatten_ranges(space)
 
     @pydantic.field_validator("own", mode="before")
     @classmethod
@@ -103,15 +103,15 @@ class TuningConfig(ConfigModel):
                 raise ValueError(f"there is no method {name!r}; those that learn are {trained}")
             if not METHODS[name].trained:
                 raise ValueError(f"{name} counts and learns nothing, so nothing of it can be searched")
-        return {**_own_spaces(), **{name: _by_key(ranges) for name, ranges in own.items()}}
+        return {**_read_own_spaces(), **{name: _flatten_ranges(ranges) for name, ranges in own.items()}}
 
 
-def ranges_of(tuning: TuningConfig, method: str) -> Ranges:
+def find_ranges(tuning: TuningConfig, method: str) -> Ranges:
     """Returns what is searched for a method, by key; nothing for one that counts."""
     return {**tuning.space, **tuning.own.get(method, {})} if METHODS[method].trained else {}
 
 
-def suited_to(objective: Any, tuning: Any) -> Any:
+def suit_to_objective(objective: Any, tuning: Any) -> Any:
     """Returns the section as it was given, with DSPnet's default ranges where the objective is not `softmax`.
 
     Args:
@@ -125,10 +125,10 @@ def suited_to(objective: Any, tuning: Any) -> Any:
     return {**tuning, "own": {**suited, **own}}
 
 
-def _by_key(ranges: Any, prefix: str = "") -> Any:
+def _flatten_ranges(ranges: Any, prefix: str = "") -> Any:
     """Writes nested sections, as ``--set tuning.space.training.epochs=...`` makes them, as dotted keys.
 
-    >>> _by_key({"model.heads": {"choices": [1]}, "training": {"epochs": {"low": 1, "high": 2}}})
+    >>> _flatten_ranges({"model.heads": {"choices": [1]}, "training": {"epochs": {"low": 1, "high": 2}}})
     {'model.heads': {'choices': [1]}, 'training.epochs': {'low': 1, 'high': 2}}
     """
     if not isinstance(ranges, Mapping):
@@ -137,7 +137,7 @@ def _by_key(ranges: Any, prefix: str = "") -> Any:
     for name, values in ranges.items():
         key = f"{prefix}{name}"
         if isinstance(values, Mapping) and _is_section(key, values):
-            found = _by_key(values, f"{key}.")
+            found = _flatten_ranges(values, f"{key}.")
         else:
             found = {key: values}
         for inner, leaf in found.items():
@@ -192,12 +192,12 @@ class Dimension:
         return f"{self.key} from {as_text(self.low)} to {as_text(self.high)}{' (log)' if self.log else ''}"
 
 
-def dimensions(parts: Mapping[str, ConfigModel], ranges: Ranges) -> list[Dimension]:
+def read_dimensions(parts: Mapping[str, ConfigModel], ranges: Ranges) -> list[Dimension]:
     """Returns the dimensions of a search; a key that has no effect is left out.
 
     Args:
         parts: the sections `PARTS` of a configuration, by name.
-        ranges: values by key, in which `problems` finds nothing wrong.
+        ranges: values by key, in which `find_problems` finds nothing wrong.
     """
     training = parts["training"]
     assert isinstance(training, TrainingConfig)
@@ -205,7 +205,7 @@ def dimensions(parts: Mapping[str, ConfigModel], ranges: Ranges) -> list[Dimensi
     return [_read_dimension(parts, key, values) for key, values in ranges.items() if key not in idle]
 
 
-def problems(parts: Mapping[str, ConfigModel], tuning: TuningConfig) -> Iterator[str]:
+def find_problems(parts: Mapping[str, ConfigModel], tuning: TuningConfig) -> Iterator[str]:
     """Yields what is wrong with the keys and values of all ranges: sentences that name the key."""
     for where, ranges in {"space": tuning.space, **{f"own.{name}": own for name, own in tuning.own.items()}}.items():
         for key, values in ranges.items():

@@ -15,9 +15,9 @@ from experiments.runs.execute import execute_run
 from experiments.runs.process import exclusive_lock
 from experiments.runs.result import FAILED, RunResult
 from experiments.runs.run import Run
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from pipeline.config import PipelineConfig
-from pipeline.console import StepFailedError, message_of
+from pipeline.console import StepFailedError, describe_error
 from reporting.console import Screen, short_path
 from reporting.environment import DISTRIBUTIONS, describe_machine, read_versions
 from reporting.numbers import format_gib
@@ -65,7 +65,7 @@ def benchmark(
             )
         tuned = run_searches(config, spec, limits, data, screen)
         runs = add_keys(plan_runs(config, spec, tuned), data)
-        completed = find_completed_runs(runs, data, folder, source_digests()["Trainer"], limits.memory_limit)
+        completed = find_completed_runs(runs, data, folder, compute_source_digests()["Trainer"], limits.memory_limit)
         for line in completed.describe(len(runs)):
             screen.line(line)
         tables = LiveTables(folder, runs, screen, _describe_benchmark(config, spec, limits, command))
@@ -96,7 +96,7 @@ class LiveTables:
             self.write(results)
         except Exception as error:
             # Hours of training may be to come, whose results are worth more than tables in between.
-            self._screen.line(f"  warning: the tables cannot be written yet: {message_of(error)}")
+            self._screen.line(f"  warning: the tables cannot be written yet: {describe_error(error)}")
 
     def write(self, results: Mapping[str, RunResult]) -> str:
         """Writes the tables.

@@ -7,7 +7,7 @@ from experiments.benchmark.plan import BenchmarkSpec, Limits, configure_method
 from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
-from pipeline.tuning_config import ranges_of
+from pipeline.tuning_config import find_ranges
 from reporting.console import Screen
 from schemas.errors import UserError
 
@@ -70,7 +70,7 @@ def run_searches(
 def describe_search_space(config: PipelineConfig, spec: BenchmarkSpec) -> dict[str, dict[str, Any]]:
     """Returns the values that a search may try, as JSON has them, by method and dotted key."""
     return {
-        name: {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, name).items()}
+        name: {key: values.model_dump(mode="json") for key, values in find_ranges(config.tuning, name).items()}
         for name in spec.methods
         if METHODS[name].trained
     }

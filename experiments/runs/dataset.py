@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 from experiments.runs.process import WorkerProcess, describe_exit
 from pipeline.config import PipelineConfig
-from pipeline.console import StepFailedError, message_of, quiet
+from pipeline.console import StepFailedError, describe_error, redirect_output
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
 from schemas.errors import UserError
@@ -91,7 +91,7 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
     """Prepares the data in a worker process; sends a `Dataset`, or the exception that stopped it."""
     del sys.argv[1:]  # TFX's executors read them as flags of their own
     try:
-        with quiet(log_file) as screen:
+        with redirect_output(log_file) as screen:
             # Imported here, because TensorFlow and Beam speak when they are imported.
             from pipeline.local_steps import PREPARATION, run_steps
             from pipeline.run_metadata import CATALOGUE_TYPE, EXAMPLES_TYPE
@@ -107,7 +107,7 @@ def _prepare(link: Connection, config: PipelineConfig, folder: str, log_file: st
     except Exception as error:
         with open(log_file, "a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        link.send(_make_error(message_of(error), log_file))
+        link.send(_make_error(describe_error(error), log_file))
 
 
 def _make_error(message: str, log_file: str) -> StepFailedError:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.failure_text import describe_error, describe_over_limit, describe_refusal, diagnose_exit
+from experiments.runs.failure_text import describe_exception, describe_over_limit, describe_refusal, diagnose_exit
 from experiments.runs.memory import count_memory_kills
 from experiments.runs.process import WorkerProcess
 from experiments.runs.result import (
@@ -24,8 +24,8 @@ from experiments.runs.result import (
     write_result,
 )
 from experiments.runs.run import EpochMessage, ErrorMessage, Run, RunSpec, StageMessage
-from pipeline.cache_keys import source_digests
-from pipeline.console import quiet
+from pipeline.cache_keys import compute_source_digests
+from pipeline.console import redirect_output
 from reporting.environment import describe_machine
 
 WATCH_SECONDS = 0.2
@@ -76,7 +76,7 @@ def execute_run(
     os.makedirs(folder, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, RESULT_FILE))
-    spec = RunSpec(run, data, folder, source_digests()["Trainer"], evaluate)
+    spec = RunSpec(run, data, folder, compute_source_digests()["Trainer"], evaluate)
     start = time.monotonic()
     result = _watch(spec, memory_limit, on_epoch, on_stage)
     if result.status == STOPPED:
@@ -99,7 +99,7 @@ def work(link: Connection, spec: RunSpec) -> None:
     """
     # What a run prints for a person is lost: the person sees one line a run.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    with quiet(spec.log_file):
+    with redirect_output(spec.log_file):
         # Imported here, because it brings TensorFlow, which this process alone needs and which writes when imported.
         from experiments.runs import worker
 
@@ -122,7 +122,7 @@ def _watch(spec: RunSpec, memory_limit: int | None, on_epoch: OnEpoch, on_stage:
             if isinstance(message, ErrorMessage):
                 if message.out_of_memory:
                     return end(OUT_OF_MEMORY, describe_refusal(message.message, stage, peak))
-                return end(FAILED, describe_error(message.message, stage, spec.log_file))
+                return end(FAILED, describe_exception(message.message, stage, spec.log_file))
             used = process.measure_memory()
             peak = max(peak, used)
             if memory_limit is not None and used > memory_limit:

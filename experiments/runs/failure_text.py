@@ -46,7 +46,7 @@ def describe_refusal(message: str, stage: str, peak: int) -> str:
     return f"It could not get the memory it asked for {stage}, when it had {format_gib(peak)}: {said}"
 
 
-def describe_error(message: str, stage: str, log_file: str) -> str:
+def describe_exception(message: str, stage: str, log_file: str) -> str:
     """Says why a run failed that raised an exception.
 
     Args:

@@ -35,7 +35,7 @@ from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
 from model.training.callbacks import TRAINING_FILE
-from pipeline.console import message_of, peak_bytes
+from pipeline.console import describe_error, read_peak_bytes
 from schemas.evaluation import SEQUENCES_FILE
 from schemas.sequences import TEST, TRAIN, VALIDATION
 from serving.saved_model import load_saved_model
@@ -97,14 +97,14 @@ def work(link: Connection, spec: RunSpec) -> None:
             link.send(StageMessage("in the evaluation"))
             result = measure(spec, result)
         # The model may have been trained by an earlier process, which was killed.
-        peaks = [peak for peak in (result.cost.training_peak_memory_bytes, peak_bytes()) if peak is not None]
+        peaks = [peak for peak in (result.cost.training_peak_memory_bytes, read_peak_bytes()) if peak is not None]
         cost = dataclasses.replace(result.cost, peak_memory_bytes=max(peaks, default=None))
         link.send(dataclasses.replace(result, cost=cost))
     except StoppedError:
         link.send(RunResult.unmeasured(spec.run, spec.key, spec.source_digest, STOPPED))
     except Exception as error:
         traceback.print_exc()
-        link.send(ErrorMessage(message_of(error), is_memory_error(error)))
+        link.send(ErrorMessage(describe_error(error), is_memory_error(error)))
 
 
 def train(spec: RunSpec, link: Connection) -> RunResult:
@@ -203,6 +203,6 @@ def _summarize_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float)
         epochs=len(epochs) if trained else None,
         best_epoch=history.best_epoch,
         sequences_per_second=sequences_an_epoch * len(steady) / sum(steady) if steady else None,
-        training_peak_memory_bytes=peak_bytes(),
+        training_peak_memory_bytes=read_peak_bytes(),
         parameters=history.parameters,
     )

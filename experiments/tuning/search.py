@@ -29,10 +29,10 @@ from experiments.tuning.result import TRAINED, TRIALS_FILE, SearchResult, TrialR
 from experiments.tuning.study import STUDY_FILE, Attempt, Study, open_study
 from model.config import MONITOR
 from model.methods import METHODS
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
-from pipeline.tuning_config import PARTS, Dimension, dimensions, ranges_of
+from pipeline.tuning_config import PARTS, Dimension, find_ranges, read_dimensions
 from pipeline.workspace import find_workspace
 from reporting.console import Screen
 from schemas.errors import UserError
@@ -128,7 +128,7 @@ def list_dimensions(config: PipelineConfig) -> list[Dimension]:
     method = config.model.name
     if not METHODS[method].trained:
         raise UserError(f"model.name: {method} counts and learns nothing, so there is nothing to search.")
-    space = dimensions({part: getattr(config, part) for part in PARTS}, ranges_of(config.tuning, method))
+    space = read_dimensions({part: getattr(config, part) for part in PARTS}, find_ranges(config.tuning, method))
     if not space:
         raise UserError(f"tuning: there is nothing to search for {method}: name keys in tuning.space or tuning.own.")
     return space
@@ -147,11 +147,11 @@ def locate_search(config: PipelineConfig, method: str, data: Dataset, folder: st
     """Returns the folder of the search of one method, below the folder of all searches."""
     config = _with_method(config, method)
     parts = {
-        "code": source_digests()["Trainer"],
+        "code": compute_source_digests()["Trainer"],
         "data": data.digest,
         "max_history": config.windows.max_history,
         "model": config.model.model_dump(mode="json"),
-        "space": {key: values.model_dump(mode="json") for key, values in ranges_of(config.tuning, method).items()},
+        "space": {key: values.model_dump(mode="json") for key, values in find_ranges(config.tuning, method).items()},
         "training": config.training.model_dump(mode="json"),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

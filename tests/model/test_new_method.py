@@ -12,7 +12,7 @@ from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
 from model.methods import METHODS, Method
 from pipeline.config import parse_config
-from pipeline.tuning_config import ranges_of
+from pipeline.tuning_config import find_ranges
 from schemas.errors import UserError
 from serving.saved_model import load_saved_model
 from tests.sequence_data import planted, write_catalogues, write_examples
@@ -85,7 +85,7 @@ def test_a_configuration_may_name_it_and_a_benchmark_and_a_search_know_it(added)
     candidates = run.config.training.candidates
     assert (candidates.sampling, candidates.number) == ("uniform", 5)
     assert "toy" in {run.config.model.name for run in plan_runs(config, read_spec(config))}
-    assert list(ranges_of(config.tuning, "toy")) == ["training.learning_rate", "training.scene_weight"]
+    assert list(find_ranges(config.tuning, "toy")) == ["training.learning_rate", "training.scene_weight"]
     parse_config({**VALUES, "serving": {"retrieval": "scann"}}, "test")
 
 

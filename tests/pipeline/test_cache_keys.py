@@ -5,14 +5,14 @@ import pytest
 
 from components.report.config import ItemNamesConfig
 from components.sequence_example_gen.config import SourceConfig
-from pipeline.cache_keys import SOURCES, compute_digest, fingerprint_item_names, fingerprint_log, source_digests
+from pipeline.cache_keys import SOURCES, compute_digest, compute_source_digests, fingerprint_item_names, fingerprint_log
 from schemas.errors import UserError
 
 
 def test_every_source_exists() -> None:
     root = pathlib.Path(__file__).parents[2]
     assert all((root / source).exists() for sources in SOURCES.values() for source in sources)
-    assert len(set(source_digests().values())) == len(SOURCES)
+    assert len(set(compute_source_digests().values())) == len(SOURCES)
 
 
 def test_digest_changes_with_code_and_only_then(tmp_path: pathlib.Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from cli.config import describe_keys, resolve_yaml
 from pipeline.config import PipelineConfig, load_config, parse_config
-from pipeline.tuning_config import ranges_of
+from pipeline.tuning_config import find_ranges
 from schemas.config_model import ConfigModel
 from schemas.errors import UserError
 
@@ -86,7 +86,7 @@ def test_refusals_name_key_value_and_what_is_allowed(override: str, expected: li
 def test_an_override_may_name_what_is_searched() -> None:
     overrides = ["tuning.trials=3", "tuning.own.carca.training.batch_size={low: 8, high: 16}"]
     config = load_config(str(CONFIGS[0]), overrides)
-    searched = ranges_of(config.tuning, "carca")
+    searched = find_ranges(config.tuning, "carca")
     assert config.tuning.trials == 3 and list(searched) == ["training.learning_rate", "training.batch_size"]
     assert searched["training.batch_size"].high == 16
 

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from pipeline.console import quiet
+from pipeline.console import redirect_output
 
 
 def test_only_our_messages_and_errors_are_shown(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture) -> None:
     log_file = tmp_path / "deep" / "run.log"
     root_handlers = logging.getLogger().handlers[:]
-    with quiet(str(log_file)) as screen:
+    with redirect_output(str(log_file)) as screen:
         screen.line("a line for the person")
         os.write(2, b"from C++\n")
         print("from print")
@@ -32,7 +32,7 @@ def test_only_our_messages_and_errors_are_shown(tmp_path: pathlib.Path, capfd: p
 
 
 def test_output_is_restored_after_an_error(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture) -> None:
-    with pytest.raises(ValueError), quiet(str(tmp_path / "run.log")):
+    with pytest.raises(ValueError), redirect_output(str(tmp_path / "run.log")):
         raise ValueError
     print("seen")
     os.write(2, b"this, too\n")
@@ -40,6 +40,6 @@ def test_output_is_restored_after_an_error(tmp_path: pathlib.Path, capfd: pytest
 
 
 def test_a_late_writer_does_no_harm(tmp_path: pathlib.Path) -> None:
-    with quiet(str(tmp_path / "run.log")):
+    with redirect_output(str(tmp_path / "run.log")):
         kept = sys.stderr
     kept.write("too late")

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from pipeline.console import StepFailedError, message_of
+from pipeline.console import StepFailedError, describe_error
 
 BEAM = """Traceback (most recent call last):
   File "common.py", line 1498, in process
@@ -32,7 +32,7 @@ Name the columns. [while running 'Ingest/Read']
     ],
 )
 def test_message(error: Exception, message: str) -> None:
-    assert message_of(error) == message
+    assert describe_error(error) == message
 
 
 def test_a_failure_can_leave_a_worker_process():

@@ -9,7 +9,7 @@ from reporting.numbers import format_bytes, format_seconds
 
 
 def progress(stream: io.StringIO, *times: float) -> Progress:
-    return Progress(Screen(stream), 2, clock=iter([0.0, *times]).__next__, peak_bytes=lambda: 1_100_000_000)
+    return Progress(Screen(stream), 2, clock=iter([0.0, *times]).__next__, read_peak_bytes=lambda: 1_100_000_000)
 
 
 def test_one_line_a_step() -> None:
@@ -20,12 +20,12 @@ def test_one_line_a_step() -> None:
     steps.start("Trainer")
     steps.finish("Trainer", "cached")
     assert stream.getvalue() == "[1/2] Gen … 4.2 s, peak 1.1 GB\n[2/2] Trainer … cached\n"
-    assert steps.total() == "2 steps in 6.0 s, peak 1.1 GB"
+    assert steps.summarize() == "2 steps in 6.0 s, peak 1.1 GB"
 
 
 def test_failure_and_unknown_memory() -> None:
     stream = io.StringIO()
-    steps = Progress(Screen(stream), 1, clock=iter([0.0, 0.0, 61.0]).__next__, peak_bytes=lambda: None)
+    steps = Progress(Screen(stream), 1, clock=iter([0.0, 0.0, 61.0]).__next__, read_peak_bytes=lambda: None)
     steps.start("Gen")
     steps.finish("Gen", "failed")
     assert stream.getvalue() == "[1/1] Gen … failed after 1 min 01 s\n"
@@ -42,11 +42,11 @@ def test_save(tmp_path: pathlib.Path) -> None:
 
 def test_peak_memory_sees_an_allocation() -> None:
     console.reset_peak()
-    before = console.peak_bytes()
+    before = console.read_peak_bytes()
     if before is None:
         return  # no /proc here
     block = bytearray(b"x") * 60_000_000
-    peak = console.peak_bytes()
+    peak = console.read_peak_bytes()
     assert peak is not None and peak - before > 0.8 * len(block)
 
 

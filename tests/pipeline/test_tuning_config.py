@@ -8,7 +8,7 @@ from cli.config import resolve_yaml
 from experiments.tuning.search import list_dimensions
 from model.methods import METHODS
 from pipeline.config import parse_config
-from pipeline.tuning_config import Dimension, ranges_of
+from pipeline.tuning_config import Dimension, find_ranges
 from schemas.errors import UserError
 from tests.experiments.tuning.searches import config
 
@@ -33,7 +33,7 @@ def test_every_method_that_learns_has_a_search_as_small_as_any(method: str, obje
 
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.trained])
 def test_what_counts_has_nothing_to_search(method: str) -> None:
-    assert ranges_of(config().tuning, method) == {}
+    assert find_ranges(config().tuning, method) == {}
     with pytest.raises(UserError, match=f"model.name: {method} counts and learns nothing"):
         space(method)
 

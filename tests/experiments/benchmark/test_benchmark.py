@@ -121,7 +121,7 @@ def test_other_settings_are_other_runs_beside_the_finished_ones(run):
 
 def test_runs_of_other_code_are_repeated(run, monkeypatch):
     run()
-    monkeypatch.setattr(module, "source_digests", lambda: {"Trainer": "new"})
+    monkeypatch.setattr(module, "compute_source_digests", lambda: {"Trainer": "new"})
     assert run() == ORDER
     assert "Run again: 5, because the code that trains them has changed" in run.said
 

@@ -12,7 +12,7 @@ from experiments.runs import execute as module
 from experiments.runs.execute import execute_run
 from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, RunResult, TrainingHistory
 from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, run_key
-from pipeline.cache_keys import source_digests
+from pipeline.cache_keys import compute_source_digests
 from tests.experiments.runs.cells import make_cell, make_data
 
 MIB = 2**20
@@ -95,7 +95,7 @@ def test_finished(monkeypatch, tmp_path, keep_model):
     assert stages == ["in training epoch 1", "in training epoch 2"]
     assert (result.method, result.status, result.seed) == ("sasrec", FINISHED, 7)
     assert result.key == run_key(make_cell(), make_data(tmp_path).digest)
-    assert result.source_digest == source_digests()["Trainer"]
+    assert result.source_digest == compute_source_digests()["Trainer"]
     assert (result.metrics, result.training) == ({"next_item/recall@10": 0.5}, TrainingHistory(EPOCHS))
     assert result.machine["cores"] and result.machine["processor"]
     assert tuple(result.to_json()["cost"]) == COST and result.cost.wall_seconds > 0

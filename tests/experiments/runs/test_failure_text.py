@@ -1,7 +1,7 @@
 import pytest
 
 from experiments.runs.failure_text import (
-    describe_error,
+    describe_exception,
     describe_over_limit,
     describe_refusal,
     diagnose_exit,
@@ -53,7 +53,7 @@ def test_over_the_limit(run, stage, advice):
 def test_of_a_long_message_what_was_asked_for_is_told():
     reason = describe_refusal(TENSORFLOW, "in training epoch 1", GIB)
     assert "shape[256,7900000]" in reason and "in training epoch 1" in reason and "Graph execution" not in reason
-    assert len(describe_error("long " * 1000, "at its start", "run.log")) < 500
+    assert len(describe_exception("long " * 1000, "at its start", "run.log")) < 500
 
 
 @pytest.mark.parametrize(
