@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from model.data.vocabulary import find
 from model.networks.item_scorer import for_chunks
-from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, TopK, best, with_chunk, without, without_nan
+from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, TopK, merge_chunk, remove_columns, select_best, without_nan
 
 NONE = np.int64(-1)
 """Stands for "no candidate" where columns are padded to a rectangle."""
@@ -109,7 +109,7 @@ def rank(
     most = tf.reduce_max(tf.pad(tf.math.count_nonzero(known, axis=1, dtype=tf.int32), [[0, 1]]))
     kept = tf.minimum(max_rank + most, scorer.size)
     plain, bases, counts = _read_catalogue(scorer, columns, thresholds, kept, chunk_scores)
-    plain = best(without(plain, columns), tf.minimum(max_rank, kept))
+    plain = select_best(remove_columns(plain, columns), tf.minimum(max_rank, kept))
     finals = tf.where(known, without_nan(_put_own(scorer, columns, bases)), NO_SCORE)
     places = [distinct.index(twin) for twin in query.twins]
     return _combine(
@@ -162,7 +162,7 @@ def _combine(
     far = tf.where(thresholds > NO_SCORE, tf.maximum(1 + ahead, max_rank + 1), 0)
     first = tf.where(near <= max_rank, tf.cast(near, tf.int64), far)
 
-    top = best(everything, tf.minimum(max_rank, tf.shape(everything.scores)[1]))
+    top = select_best(everything, tf.minimum(max_rank, tf.shape(everything.scores)[1]))
     top = tf.where(top.scores > NO_SCORE, top.columns, NONE)
     return RankingResult(ranks, first, tf.reshape(top, [asked, batch, -1]))
 
@@ -242,7 +242,7 @@ def _read_catalogue(
             picked, tf.gather(order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, places)
         )
         counts += tf.stack([count_at_least(scores, threshold) for threshold in tf.unstack(thresholds)])
-        return with_chunk(top, scores, start, kept), picked, counts
+        return merge_chunk(top, scores, start, kept), picked, counts
 
     nothing = TopK(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
     state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(thresholds, tf.int64))

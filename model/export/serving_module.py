@@ -15,7 +15,7 @@ from model.networks.base import Outputs, ServedNetwork
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
-from model.retrieval.top_k import ExactTopK, TopK, best, with_copies, without
+from model.retrieval.top_k import ExactTopK, TopK, mix_copies, remove_columns, select_best
 from schemas import sequences
 from schemas.catalogue import PAD_INDEX, Catalogue
 from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS
@@ -166,7 +166,7 @@ class ServingModule(tf.Module):
         ranked = self.find_items(outputs.o_item, k)
         if outputs.copies is not None:
             before = self._scorer.scores_at(outputs.o_item, outputs.copies.rows, outputs.copies.columns)
-            ranked = with_copies(ranked, outputs.copies, before, k)
+            ranked = mix_copies(ranked, outputs.copies, before, k)
         return self._answer(ranked, outputs)
 
     @_function(input_signature=[*_HISTORY_FINGERPRINTS, _fingerprints("exclude_item_fingerprints")])
@@ -182,7 +182,7 @@ class ServingModule(tf.Module):
         most = tf.reduce_max(tf.concat([tf.math.count_nonzero(seen, axis=1, dtype=tf.int32), [0]], axis=0))
         k = min(TOP_K, self._item_table.size)
         ranked = self.find_items(outputs.o_item, tf.minimum(k + most, self._item_table.size))
-        return self._answer(best(without(ranked, tf.cast(seen, tf.int64) - 1), k), outputs)
+        return self._answer(select_best(remove_columns(ranked, tf.cast(seen, tf.int64) - 1), k), outputs)
 
     @_function(input_signature=_HISTORY_IDS)
     def recommend(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,7 +1,7 @@
-"""The exact best candidates of a few users, and what is put in or left out afterwards.
+"""The exact best candidates of a few users, and candidates that are mixed in or removed afterwards.
 
-`ExactTopK` goes through the catalogue in as few passes as memory allows; `with_copies` mixes in what the copy head
-adds, and `without` takes away what was seen.
+`ExactTopK` goes through the catalogue in as few passes as memory allows; `mix_copies` mixes in what the copy head
+adds, and `remove_columns` takes away what was seen.
 
 `top_k` finds the best of each row of a score matrix faster than `tf.math.top_k` does for wide rows. `tf.math.top_k`
 walks through each row number by number, which takes several times as long as the matrix product that made the row. The
@@ -22,7 +22,7 @@ NO_SCORE = float("-inf")
 
 
 class TopK(NamedTuple):
-    """Candidates and their scores; `best` sorts them.
+    """Candidates of a batch and their scores; `select_best` sorts them.
 
     Attributes:
         scores: float [batch, K]; `NO_SCORE` where there is no candidate.
@@ -64,8 +64,8 @@ class ExactTopK:
         size, batch = self._scorer.size, tf.shape(queries)[0]
         chunk = tf.clip_by_value(self._chunk_scores // tf.maximum(batch, 1), tf.minimum(k, size), size)
 
-        def merge(best: TopK, start: tf.Tensor, stop: tf.Tensor) -> TopK:
-            return with_chunk(best, self._scorer.chunk(queries, start, stop), start, k)
+        def merge(earlier: TopK, start: tf.Tensor, stop: tf.Tensor) -> TopK:
+            return merge_chunk(earlier, self._scorer.chunk(queries, start, stop), start, k)
 
         nothing = TopK(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
         return for_chunks(merge, nothing, size, chunk)
@@ -75,39 +75,39 @@ class ExactTopK:
         return True
 
 
-def with_chunk(best: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
+def merge_chunk(earlier: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
     """Returns the k best of those of earlier chunks and of the next one.
 
     Args:
-        best: [batch, k], of the columns before `start`.
-        scores: float [batch, C], of the columns from `start` on.
+        earlier: [batch, k], the best of the columns before `start`.
+        scores: float [batch, C], scores of the columns from `start` on.
         start: the first column of this chunk.
         k: how many.
     """
     values, places = top_k(scores, tf.minimum(k, tf.shape(scores)[1]))
-    values = tf.concat([best.scores, values], axis=1)
-    columns = tf.concat([best.columns, tf.cast(places + start, tf.int64)], axis=1)
+    values = tf.concat([earlier.scores, values], axis=1)
+    columns = tf.concat([earlier.columns, tf.cast(places + start, tf.int64)], axis=1)
     # Earlier chunks come first, and so does the lower of two equal scores.
     top = tf.math.top_k(values, k)
     return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))
 
 
-def best(ranked: TopK, k: int) -> TopK:
+def select_best(candidates: TopK, k: int) -> TopK:
     """Returns the k best of each row, best first; of equal scores the lower column first. K must be at least k."""
-    order = tf.argsort(ranked.columns, axis=1, stable=True)
-    scores, columns = (tf.gather(x, order, batch_dims=1) for x in ranked)
+    order = tf.argsort(candidates.columns, axis=1, stable=True)
+    scores, columns = (tf.gather(x, order, batch_dims=1) for x in candidates)
     top = tf.math.top_k(scores, k)
     return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))
 
 
-def with_copies(ranked: TopK, copies: CopyScores, scores_at_copies: tf.Tensor, k: int) -> TopK:
+def mix_copies(candidates: TopK, copies: CopyScores, scores_at_copies: tf.Tensor, k: int) -> TopK:
     """Mixes what is copied from histories into the best candidates, exactly as `add_copies` does.
 
     Copying only raises scores, so a candidate that is not copied is among the k best afterwards only if it was so
     before: the k best and the copied ones are all that has to be compared.
 
     Args:
-        ranked: at least the k best of each row, before copying.
+        candidates: at least the k best of each row, before copying.
         copies: cells by rising row, each once, as `model.networks.copy_head.RepeatHead` gives them.
         scores_at_copies: float [C], the scores of these cells before copying.
         k: how many to return.
@@ -116,31 +116,33 @@ def with_copies(ranked: TopK, copies: CopyScores, scores_at_copies: tf.Tensor, k
         The k best after copying.
     """
     raised = scores_at_copies + tf.math.softplus(copies.values - scores_at_copies)
-    batch = tf.shape(ranked.scores, tf.int64)[0]
+    batch = tf.shape(candidates.scores, tf.int64)[0]
     columns = tf.RaggedTensor.from_value_rowids(copies.columns, copies.rows, batch).to_tensor(-1)
     scores = tf.RaggedTensor.from_value_rowids(raised, copies.rows, batch).to_tensor(NO_SCORE)
-    others = without(ranked, columns)
-    return best(TopK(tf.concat([others.scores, scores], axis=1), tf.concat([others.columns, columns], axis=1)), k)
+    others = remove_columns(candidates, columns)
+    return select_best(
+        TopK(tf.concat([others.scores, scores], axis=1), tf.concat([others.columns, columns], axis=1)), k
+    )
 
 
-def without(ranked: TopK, columns: tf.Tensor) -> TopK:
+def remove_columns(candidates: TopK, columns: tf.Tensor) -> TopK:
     """Takes candidates away.
 
     Args:
-        ranked: candidates of each row.
+        candidates: candidates of each row.
         columns: int64 [batch, E], which to take from each row; -1 is padding.
 
     Returns:
         The same places, with `NO_SCORE` where a candidate was taken away.
     """
     # Keys tell rows apart; a search among sorted keys needs no matrix of K times E.
-    width = 2 + tf.reduce_max(tf.concat([tf.reshape(ranked.columns, [-1]), tf.reshape(columns, [-1]), [0]], axis=0))
+    width = 2 + tf.reduce_max(tf.concat([tf.reshape(candidates.columns, [-1]), tf.reshape(columns, [-1]), [0]], axis=0))
     rows = tf.range(tf.shape(columns, tf.int64)[0], dtype=tf.int64)[:, tf.newaxis]
-    gone, keys = (tf.reshape(rows * width + some + 1, [-1]) for some in (columns, ranked.columns))
+    gone, keys = (tf.reshape(rows * width + some + 1, [-1]) for some in (columns, candidates.columns))
     taken, _ = find(tf.sort(gone), keys)
-    scores = tf.reshape(ranked.scores, [-1])
+    scores = tf.reshape(candidates.scores, [-1])
     scores = tf.tensor_scatter_nd_update(scores, taken[:, tf.newaxis], tf.fill(tf.shape(taken), NO_SCORE))
-    return TopK(tf.reshape(scores, tf.shape(ranked.scores)), ranked.columns)
+    return TopK(tf.reshape(scores, tf.shape(candidates.scores)), candidates.columns)
 
 
 GROUP = 32

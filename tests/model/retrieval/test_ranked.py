@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.networks.copy_head import CopyScores, add_copies
-from model.retrieval.top_k import NO_SCORE, TopK, best, with_copies, without
+from model.retrieval.top_k import NO_SCORE, TopK, mix_copies, remove_columns, select_best
 
 
 def ranked_of(scores, k):
@@ -30,7 +30,7 @@ def test_copies_are_mixed_in_as_into_the_whole_matrix(batch, size, k, share, see
     values = rng.integers(-3, 4, len(rows)).astype(np.float32)
     copies = CopyScores(tf.constant(rows, tf.int64), tf.constant(columns, tf.int64), tf.constant(values))
     at_copies = tf.gather_nd(scores, tf.stack([copies.rows, copies.columns], axis=1))
-    found = with_copies(ranked_of(scores, k), copies, at_copies, k)
+    found = mix_copies(ranked_of(scores, k), copies, at_copies, k)
     expected = ranked_of(add_copies(scores, copies), k)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
     np.testing.assert_array_equal(found.columns, expected.columns)
@@ -42,7 +42,7 @@ def test_what_is_left_out_is_out_and_the_rest_stays(batch, size, taken, seed):
     rng = np.random.default_rng(seed)
     ranked = ranked_of(tf.constant(rng.normal(size=[batch, size]), tf.float32), size)
     gone = rng.integers(-1, size + 3, [batch, taken])
-    found = without(ranked, tf.constant(gone, tf.int64))
+    found = remove_columns(ranked, tf.constant(gone, tf.int64))
     np.testing.assert_array_equal(found.columns, ranked.columns)
     for row in range(batch):
         for column, score, before in zip(
@@ -53,11 +53,11 @@ def test_what_is_left_out_is_out_and_the_rest_stays(batch, size, taken, seed):
 
 def test_a_candidate_is_not_taken_from_the_row_beside():
     ranked = TopK(tf.constant([[1.0], [1.0]]), tf.constant([[5], [6]], tf.int64))
-    np.testing.assert_array_equal(without(ranked, tf.constant([[6], [5]], tf.int64)).scores, [[1.0], [1.0]])
+    np.testing.assert_array_equal(remove_columns(ranked, tf.constant([[6], [5]], tf.int64)).scores, [[1.0], [1.0]])
 
 
 def test_best_breaks_ties_by_column():
     ranked = TopK(tf.constant([[1.0, 2.0, 1.0, 2.0]]), tf.constant([[3, 9, 1, 4]], tf.int64))
-    found = best(ranked, 3)
+    found = select_best(ranked, 3)
     np.testing.assert_array_equal(found.columns, [[4, 9, 1]])
     np.testing.assert_array_equal(found.scores, [[2.0, 2.0, 1.0]])
