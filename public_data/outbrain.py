@@ -38,7 +38,7 @@ NO_SOURCE = -2
 
 
 @dataclasses.dataclass(frozen=True)
-class Counts:
+class RowCounts:
     """What became of the page views.
 
     Attributes:
@@ -56,8 +56,8 @@ class Counts:
         """Events written."""
         return self.rows - self.without_meta - self.without_source
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in dataclasses.fields(Counts)))
+    def __add__(self, other: "RowCounts") -> "RowCounts":
+        return RowCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in dataclasses.fields(RowCounts)))
 
     def __str__(self) -> str:
         return (
@@ -66,7 +66,7 @@ class Counts:
         )
 
 
-def prepare(page_views: str, documents_meta: str, out_path: str, block_bytes: int = BLOCK_BYTES) -> Counts:
+def prepare(page_views: str, documents_meta: str, out_path: str, block_bytes: int = BLOCK_BYTES) -> RowCounts:
     """Writes the page views as one Parquet event log (`public_data.parquet.EVENT_LOG_SCHEMA`), in their order.
 
     One block of `page_views` is in memory at a time, and becomes one row group.
@@ -85,7 +85,7 @@ def prepare(page_views: str, documents_meta: str, out_path: str, block_bytes: in
         FileNotFoundError: if a file is missing.
     """
     source_of_document = read_sources(documents_meta)
-    counts = Counts()
+    counts = RowCounts()
     with event_log_writer(out_path) as writer:
         for views in _read_csv(page_views, PAGE_VIEWS_COLUMNS, block_bytes):
             log, block_counts = event_log(views, source_of_document)
@@ -94,7 +94,7 @@ def prepare(page_views: str, documents_meta: str, out_path: str, block_bytes: in
     return counts
 
 
-def event_log(views: pa.RecordBatch, source_of_document: npt.NDArray[np.int32]) -> tuple[pa.RecordBatch, Counts]:
+def event_log(views: pa.RecordBatch, source_of_document: npt.NDArray[np.int32]) -> tuple[pa.RecordBatch, RowCounts]:
     """Turns page views into events.
 
     Args:
@@ -119,7 +119,7 @@ def event_log(views: pa.RecordBatch, source_of_document: npt.NDArray[np.int32]) 
         ],
         schema=EVENT_LOG_SCHEMA,
     )
-    return log, Counts(len(kept), int(np.sum(sources == NO_META)), int(np.sum(sources == NO_SOURCE)))
+    return log, RowCounts(len(kept), int(np.sum(sources == NO_META)), int(np.sum(sources == NO_SOURCE)))
 
 
 def read_sources(documents_meta: str) -> npt.NDArray[np.int32]:

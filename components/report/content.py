@@ -8,6 +8,7 @@ import pydantic
 
 from reporting.environment import Origin
 from schemas.evaluation import Evaluation
+from schemas.training import TrainingHistory
 
 T = TypeVar("T")
 
@@ -120,28 +121,6 @@ class DataStatistics:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingHistory:
-    """What was measured in training: the content of Trainer's `training.json`.
-
-    Attributes:
-        epochs: logged values of each epoch by name, with ``epoch`` (from 1) and ``seconds``.
-        best_epoch: epoch whose weights are kept; None if that is not known.
-        monitor: logged value whose first maximum is the best epoch; None if there is none.
-        parameters: how many numbers are trained; 0 for a method that is not trained, None if that is not known.
-    """
-
-    epochs: tuple[Mapping[str, int | float | None], ...] = ()
-    best_epoch: int | None = None
-    monitor: str | None = None
-    parameters: int | None = None
-
-    @classmethod
-    def from_json(cls, content: Any) -> "TrainingHistory":
-        """Returns the history that `training.json` holds; raises `pydantic.ValidationError` if it holds none."""
-        return _read(cls, content)
-
-
-@dataclasses.dataclass(frozen=True)
 class MapPoint:
     """A user on the map: where, and of which group."""
 
@@ -248,7 +227,7 @@ class ReportContent:
         return cls(
             name=content["name"],
             data=_read(DataStatistics, content["data"]),
-            training=_read(TrainingHistory, content["training"]),
+            training=TrainingHistory.from_json(content["training"]),
             evaluation=Evaluation.from_json(content["evaluation"]),
             users=None if content.get("users") is None else _read(UserMap, content["users"]),
             examples=tuple(_read(ExampleUser, example) for example in content["examples"]),

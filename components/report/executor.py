@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.report.config import ReportConfig
-from components.report.content import DataStatistics, ExampleUser, ReportContent, TrainingHistory, UserMap
+from components.report.content import DataStatistics, ExampleUser, ReportContent, UserMap
 from components.report.data_statistics import make_data_statistics, measure_sequences, read_scenes, read_totals
 from components.report.item_names import ItemNamesError, read_names, read_raw_ids
 from components.report.page import render_report
@@ -31,11 +31,11 @@ from components.report.users import (
 )
 from components.sequence_example_gen.files import opened
 from model.data.vocabulary import load_catalogues
-from model.training.callbacks import TRAINING_FILE
 from reporting.environment import describe_origin
 from schemas.catalogue import ID_MAP_ITEMS_PREFIX, ID_MAP_SCENES_PREFIX, Catalogue
 from schemas.evaluation import EVALUATION_FILE, GROUP_COLUMN, SEQUENCES_FILE, USER_COLUMN, parse_evaluation
 from schemas.sequences import SPLITS, TEST, TRAIN
+from schemas.training import TRAINING_FILE, TrainingHistory
 from serving.saved_model import load_saved_model
 
 CONTENT_FILE = "report.json"

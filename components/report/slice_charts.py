@@ -16,7 +16,7 @@ from schemas.evaluation import Evaluation
 _ITEM_TASKS = ("next_item", "period_items")
 
 
-class Slice(NamedTuple):
+class NamedSlice(NamedTuple):
     """A slice: its name in the evaluation, and its label in the report."""
 
     name: str
@@ -45,7 +45,7 @@ class SliceFamily(NamedTuple):
 
     title: str
     explanation: str
-    explained: list[Slice]
+    explained: list[NamedSlice]
     charts: list[SliceChart]
     table: Table
     across: int
@@ -103,7 +103,7 @@ def make_slice_families(evaluation: Evaluation, models: Sequence[Model], numbers
 
 def _make_family(evaluation: Evaluation, models: Sequence[Model], numbers: Numbers, kind: _Kind) -> SliceFamily:
     slices = [
-        Slice(name, _ENDS.get(name) or name.partition("=")[2] or name)
+        NamedSlice(name, _ENDS.get(name) or name.partition("=")[2] or name)
         for name, found in evaluation.slices.items()
         if name.startswith(kind.prefixes) and found.sequences
     ]
@@ -126,7 +126,7 @@ def _make_family(evaluation: Evaluation, models: Sequence[Model], numbers: Numbe
     )
 
 
-def _make_chart_row(evaluation: Evaluation, models: Sequence[Model], metric: str, part: Slice) -> IntervalRow:
+def _make_chart_row(evaluation: Evaluation, models: Sequence[Model], metric: str, part: NamedSlice) -> IntervalRow:
     intervals = (make_interval(evaluation, model, f"{metric}/{part.name}") for model in models)
     return IntervalRow(part.label, [interval for interval in intervals if interval])
 
@@ -136,7 +136,7 @@ def _make_table(
     models: Sequence[Model],
     numbers: Numbers,
     kind: _Kind,
-    slices: Sequence[Slice],
+    slices: Sequence[NamedSlice],
     charts: Sequence[SliceChart],
 ) -> Table:
     """Returns a row a slice, followed by a row a model; only the candidate's have intervals."""

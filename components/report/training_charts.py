@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from components.report.content import TrainingHistory
 from reporting.charts import Line, draw_lines
 from reporting.numbers import Numbers
 from reporting.table import Cell, Column, Row, Table
 from reporting.titles import STYLES, term_title
+from schemas.training import TrainingHistory
 
 _NO_TERMS = ("epoch", "seconds")
 _TRAIN, _VALIDATION = STYLES[:2]

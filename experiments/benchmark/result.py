@@ -18,10 +18,12 @@ from experiments.benchmark.narrative import describe_cautions, describe_verdict
 from experiments.benchmark.rows import SETTINGS, BenchmarkRow, group_runs
 from experiments.benchmark.settings import SearchSummary, SettingsComparison, compare_settings, summarise_search
 from experiments.benchmark.significance import BaselineComparisons, compare_with_best_baselines
-from experiments.runs.result import RunResult, SliceSize, TrainingHistory
+from experiments.runs.result import RunResult
 from experiments.runs.run import Run
 from model.config import MONITOR
 from model.evaluation.tasks import GROUPS
+from schemas.evaluation import Slice
+from schemas.training import TrainingHistory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,7 @@ class BenchmarkInfo:
 
 
 @dataclasses.dataclass(frozen=True)
-class TestSet:
+class MeasuredTestSet:
     """What the runs were measured on.
 
     Attributes:
@@ -61,7 +63,7 @@ class TestSet:
 
     sequences: int | None
     digest: str | None
-    groups: Mapping[str, SliceSize]
+    groups: Mapping[str, Slice]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +126,7 @@ class BenchmarkResult:
     k: tuple[int, ...]
     verdict: tuple[str, ...]
     cautions: tuple[str, ...]
-    test: TestSet | None
+    test: MeasuredTestSet | None
     rows: tuple[BenchmarkRow, ...]
     distinguishing: tuple[str, ...]
     tables: tuple[MetricTable, ...]
@@ -222,14 +224,14 @@ def _add_differences(table: MetricTable, comparisons: BaselineComparisons) -> Me
     return dataclasses.replace(table, differences=differences)
 
 
-def _describe_test_set(rows: Sequence[BenchmarkRow]) -> TestSet | None:
+def _describe_test_set(rows: Sequence[BenchmarkRow]) -> MeasuredTestSet | None:
     """Returns the test set of the first run that was measured."""
     first = next((result for row in rows for result in row.finished), None)
     if first is None:
         return None
     slices = first.slices or {}
     groups = {group: slices[f"group={group}"] for group in GROUPS if f"group={group}" in slices}
-    return TestSet(first.sequences, first.digest, groups)
+    return MeasuredTestSet(first.sequences, first.digest, groups)
 
 
 def _collect_curves(place: int, row: BenchmarkRow) -> RowCurves:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from experiments.runs.run import Role, Run
 from model.methods import METHODS
 from schemas.atomic_file import write_whole
+from schemas.evaluation import Slice
+from schemas.training import TrainingHistory
 
 RESULT_FILE = "result.json"
 
@@ -53,51 +55,6 @@ class RunCost:
     def from_json(cls, content: Mapping[str, Any]) -> "RunCost":
         """Returns the cost that `dataclasses.asdict` has written; a key that is absent is None."""
         return cls(**{field.name: content.get(field.name) for field in dataclasses.fields(cls)})
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingHistory:
-    """The content of `training.json` (`model.training.callbacks.History`).
-
-    Attributes:
-        epochs: one mapping an epoch: ``epoch`` (from 1), ``seconds``, and the logged values by name; empty for a
-            method that counts.
-        best_epoch: number of the epoch whose weights were kept; None without epochs.
-        monitor: name of the logged value that chose the best epoch; None without a validation split.
-        parameters: number of trained weights; None if unknown.
-    """
-
-    epochs: tuple[Mapping[str, float], ...] = ()
-    best_epoch: int | None = None
-    monitor: str | None = None
-    parameters: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the content of `training.json`."""
-        return {**dataclasses.asdict(self), "epochs": [dict(epoch) for epoch in self.epochs]}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "TrainingHistory":
-        """Returns the history in the content of a `training.json`; a key that is absent is None."""
-        return cls(
-            epochs=tuple(content.get("epochs") or ()),
-            best_epoch=content.get("best_epoch"),
-            monitor=content.get("monitor"),
-            parameters=content.get("parameters"),
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class SliceSize:
-    """A part of the test split.
-
-    Attributes:
-        title: description of the part, in words.
-        sequences: number of test sequences in the part.
-    """
-
-    title: str
-    sequences: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +107,7 @@ class RunResult:
     machine: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     sequences: int | None = None
     digest: str | None = None
-    slices: Mapping[str, SliceSize] | None = None
+    slices: Mapping[str, Slice] | None = None
     metrics: Mapping[str, float] | None = None
     cost: RunCost = RunCost()
     training: TrainingHistory | None = None
@@ -226,7 +183,7 @@ class RunResult:
             machine=content.get("machine") or {},
             sequences=content.get("sequences"),
             digest=content.get("digest"),
-            slices=slices and {name: SliceSize(part["title"], part["sequences"]) for name, part in slices.items()},
+            slices=slices and {name: Slice(part["title"], part["sequences"]) for name, part in slices.items()},
             metrics=content.get("metrics"),
             cost=RunCost.from_json(content.get("cost") or {}),
             training=TrainingHistory.from_json(training) if training else None,

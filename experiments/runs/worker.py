@@ -19,25 +19,16 @@ import tf_keras
 from components.ranking_evaluator.executor import EvaluationProgress
 from components.ranking_evaluator.sequences_file import SequencesFile
 from experiments.runs.failure_text import is_memory_error
-from experiments.runs.result import (
-    FINISHED,
-    STOPPED,
-    RunCost,
-    RunResult,
-    SliceSize,
-    TrainingHistory,
-    read_json,
-    write_json,
-)
+from experiments.runs.result import FINISHED, STOPPED, RunCost, RunResult, read_json, write_json
 from experiments.runs.run import EpochMessage, ErrorMessage, RunSpec, StageMessage
 from model import trainer
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
-from model.training.callbacks import TRAINING_FILE
 from pipeline.console import describe_error, read_peak_bytes
-from schemas.evaluation import SEQUENCES_FILE
+from schemas.evaluation import SEQUENCES_FILE, Slice
 from schemas.sequences import TEST, TRAIN, VALIDATION
+from schemas.training import TRAINING_FILE, TrainingHistory
 from serving.saved_model import load_saved_model
 
 
@@ -184,7 +175,7 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
         trained,
         sequences=measured.sequences,
         digest=measured.digest,
-        slices={name: SliceSize(part.title, part.sequences) for name, part in measured.slices.items()},
+        slices={name: Slice(part.title, part.sequences) for name, part in measured.slices.items()},
         metrics={name: estimate.value for name, estimate in measured.models[label].metrics.items()},
         cost=dataclasses.replace(trained.cost, evaluation_seconds=time.monotonic() - start),
     )

@@ -25,8 +25,7 @@ import tf_keras
 
 from model.networks.base import Network
 from model.training.recommender import Recommender
-
-TRAINING_FILE = "training.json"
+from schemas.training import TRAINING_FILE
 
 
 class ResumableTraining:

@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.development.model import LoadedModel, read_tensors
-from serving.development.refusals import Limits, Reason, RefusalError
+from serving.development.refusals import Reason, RefusalError, RequestLimits
 from serving.development.versions import Versions
 from serving.ports import HOST, STOP_SECONDS
 
@@ -45,7 +45,7 @@ class GrpcServer:
         OSError: if the port cannot be had.
     """
 
-    def __init__(self, versions: Versions, limits: Limits, port: int):
+    def __init__(self, versions: Versions, limits: RequestLimits, port: int):
         self._server = grpc.server(
             futures.ThreadPoolExecutor(THREADS, "grpc"),
             options=[
@@ -90,7 +90,7 @@ def _answer(work: Callable[[Any, Any], Any]) -> Callable[[Any, Any, grpc.Service
 class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
     """Both services; the names of the methods are those of TensorFlow Serving."""
 
-    def __init__(self, versions: Versions, limits: Limits):
+    def __init__(self, versions: Versions, limits: RequestLimits):
         self._versions = versions
         self._limits = limits
 

@@ -12,7 +12,7 @@ import orjson
 import tensorflow as tf
 
 from serving.development.model import LoadedModel
-from serving.development.refusals import Limits, Reason, RefusalError
+from serving.development.refusals import Reason, RefusalError, RequestLimits
 
 BASE64 = "b64"
 """The only key of an object that stands for bytes."""
@@ -27,7 +27,7 @@ _ANSWERS = {_ROWS: "predictions", _COLUMNS: "outputs"}
 _MAX_RANK = 32  # NumPy's own limit
 
 
-def predict(model: LoadedModel, body: bytes, limits: Limits) -> bytes:
+def predict(model: LoadedModel, body: bytes, limits: RequestLimits) -> bytes:
     """Answers a predict call.
 
     Args:

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
 from schemas.served_model import SERVING_DEFAULT, WARMUP_FILE
-from serving.development.refusals import Limits, Reason, RefusalError
+from serving.development.refusals import Reason, RefusalError, RequestLimits
 from serving.error_text import first_line
 from serving.saved_model import TAG, load_saved_model
 
@@ -139,7 +139,7 @@ def load_model(folder: str, version: int) -> LoadedModel:
     return LoadedModel(version, signatures, time.monotonic() - began, root)
 
 
-def read_tensors(protos: Mapping[str, tensor_pb2.TensorProto], limits: Limits) -> dict[str, npt.NDArray]:
+def read_tensors(protos: Mapping[str, tensor_pb2.TensorProto], limits: RequestLimits) -> dict[str, npt.NDArray]:
     """Reads the inputs of a gRPC request.
 
     Args:
@@ -172,7 +172,7 @@ def _replay_warmup(folder: str, signatures: Mapping[str, Signature]) -> None:
         try:
             if name not in signatures:
                 raise ValueError(f"no signature {name!r}")
-            signatures[name].run(read_tensors(request.inputs, Limits()), request.output_filter)
+            signatures[name].run(read_tensors(request.inputs, RequestLimits()), request.output_filter)
         except (RefusalError, ValueError) as error:
             raise ValueError(f"{WARMUP_FILE}: request {number} was not answered: {error}") from error
 
@@ -192,7 +192,7 @@ def _as_tensor(array: npt.NDArray[Any], spec: tf.TensorSpec) -> tf.Tensor:
         raise RefusalError(f"Input {spec.name!r}: {first_line(error)}") from error
 
 
-def _as_array(name: str, proto: tensor_pb2.TensorProto, limits: Limits) -> npt.NDArray:
+def _as_array(name: str, proto: tensor_pb2.TensorProto, limits: RequestLimits) -> npt.NDArray:
     if proto.tensor_shape.unknown_rank:
         raise RefusalError(f"Input {name!r}: expected a shape. Received: an unknown rank")
     limits.check_elements(name, [dim.size for dim in proto.tensor_shape.dim])

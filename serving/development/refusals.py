@@ -45,7 +45,7 @@ class RefusalError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """How much one request may ask for.
 
     Attributes:

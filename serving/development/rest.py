@@ -15,7 +15,7 @@ from aiohttp import web
 from google.protobuf import json_format, message
 
 from serving.development import json_tensors
-from serving.development.refusals import Limits, Reason, RefusalError
+from serving.development.refusals import Reason, RefusalError, RequestLimits
 from serving.development.versions import Versions
 from serving.ports import HOST, STOP_SECONDS
 
@@ -58,7 +58,7 @@ class RestServer:
         OSError: if the port cannot be had.
     """
 
-    def __init__(self, versions: Versions, limits: Limits, port: int):
+    def __init__(self, versions: Versions, limits: RequestLimits, port: int):
         self._api = _Api(versions, limits)
         self._socket = socket.create_server((HOST, port), backlog=_BACKLOG)
         self.port = self._socket.getsockname()[1]
@@ -132,7 +132,7 @@ class _Api:
         limits: how much a request may ask for.
     """
 
-    def __init__(self, versions: Versions, limits: Limits):
+    def __init__(self, versions: Versions, limits: RequestLimits):
         self._versions = versions
         self._limits = limits
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, "rest")

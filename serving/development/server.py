@@ -4,7 +4,7 @@ from types import TracebackType
 
 from serving.development.grpc_api import GrpcServer
 from serving.development.model import LoadedModel
-from serving.development.refusals import Limits
+from serving.development.refusals import RequestLimits
 from serving.development.rest import RestServer
 from serving.development.versions import Versions
 from serving.ports import make_port_error
@@ -31,7 +31,7 @@ class DevelopmentServer:
         PortError: if a port is in use.
     """
 
-    def __init__(self, versions: Versions, rest_port: int, grpc_port: int, limits: Limits = Limits()):  # noqa: B008
+    def __init__(self, versions: Versions, rest_port: int, grpc_port: int, limits: RequestLimits = RequestLimits()):  # noqa: B008
         self.versions = versions
         try:
             self._rest = RestServer(versions, limits, rest_port)

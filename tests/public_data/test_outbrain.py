@@ -39,7 +39,7 @@ def test_views_with_a_scene_become_events_and_the_others_are_counted(files, bloc
     counts = outbrain.prepare(*files, block_bytes=block_bytes)
 
     assert pq.read_table(files[2]).to_pylist() == EXPECTED
-    assert counts == outbrain.Counts(rows=6, without_meta=2, without_source=1)
+    assert counts == outbrain.RowCounts(rows=6, without_meta=2, without_source=1)
     assert counts.written == 3
     assert str(counts).startswith("6 page views: 3 events written, left out 2")
 

@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from components.report.content import ReportContent, TrainingHistory
+from components.report.content import ReportContent
+from schemas.training import TrainingHistory
 from tests.components.report.report_json import make_report_json
 
 

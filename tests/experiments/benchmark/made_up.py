@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 
 from experiments.benchmark import store
 from experiments.benchmark.result import BenchmarkInfo, BenchmarkResult, summarise_benchmark
-from experiments.runs.result import FINISHED, RunCost, RunResult, SliceSize, TrainingHistory
+from experiments.runs.result import FINISHED, RunCost, RunResult
 from experiments.runs.run import Role, Run, with_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
+from schemas.evaluation import Slice
+from schemas.training import TrainingHistory
 
 USERS = 120
 TARGET = "training.target"
@@ -91,8 +93,7 @@ def result(
         sequences=number,
         digest="9f3c",
         slices={
-            f"group={group}": SliceSize(f"histories of {group} length", int((groups == group).sum()))
-            for group in GROUPS
+            f"group={group}": Slice(f"histories of {group} length", int((groups == group).sum())) for group in GROUPS
         },
         metrics=metrics,
         cost=_cost(seed, run.trained),

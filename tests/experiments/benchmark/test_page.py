@@ -8,7 +8,8 @@ import pytest
 from experiments.benchmark.page import render_page
 from experiments.benchmark.result import BenchmarkResult, summarise_benchmark
 from experiments.benchmark.sections import make_sections
-from experiments.runs.result import RunCost, RunResult, SliceSize
+from experiments.runs.result import RunCost, RunResult
+from schemas.evaluation import Slice
 from tests.components.report.page_checks import check_numbers
 from tests.components.report.page_reader import Element, read_page
 from tests.experiments.benchmark.made_up import INFO, PLANNED, benchmark, result, summarise, unfinished
@@ -106,7 +107,7 @@ def test_hostile_names(tmp_path: pathlib.Path) -> None:
     config = {**result().config, "training": {"epochs": 3, EVIL: EVIL}}
     results = [result("SASRec", folder=tmp_path), result(EVIL, folder=tmp_path, config=config)]
     results += [result("DSPnet", folder=tmp_path, tuned={EVIL: EVIL}), unfinished("CARCA", reason=EVIL)]
-    results[0] = dataclasses.replace(results[0], slices={"group=low": SliceSize(EVIL, 40)})
+    results[0] = dataclasses.replace(results[0], slices={"group=low": Slice(EVIL, 40)})
     info = {"name": EVIL, "command": EVIL, "machine": {EVIL: EVIL}, "search_space": {"dspnet": {EVIL: [EVIL]}}}
     page = check(summarise(results, tmp_path, **info))
     assert not page.all("b") and page.text().count(EVIL) > 10

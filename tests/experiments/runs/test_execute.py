@@ -10,9 +10,10 @@ import pytest
 
 from experiments.runs import execute as module
 from experiments.runs.execute import execute_run
-from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, RunResult, TrainingHistory
+from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, RunResult
 from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, run_key
 from pipeline.cache_keys import compute_source_digests
+from schemas.training import TrainingHistory
 from tests.experiments.runs.cells import make_cell, make_data
 
 MIB = 2**20

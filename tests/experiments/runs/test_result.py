@@ -3,17 +3,9 @@ import json
 
 import pytest
 
-from experiments.runs.result import (
-    RunCost,
-    RunResult,
-    SliceSize,
-    TrainingHistory,
-    explain_rerun,
-    read_json,
-    read_result,
-    write_json,
-    write_result,
-)
+from experiments.runs.result import RunCost, RunResult, explain_rerun, read_json, read_result, write_json, write_result
+from schemas.evaluation import Slice
+from schemas.training import TrainingHistory
 from tests.experiments.runs.cells import make_cell
 
 GIB = 2**30
@@ -96,7 +88,7 @@ def _finished():
         machine={"cores": 2},
         sequences=60,
         digest="9f3c",
-        slices={"group=low": SliceSize("short histories", 20)},
+        slices={"group=low": Slice("short histories", 20)},
         metrics={"next_item/recall@10": 0.5},
         cost=RunCost(training_seconds=3.0, epochs=2, wall_seconds=4.0),
         training=TrainingHistory(({"epoch": 1, "seconds": 1.5, "loss": 0.5},), 1, "val_loss", 9),

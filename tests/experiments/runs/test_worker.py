@@ -7,10 +7,11 @@ import pathlib
 
 import pytest
 
-from experiments.runs.result import RunCost, TrainingHistory
+from experiments.runs.result import RunCost
 from experiments.runs.run import EpochMessage, RunSpec, StageMessage
 from experiments.runs.worker import Reporter, StoppedError, train
 from model import trainer
+from schemas.training import TrainingHistory
 from tests.experiments.runs.cells import make_cell, make_data
 
 EPOCHS = [{"epoch": 1, "seconds": 2.0}, {"epoch": 2, "seconds": 1.0}]

@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.runs.dataset import Dataset
-from experiments.runs.result import RunResult, Status, TrainingHistory
+from experiments.runs.result import RunResult, Status
 from experiments.runs.run import Run
 from experiments.tuning.result import SearchResult
 from experiments.tuning.search import search
 from model.config import MONITOR
 from pipeline.config import PipelineConfig, parse_config
 from reporting.console import Screen
+from schemas.training import TrainingHistory
 
 DATA = Dataset("examples", "catalogue", {"train": 100, "val": 10, "test": 10}, "digest")
 BEST_RATE = 2e-3

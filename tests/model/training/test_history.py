@@ -3,7 +3,8 @@ import pathlib
 
 import pytest
 
-from model.training.callbacks import TRAINING_FILE, History
+from model.training.callbacks import History
+from schemas.training import TRAINING_FILE
 
 
 def read(folder: pathlib.Path) -> dict:

@@ -22,13 +22,13 @@ from tensorflow_serving.apis import classification_pb2, predict_pb2
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from serving.development import rest
 from serving.development.model import Signature
-from serving.development.refusals import Limits
+from serving.development.refusals import RequestLimits
 from serving.development.server import DevelopmentServer
 from serving.development.versions import Versions
 from serving.ports import PortError, free_port
 from tests.serving.echo import DEADLINE, NAME, Server, eventually, histories, predict
 
-LIMITS = Limits(request_bytes=20_000, rows=8)
+LIMITS = RequestLimits(request_bytes=20_000, rows=8)
 ROW = {HISTORY_ITEM_IDS: ["milk"], HISTORY_SCENE_IDS: ["cart"]}
 PATH = f"/v1/models/{NAME}:predict"
 
