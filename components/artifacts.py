@@ -3,7 +3,11 @@
 Kubeflow imports a class by its type name, so `components` itself must hold each class under its own name.
 """
 
+from tfx import types
 from tfx.types import artifact
+
+Artifacts = dict[str, list[types.Artifact]]
+"""Inputs or outputs of a component's executor: artifacts by name."""
 
 
 class IdMap(artifact.Artifact):

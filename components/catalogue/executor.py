@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 from tfx_bsl.tfxio import tf_example_record
 
+from components.artifacts import Artifacts
 from schemas import catalogue, sequences
 from schemas.catalogue import Catalogue
 
@@ -128,12 +128,7 @@ def join_in_order(parts: Iterable[Catalogue]) -> Catalogue:
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes the catalogues of items and scenes."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Counts the train split and joins the counts with the raw ids.
 
         Args:

@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts import Artifacts
 from components.infra_validator.histories import read_histories
 from components.infra_validator.refusal import RefusedError
 from components.infra_validator.validation import validate
@@ -30,12 +31,7 @@ _traceback = logging.getLogger(__name__)
 class Executor(base_executor.BaseExecutor):
     """Asks the candidate about the test split in a fresh process, and blesses or refuses it."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Marks the blessing as TFX's InfraValidator does, and adds the reason.
 
         Raises:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
+from components.artifacts import Artifacts
 from components.report.config import ItemNamesConfig
 from components.report.item_names import ItemNamesError, read_names
 from components.sequence_example_gen.files import opened
@@ -26,8 +26,6 @@ SAVED_MODEL_FILE = "saved_model.pb"
 _LARGEST_VERSION = 2**63 - 1  # what TensorFlow Serving's protocol can say
 
 _log = logging.getLogger("dspnet")
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(tfx_pusher.Executor):

@@ -15,6 +15,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts import Artifacts
 from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_evaluation
 from components.ranking_evaluator.verdict import NO_BASELINE, judge
@@ -51,12 +52,7 @@ class Executor(base_executor.BaseExecutor):
     All are measured side by side on the same sequences, so that their differences are paired.
     """
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes `evaluation.json`, `evaluation.txt` and `sequences.parquet`, and blesses or refuses.
 
         Raises:

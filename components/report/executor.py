@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx import types
 from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTICS_FILE
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts import Artifacts
 from components.report.config import ReportConfig
 from components.report.content import DataStatistics, ExampleUser, ReportContent, UserMap
 from components.report.data_statistics import make_data_statistics, measure_sequences, read_scenes, read_totals
@@ -43,13 +43,11 @@ PAGE_FILE = "report.html"
 
 _log = logging.getLogger("dspnet")
 
-Inputs = dict[str, list[types.Artifact]]
-
 
 class Executor(base_executor.BaseExecutor):
     """Reports on a run, whether its model was blessed or refused."""
 
-    def Do(self, input_dict: Inputs, output_dict: Inputs, exec_properties: dict[str, Any]) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes `report.json` and `report.html`.
 
         Args:
@@ -84,7 +82,7 @@ class Executor(base_executor.BaseExecutor):
         io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(content))
 
 
-def _measure_data(input_dict: Inputs, items: Catalogue, scenes: Catalogue) -> DataStatistics:
+def _measure_data(input_dict: Artifacts, items: Catalogue, scenes: Catalogue) -> DataStatistics:
     totals = {}
     for split in SPLITS:
         path = os.path.join(artifact_utils.get_split_uri(input_dict["statistics"], split), STATISTICS_FILE)
@@ -105,7 +103,7 @@ def _read_training(folder: str) -> TrainingHistory:
 
 
 def _show_users(
-    input_dict: Inputs, evaluation: str, items: Catalogue, scenes: Catalogue, settings: ReportConfig
+    input_dict: Artifacts, evaluation: str, items: Catalogue, scenes: Catalogue, settings: ReportConfig
 ) -> tuple[UserMap | None, tuple[ExampleUser, ...]]:
     """Returns the map of test users, None if the model has no representation of users, and the example users."""
     with opened(os.path.join(evaluation, SEQUENCES_FILE)) as file:
@@ -131,7 +129,7 @@ def _show_users(
 
 
 def _read_shown_ids(
-    input_dict: Inputs, users: list[ShownUser], items: Catalogue, scenes: Catalogue
+    input_dict: Artifacts, users: list[ShownUser], items: Catalogue, scenes: Catalogue
 ) -> tuple[dict[int, str], dict[int, str]]:
     """Returns raw ids by fingerprint, of all items and of all scenes of the events that are shown."""
     folder = artifact_utils.get_single_uri(input_dict["id_map"])
@@ -142,5 +140,5 @@ def _read_shown_ids(
     )
 
 
-def _glob_examples(input_dict: Inputs, split: str) -> str:
+def _glob_examples(input_dict: Artifacts, split: str) -> str:
     return os.path.join(artifact_utils.get_split_uri(input_dict["examples"], split), "*.gz")

@@ -12,6 +12,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
@@ -24,12 +25,7 @@ _log = logging.getLogger("dspnet")
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Reads a log and writes sequence examples, the id map and the rejected rows."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Runs the ingest.
 
         Args:

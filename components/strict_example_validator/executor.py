@@ -12,6 +12,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from components.artifacts import Artifacts
 from schemas import sequences
 
 
@@ -19,10 +20,7 @@ class Executor(executor.Executor):
     """Validates as TFX does and raises when a split has anomalies or the train split has no examples."""
 
     def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> execution_result_pb2.ExecutorOutput:
         """See TFX's `Executor.Do`.
 

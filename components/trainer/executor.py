@@ -4,10 +4,10 @@ import dataclasses
 import json
 from typing import Any
 
-from tfx import types
 from tfx.components.trainer import executor as trainer_executor
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from model.job import TrainingJob
 from schemas import sequences
 
@@ -15,12 +15,7 @@ from schemas import sequences
 class Executor(trainer_executor.GenericExecutor):
     """Runs `run_fn` on a `TrainingJob` that is completed by what only the input artifacts know."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """See TFX's `GenericExecutor.Do`."""
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         job = dataclasses.replace(
