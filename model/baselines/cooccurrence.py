@@ -67,7 +67,7 @@ def fit(
     )
 
 
-def strongest(counts: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+def keep_strongest(counts: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
     """Returns the `most` largest counts of each row; of equal ones those of the lower, more frequent columns.
 
     Args:
@@ -94,7 +94,7 @@ def _together(
     for start, stop in itertools.pairwise(edges):
         counts = having[start:stop] @ futures
         counts.sort_indices()
-        parts.append(strongest(counts, most))
+        parts.append(keep_strongest(counts, most))
     return sparse.vstack(parts, "csr")
 
 

@@ -17,7 +17,7 @@ from model.data.vocabulary import find
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 AGES = 1 << 14
-"""Ages that are told apart; with counts below 2^10 they fit into a float32."""
+"""Number of ages that are distinguished; with counts below 2^10 they fit into a float32."""
 
 
 class OwnCounts(tf.Module):
@@ -27,14 +27,13 @@ class OwnCounts(tf.Module):
 
     Args:
         base: float [N] in [0, 1), the scores of what a history does not have.
-        name: name of the module.
 
     Attributes:
         size: number N of items.
     """
 
-    def __init__(self, base: npt.NDArray[np.float32], name: str = "own_counts"):
-        super().__init__(name=name)
+    def __init__(self, base: npt.NDArray[np.float32]):
+        super().__init__()
         self.size = len(base)
         self.base = tf.Variable(base, trainable=False, name="base")
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from model.baselines.popularity import ranked_by
+from model.baselines.popularity import rank_by
 from model.baselines.statistical_network import StatisticalNetwork
 from model.config import TrainingConfig
 from model.data.sequences import SequenceBatch, TrainSequences
@@ -30,7 +30,7 @@ def fit(
     times = events["timestamp"].to_numpy()
     age = (times.max(initial=np.iinfo(np.int64).min) - times) / SECONDS_A_DAY
     weights = 0.5 ** (age / training.recency_half_life_days)
-    return ranked_by(
+    return rank_by(
         *(
             np.bincount(events[name].to_numpy(), weights, minlength=len(catalogue) + 2)[1:-1]
             for name, catalogue in (("item", items), ("scene", scenes))

@@ -29,11 +29,10 @@ class StatisticalNetwork(tf.Module):
         scenes: scores scenes; its queries are int32 [batch, any].
         read: from histories, catalogue indices int32 [batch, time] each with 0 for padding anywhere, to the queries of
             `items` and of `scenes`.
-        name: name of the module.
 
     Attributes:
-        item_scorer: as given.
-        scene_scorer: as given.
+        item_scorer: scores items for `Outputs.o_item`.
+        scene_scorer: scores scenes for `Outputs.o_scene`.
     """
 
     query_spec = tf.TensorSpec([None, None], tf.int32, "queries")
@@ -41,8 +40,8 @@ class StatisticalNetwork(tf.Module):
     embeds_users: ClassVar[bool] = False
     """Whether representations of users are worth exporting: they are but histories."""
 
-    def __init__(self, items: ItemScorer, scenes: ItemScorer, read: Read, name: str = "counted"):
-        super().__init__(name=name)
+    def __init__(self, items: ItemScorer, scenes: ItemScorer, read: Read):
+        super().__init__()
         self.item_scorer = items
         self.scene_scorer = scenes
         self._read = read

@@ -29,7 +29,10 @@ from schemas.served_model import (
 )
 
 MEASURED_QUERIES = 1000
-"""Enough for a recall to be known to a hundredth."""
+"""Number of histories that a recall is measured on, enough to know it to a hundredth."""
+
+_WARMUP_EVENTS = 8
+"""Length of the history that warm-up requests ask about."""
 
 
 def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf.data.Dataset) -> RetrievalDescription:
@@ -90,10 +93,6 @@ def export(module: ServingModule, folder: str, name: str, retrieval: RetrievalDe
             writer.write(record)
     with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
         file.write(json.dumps(retrieval.to_json(), indent=2) + "\n")
-
-
-_WARMUP_EVENTS = 8
-"""Length of the history that warm-up requests ask about."""
 
 
 def warmup_records(
