@@ -82,7 +82,7 @@ class ReadLog(beam.DoFn):
         """Reads one shard of the source; see the class."""
         path = f"{self._rejects_uri}/rejects-{shard.file:05d}-{shard.row_group:05d}.csv"
         try:
-            with rejects.RejectsWriter(shard.path, files.created(path, self._staging)) as writer:
+            with rejects.RejectsWriter(shard.path, files.create_whole(path, self._staging)) as writer:
                 for raw in readers.read_shard(shard, self._source):
                     parsed = self._parse(raw, shard)
                     writer.write(parsed.rejects)
@@ -144,7 +144,7 @@ class WriteSequences(beam.DoFn):
             chosen = made.select(made.split == number)
             counts[f"sequences_{split}"] = len(chosen)
             if len(chosen):
-                path = examples.shard_path(self._examples_uri, split, partition, self._settings.partitions)
+                path = examples.locate_shard(self._examples_uri, split, partition, self._settings.partitions)
                 examples.write_shard(path, self._staging, chosen, events)
         yield from (((COUNT, name), int(count)) for name, count in counts.items())
 
@@ -175,7 +175,7 @@ class WriteIdMap(beam.DoFn):
         for one, other in clashes:
             text = f"Two {kind} have one fingerprint: {one!r} and {other!r}. Rename one of them in the log."
             yield (PROBLEM, text), 1
-        with files.created(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
+        with files.create_whole(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
             pq.write_table(merged, file)
 
 
@@ -211,5 +211,5 @@ def write_summary(counters: list[Counter], path: str, staging: str) -> None:
     summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}}
     for (kind, name), number in sorted(counters):
         summary[kind][name] = number
-    with files.created(path, staging) as file:
+    with files.create_whole(path, staging) as file:
         file.write(json.dumps(summary).encode())

@@ -13,7 +13,7 @@ from schemas import sequences
 
 
 class Executor(trainer_executor.GenericExecutor):
-    """Runs `run_fn` on a `TrainingJob` with what only the input artifacts know: the catalogues and the sizes of splits."""
+    """Runs `run_fn` on a `TrainingJob` with what only the input artifacts know, catalogues and sizes of splits."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """See TFX's `GenericExecutor.Do`."""

@@ -21,6 +21,8 @@ SECONDS_A_DAY = 86_400.0
 WAITING = 1 << 22
 """Events that wait to be compared with those before, at least: 128 MiB."""
 
+_SCHEMA = pa.schema([("user", pa.int64()), ("item", pa.int32()), ("scene", pa.int32()), ("timestamp", pa.int64())])
+
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
@@ -58,9 +60,6 @@ def _columns(batch: SequenceBatch, part: str) -> dict[str, npt.NDArray[np.intege
     events = getattr(batch, part)
     users = np.repeat(batch.users, np.diff(events.starts))
     return {"user": users, "item": events.items, "scene": events.scenes, "timestamp": events.timestamps}
-
-
-_SCHEMA = pa.schema([("user", pa.int64()), ("item", pa.int32()), ("scene", pa.int32()), ("timestamp", pa.int64())])
 
 
 def _table(parts: list[dict[str, npt.NDArray[np.integer]]]) -> pa.Table:

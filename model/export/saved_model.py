@@ -48,7 +48,7 @@ def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf
         `EXACT`, or a description with the recall of the best 10 and `TOP_K` items (or of the whole catalogue, when it
         is smaller).
     """
-    if module.find_items.is_exact():
+    if module.find_items is module.exact_items:
         return EXACT
     ks = sorted({min(k, module.item_ids.shape[0]) for k in (10, TOP_K)})
 
