@@ -7,7 +7,7 @@ lift).
 
 Choices: of histories the latest `ModelConfig.max_length` events are read, in counting and afterwards. A train history
 counts once for an item, however often it has it; a user's own history is read event by event, so that what it has
-twice speaks twice. What follows is the whole future with the target `period`, and its first event with `next` and
+twice counts twice. What follows is the whole future with the target `period`, and its first event with `next` and
 `prefix` (all prefixes would be as many histories as there are events). Of each row the `STRONGEST` counts are kept: a
 popular item meets most of the catalogue, most of it once.
 """

@@ -1,8 +1,8 @@
 """The user's own most frequent items, then what is popular: hard to beat where people buy the same things again.
 
 This is GP-TopFreq of next-basket recommendation, personal top items filled up with global ones (Li et al., TOIS 2023,
-"A Next Basket Recommendation Reality Check"): something has to fill the places of a short history. All of a history is
-read that the served model takes (`windows.max_history`), for a long one costs nothing here.
+"A Next Basket Recommendation Reality Check"): something has to fill the places of a short history. All of the
+history that the served model takes (`windows.max_history`) is read, because a long one costs nothing here.
 """
 
 import numpy as np

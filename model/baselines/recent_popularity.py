@@ -3,7 +3,7 @@
 The weight of an event halves with every `TrainingConfig.recency_half_life_days` between it and the newest event of the
 train split; histories and futures count alike (compare Ji et al., SIGIR 2020, "A Re-visit of the Popularity Baseline in
 Recommender Systems": what is popular is a matter of the moment). Windows that overlap show an event in several
-sequences of its user: it counts once, told by user, item, scene and time.
+sequences of its user: it counts once, identified by user, item, scene and time.
 """
 
 import numpy as np

@@ -105,7 +105,7 @@ def read_nothing(items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
 def latest_known(indices: tf.Tensor, size: int, number: int) -> tf.Tensor:
     """Returns the latest events of each history that are in the catalogue.
 
-    What is not there has never been counted, so the event before it says more.
+    An event that is not in the catalogue has never been counted, so the one before it says more.
 
     Args:
         indices: int32 [batch, time], oldest first, 0 where padded, N + 1 where unknown.

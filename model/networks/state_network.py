@@ -16,8 +16,8 @@ class StateNetwork(Network):
 
     With `sees_scenes` an event is a linear map of the concatenated embeddings of item and scene (the scene as an
     attribute, as in CARCA), else of the item alone. No paper says how such a method predicts scenes: here a linear map
-    of h is compared with the embeddings of scenes. Of a method of items alone it is trained without changing h, because
-    its paper knows nothing of scenes, and to learn of them what it cannot see can make its items worse.
+    of h is compared with the embeddings of scenes. In a method that reads items alone the map is trained without
+    changing h: the method's paper knows nothing of scenes, and learning to predict them could make its items worse.
 
     Arguments are those of `Network`.
     """
