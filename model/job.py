@@ -1,4 +1,4 @@
-"""One training, as `model.trainer.run_fn` is told of it, and the JSON that TFX carries as `custom_config`."""
+"""The job of one training, which `model.trainer.run_fn` does, and the JSON that TFX carries as `custom_config`."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -56,14 +56,14 @@ def run(config: BatchConfig) -> BatchSummary:
     model, output = ModelHandle(config.model), Output(config.out)
     try:
         salt = read_salt(config.demo)
-        units = sources.list_shards(config.source)
+        shards = sources.list_shards(config.source)
         model.load()
         output.create()
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
-    _log.info("reading %s", f"{len(units):,} files" if len(units) > 1 else units[0].path)
+    _log.info("reading %s", f"{len(shards):,} files" if len(shards) > 1 else shards[0].path)
     try:
-        balance = _recommend(config, salt, units, model, output)
+        balance = _recommend(config, salt, shards, model, output)
     finally:
         model.release()
         output.clean()
@@ -77,12 +77,12 @@ def run(config: BatchConfig) -> BatchSummary:
 
 
 def _recommend(
-    config: BatchConfig, salt: bytes, units: list[sources.InputShard], model: ModelHandle, output: Output
+    config: BatchConfig, salt: bytes, shards: list[sources.InputShard], model: ModelHandle, output: Output
 ) -> Balance:
     source, staging = config.source, output.staging
     summary = f"{staging}/summary.json"
     with beam.Pipeline(argv=list(config.beam_args)) as pipeline:
-        log = graph.read_log(pipeline, source, config.partitions, salt, units, output.rejects, staging)
+        log = graph.read_log(pipeline, source, config.partitions, salt, shards, output.rejects, staging)
         answers = (
             log.events
             | "ByPartition" >> beam.GroupByKey()

@@ -81,7 +81,7 @@ class Output:
         staged = [self.locate_staged(shard, shards) for shard in range(shards)]
         for path in staged:
             if not FileSystems.exists(path):
-                with files.created(path, self.staging) as file:
+                with files.create_whole(path, self.staging) as file:
                     pq.write_table(RECOMMENDATIONS.empty_table(), file)
         published = [f"{self.folder}/{name_shard(shard, shards)}" for shard in range(shards)]
         try:
@@ -90,7 +90,7 @@ class Output:
             # A part of the results would pass for the whole.
             FileSystems.delete([path for path in published if FileSystems.exists(path)])
             raise
-        with files.created(f"{self.folder}/{COMPLETE}", self.staging) as file:
+        with files.create_whole(f"{self.folder}/{COMPLETE}", self.staging) as file:
             file.write(b"")
 
     def clean(self) -> None:

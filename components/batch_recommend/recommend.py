@@ -103,7 +103,7 @@ class Recommend(beam.DoFn):
         users = histories.find_histories(events, self._config.max_history, self._since)
         shards = self._config.partitions
         with (
-            files.created(self._output.locate_staged(partition, shards), self._output.staging) as file,
+            files.create_whole(self._output.locate_staged(partition, shards), self._output.staging) as file,
             pq.ParquetWriter(file, RECOMMENDATIONS) as writer,
         ):
             for rows in _join_tables(self._make_tables(events, users)):

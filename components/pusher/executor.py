@@ -18,7 +18,7 @@ from tfx.utils import io_utils, proto_utils
 from components.artifacts import Artifacts
 from components.report.config import ItemNamesConfig
 from components.report.item_names import ItemNamesError, read_names
-from components.sequence_example_gen.files import opened
+from components.sequence_example_gen.files import open_input
 from schemas.catalogue import ITEMS_FILE
 from schemas.served_model import ITEM_NAMES_FILE
 
@@ -124,7 +124,7 @@ def _read_names_file(config: ItemNamesConfig, catalogue: str) -> bytes | None:
     """Returns the content of `ITEM_NAMES_FILE`, in the order of the catalogue; None if no item has a name."""
     if config.path is None:
         return None
-    with opened(os.path.join(catalogue, ITEMS_FILE)) as file:
+    with open_input(os.path.join(catalogue, ITEMS_FILE)) as file:
         ids = pq.read_table(file, columns=["id"])["id"].to_pylist()
     try:
         names = read_names(config, ids)

@@ -1,4 +1,4 @@
-"""The work of RankingEvaluator."""
+"""The work of RankingEvaluator: measures the candidate beside others, judges it, and logs progress."""
 
 import dataclasses
 import json
@@ -42,6 +42,9 @@ REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], StatisticalNetwork]] =
     METHODS["own_frequency"].title: own_frequency.from_catalogues,
 }
 """Models that every candidate is measured beside, by title; they need nothing but the catalogues."""
+
+EVERY_SECONDS = 10.0
+"""Shortest time between two lines of progress."""
 
 _ANY_HISTORY = np.iinfo(np.int32).max  # histories have already been cut to windows.max_history
 
@@ -94,7 +97,7 @@ class Executor(base_executor.BaseExecutor):
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), candidate, baseline, verdict)
 
 
-def _find_baseline(input_dict: dict[str, list[types.Artifact]], candidate: types.Artifact) -> types.Artifact | None:
+def _find_baseline(input_dict: Artifacts, candidate: types.Artifact) -> types.Artifact | None:
     """Returns the last blessed model, unless there is none or it is the candidate itself."""
     models = input_dict.get("baseline_model") or []
     return models[0] if models and models[0].uri != candidate.uri else None
@@ -121,9 +124,6 @@ def _bless(
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(verdict.blessed))
     name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(os.path.join(blessing.uri, name), "")
-
-
-EVERY_SECONDS = 10.0
 
 
 class EvaluationProgress:

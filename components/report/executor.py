@@ -29,7 +29,7 @@ from components.report.users import (
     read_users,
     take_in_turn,
 )
-from components.sequence_example_gen.files import opened
+from components.sequence_example_gen.files import open_input
 from model.data.vocabulary import load_catalogues
 from reporting.environment import describe_origin
 from schemas.catalogue import ID_MAP_ITEMS_PREFIX, ID_MAP_SCENES_PREFIX, Catalogue
@@ -106,7 +106,7 @@ def _show_users(
     input_dict: Artifacts, evaluation: str, items: Catalogue, scenes: Catalogue, settings: ReportConfig
 ) -> tuple[UserMap | None, tuple[ExampleUser, ...]]:
     """Returns the map of test users, None if the model has no representation of users, and the example users."""
-    with opened(os.path.join(evaluation, SEQUENCES_FILE)) as file:
+    with open_input(os.path.join(evaluation, SEQUENCES_FILE)) as file:
         groups = choose_users(pq.read_table(file, columns=[USER_COLUMN, GROUP_COLUMN]))
     users = read_users(_glob_examples(input_dict, TEST), groups)
     model = load_saved_model(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))

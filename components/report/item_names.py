@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from components.report.config import ItemNamesConfig
-from components.sequence_example_gen.files import opened
+from components.sequence_example_gen.files import open_input
 from schemas.catalogue import Catalogue
 
 
@@ -57,7 +57,7 @@ def check_table(config: ItemNamesConfig) -> None:
     """
     if config.path is None:
         return
-    with _name_file_in_errors(config.path), opened(config.path) as file:
+    with _name_file_in_errors(config.path), open_input(config.path) as file:
         found = pq.read_schema(file).names if _is_parquet(config.path) else _read_header(file)
     for key, column in (("id", config.id), ("name", config.name)):
         if column not in found:
@@ -68,7 +68,7 @@ def check_table(config: ItemNamesConfig) -> None:
 
 def _read_batches(path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """Yields the columns of ids and names as text."""
-    with opened(path) as file:
+    with open_input(path) as file:
         if _is_parquet(path):
             for batch in pq.ParquetFile(file).iter_batches(columns=columns):
                 texts = [pc.cast(batch.column(batch.schema.get_field_index(name)), pa.string()) for name in columns]

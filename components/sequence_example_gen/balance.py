@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.sequence_example_gen.windows import Windows, covered
+from components.sequence_example_gen.windows import Windows, find_covered
 from schemas import sequences
 
 EVENT_OUTCOMES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
@@ -26,9 +26,10 @@ def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, in
         Counts by the names in `EVENT_OUTCOMES`; they sum to `size`.
     """
     done, failed = candidates.select(passed), candidates.select(~passed)
-    kept = covered(done.history_start, done.history_stop, size) | covered(done.future_start, done.future_stop, size)
-    beyond = covered(done.window_start, done.history_start, size) & ~kept
-    filtered = covered(failed.window_start, failed.future_stop, size) & ~kept & ~beyond
+    in_history = find_covered(done.history_start, done.history_stop, size)
+    kept = in_history | find_covered(done.future_start, done.future_stop, size)
+    beyond = find_covered(done.window_start, done.history_start, size) & ~kept
+    filtered = find_covered(failed.window_start, failed.future_stop, size) & ~kept & ~beyond
     counts = {"kept": kept.sum(), "beyond_max_history": beyond.sum(), "filtered_users": filtered.sum()}
     counts["outside_windows"] = size - sum(counts.values())
     return {name: int(count) for name, count in counts.items()}

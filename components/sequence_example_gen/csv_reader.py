@@ -43,7 +43,7 @@ def read_csv(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """
     wanted = select_columns(source)
     quotes = _Quotes(source.delimiter)
-    with files.opened(shard.path) as file:
+    with files.open_input(shard.path) as file:
         blocks = _read_blocks(file)
         first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
         header = _FIRST_LINE.match(first)[0]  # type: ignore[index]  # It matches anything.
@@ -217,9 +217,9 @@ def _parse(lines: bytes, delimiter: str, names: list[str], wanted: list[str]) ->
 
 
 def _miscounted(rows: npt.NDArray[np.int64]) -> pa.Table:
-    return rejects.rejected(rows, rejects.WRONG_COLUMN_COUNT, "not as many columns as the header")
+    return rejects.list_rejects(rows, rejects.WRONG_COLUMN_COUNT, "not as many columns as the header")
 
 
 def _left_open(rows: npt.NDArray[np.int64]) -> pa.Table:
     detail = "a quote opens a field that is not closed in this line: close it or, where it is text, remove it"
-    return rejects.rejected(rows, rejects.LINE_BREAK_IN_FIELD, detail)
+    return rejects.list_rejects(rows, rejects.LINE_BREAK_IN_FIELD, detail)

@@ -58,17 +58,17 @@ def write_shard(path: str, staging: str, windows: Windows, events: Columns) -> N
         with tf.io.TFRecordWriter(local, _OPTIONS) as writer:
             for example in encode(windows, events):
                 writer.write(example)
-        with open(local, "rb") as source, files.created(path, staging) as target:
+        with open(local, "rb") as source, files.create_whole(path, staging) as target:
             shutil.copyfileobj(source, target)
 
 
 def write_empty_shard(path: str, staging: str) -> None:
     """Writes a shard without records."""
-    with files.created(path, staging) as target:
+    with files.create_whole(path, staging) as target:
         target.write(gzip.compress(b""))
 
 
-def shard_path(examples_uri: str, split: str, shard: int, shards: int) -> str:
+def locate_shard(examples_uri: str, split: str, shard: int, shards: int) -> str:
     """Returns the name of a shard, as TFX's own example generators name them."""
     return os.path.join(examples_uri, f"Split-{split}", f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz")
 

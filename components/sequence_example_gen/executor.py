@@ -102,12 +102,11 @@ def refuse(problems: list[str], balance: Balance, settings: IngestSettings, reje
         raise ValueError(balance.describe_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
     if not balance["sequences_train"]:
         raise ValueError(
-            f"No training sequence is left of {settings.source.path}. {balance}. Of "
-            f"{balance['windows_tried']:,} pairs of "
-            f"user and cutoff, {balance['windows_short_history']:,} had fewer than windows.min_history="
-            f"{settings.windows.min_history} events before it and "
-            f"{balance['windows_short_future']:,} more had fewer than "
-            f"windows.min_future={settings.windows.min_future} after it. Check windows.cutoffs against the log's dates."
+            f"No training sequence is left of {settings.source.path}. {balance}. Of {balance['windows_tried']:,} pairs "
+            f"of user and cutoff, {balance['windows_short_history']:,} had fewer than windows.min_history="
+            f"{settings.windows.min_history} events before it and {balance['windows_short_future']:,} more had fewer "
+            f"than windows.min_future={settings.windows.min_future} after it. Check windows.cutoffs against the log's "
+            "dates."
         )
 
 
@@ -125,7 +124,7 @@ def _complete_empty(balance: Balance, settings: IngestSettings, uri: str, reject
     """Writes a file without records where there would be none, so that readers need no special case."""
     for split in sequences.SPLITS:
         if not balance[f"sequences_{split}"]:
-            path = examples.shard_path(uri, split, 0, settings.partitions)
+            path = examples.locate_shard(uri, split, 0, settings.partitions)
             examples.write_empty_shard(path, staging)
     if not balance["rows_rejected"]:
         rejects.write_empty_rejects(f"{rejects_uri}/rejects-00000-00000.csv", staging)

@@ -11,7 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[pa.NativeFile]:
+def open_input(path: str) -> Iterator[pa.NativeFile]:
     """Opens a file for reading; a name that ends with .gz is decompressed by Arrow, outside Python's lock."""
     raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     with contextlib.closing(raw):
@@ -20,7 +20,7 @@ def opened(path: str) -> Iterator[pa.NativeFile]:
 
 
 @contextlib.contextmanager
-def created(path: str, staging: str) -> Iterator[BinaryIO]:
+def create_whole(path: str, staging: str) -> Iterator[BinaryIO]:
     """Creates a file that appears under its name only when it is complete.
 
     A worker that is retried writes the same name again, so half a file is never read.

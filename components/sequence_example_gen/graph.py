@@ -49,7 +49,7 @@ def read_log(
     split = (
         pipeline
         | "Files" >> beam.Create(shards)
-        | "SplitUnits"
+        | "SplitShards"
         >> beam.ParDo(transforms.SplitShards(source)).with_outputs(transforms.SplitShards.COUNTERS, main="shards")
     )
     read = (
@@ -68,9 +68,9 @@ def sum_counters(counters: tuple[Any, ...], summary: str, staging: str) -> None:
     """Adds to a graph the summing of all counters; they are written where `read_summary` finds them."""
     _ = (
         counters
-        | "Facts" >> beam.Flatten()
-        | "SumFacts" >> beam.CombinePerKey(sum)
-        | "ListFacts" >> beam.combiners.ToList()
+        | "Counters" >> beam.Flatten()
+        | "SumCounters" >> beam.CombinePerKey(sum)
+        | "ListCounters" >> beam.combiners.ToList()
         | "WriteSummary" >> beam.Map(transforms.write_summary, summary, staging)
     )
 

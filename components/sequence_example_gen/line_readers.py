@@ -55,7 +55,7 @@ class _Lines:
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         row, rest = 1, b""
-        with files.opened(self._path) as file:
+        with files.open_input(self._path) as file:
             while block := file.read(READ_BYTES):
                 self.count += block.count(b"\n")
                 *lines, rest = (rest + block).split(b"\n")

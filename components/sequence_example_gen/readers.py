@@ -18,6 +18,7 @@ from components.sequence_example_gen.sources import (
 )
 
 PARQUET_BATCH_ROWS = 1 << 20
+TFDS_BATCH_ROWS = 1 << 16
 
 
 def read_shard(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
@@ -49,7 +50,7 @@ def read_shard(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
 def _read_parquet(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads one row group; rows are counted from 1 over the whole file."""
     wanted = select_columns(source)
-    with files.opened(shard.path) as stream:
+    with files.open_input(shard.path) as stream:
         file = pq.ParquetFile(stream)
         check_columns(wanted, file.schema_arrow.names, shard.path)
         row = shard.first_row
@@ -59,9 +60,6 @@ def _read_parquet(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]
             row += batch.num_rows
             fields = {field: batch.column(batch.schema.names.index(column)) for field, column in wanted.items()}
             yield RawBatch(fields, rows, rejects.make_empty_rejects())
-
-
-BATCH_ROWS = 1 << 16
 
 
 def read_tfds(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
@@ -93,7 +91,7 @@ def read_tfds(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
             raise SourceError(f"Feature {column!r} of TensorFlow data set {shard.path!r} is no scalar.")
     features = data_set.map(lambda row: {column: row[column] for column in wanted.values()})
     row = 1
-    for batch in features.batch(BATCH_ROWS).as_numpy_iterator():
+    for batch in features.batch(TFDS_BATCH_ROWS).as_numpy_iterator():
         columns = {field: _arrow(batch[column]) for field, column in wanted.items()}
         rows = np.arange(row, row + len(columns[next(iter(wanted))]))
         row += len(rows)

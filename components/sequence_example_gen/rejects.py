@@ -29,7 +29,7 @@ The detail names columns and formats, never values: a value might be a user's id
 """
 
 
-def rejected(rows: npt.ArrayLike, reason: str, detail: str) -> pa.Table:
+def list_rejects(rows: npt.ArrayLike, reason: str, detail: str) -> pa.Table:
     """Returns rejected rows [n] that share one reason."""
     rows = np.asarray(rows, np.int64)
     texts = (pa.array([text], pa.string()).take(pa.array(np.zeros(len(rows), np.int64))) for text in (reason, detail))
@@ -111,7 +111,7 @@ class RejectsWriter:
 
 def write_empty_rejects(path: str, staging: str) -> None:
     """Writes a rejects file that lists no row, so that readers need no special case."""
-    with RejectsWriter("", files.created(path, staging)) as writer:
+    with RejectsWriter("", files.create_whole(path, staging)) as writer:
         writer.open()
 
 

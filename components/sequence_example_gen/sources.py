@@ -127,7 +127,7 @@ def split_shard(shard: InputShard, source: SourceConfig) -> Iterator[InputShard]
         yield shard
         return
     try:
-        with files.opened(shard.path) as file:
+        with files.open_input(shard.path) as file:
             metadata = pq.ParquetFile(file).metadata
     except (pa.ArrowException, OSError) as error:
         raise make_unreadable_error(shard.path, "parquet", error) from error
@@ -142,9 +142,8 @@ def make_unreadable_error(path: str, kind: str, error: Exception) -> SourceError
     gzipped = "gzipped " if path.endswith(".gz") else ""
     # Only the kind of a parser's error is shown: its text may quote a line of the log, and with it a user's id.
     return SourceError(
-        f"{path} cannot be read; expected {gzipped}{kind} ({type(error).__name__}). Check that the "
-        f"file is complete and "
-        "that source.format and the .gz ending say what it is."
+        f"{path} cannot be read; expected {gzipped}{kind} ({type(error).__name__}). Check that the file is complete "
+        "and that source.format and the .gz ending say what it is."
     )
 
 

@@ -1,4 +1,4 @@
-"""Beam transforms: DoFns that call the array code, one shard, partition or file at a time.
+"""Beam transforms of the ingest: DoFns that call the array code, one shard, partition or file at a time.
 
 Their counts and problems travel as counters, pairs ``((kind, name), number)`` that Beam sums. Nothing is kept in
 globals, so the same code runs on any runner.
@@ -32,37 +32,13 @@ from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from schemas import identity, sequences
 
-
-def merge_id_map(table: pa.Table) -> tuple[pa.Table, list[tuple[str, str]]]:
-    """Joins the id maps of the batches of a log.
-
-    Args:
-        table: columns of `schemas.catalogue.ID_MAP_COLUMNS`; an id may be repeated.
-
-    Returns:
-        Each pair once, by rising fingerprint, and the pairs of different ids that share a fingerprint.
-    """
-    # By fingerprint, then id: repeats stand side by side, and so do two ids with one fingerprint.
-    table = table.take(pc.sort_indices(table, [("fingerprint", "ascending"), ("id", "ascending")])).combine_chunks()
-    fingerprints, ids = table["fingerprint"].to_numpy(), table["id"]
-    same_fingerprint = fingerprints[1:] == fingerprints[:-1]
-    same_id = pc.equal(ids[1:], ids[:-1]).to_numpy() if len(fingerprints) > 1 else np.empty(0, bool)
-    clashes = np.flatnonzero(same_fingerprint & ~same_id)
-    pairs = [(ids[int(place)].as_py(), ids[int(place) + 1].as_py()) for place in clashes]
-    first = np.append(True, ~same_fingerprint)[: len(fingerprints)]
-    return table.filter(pa.array(first)), pairs
-
-
-def split_id_map(id_map: pa.RecordBatch, shards: int) -> list[tuple[int, pa.RecordBatch]]:
-    """Cuts an id map by fingerprint, so that equal fingerprints meet; empty shards are left out."""
-    numbers = id_map.column(0).to_numpy() % shards
-    parts = ((number, id_map.filter(pa.array(numbers == number))) for number in range(shards))
-    return [(number, part) for number, part in parts if len(part)]
-
-
 COUNT, PROBLEM = "count", "problem"
-REMEMBERED_USERS = 1 << 19
+"""Kinds of counters."""
+
 Counter = tuple[tuple[str, str], int]
+
+REMEMBERED_USERS = 1 << 19
+"""Number of users whose hashes a worker remembers."""
 
 
 class SplitShards(beam.DoFn):
@@ -106,13 +82,13 @@ class ReadLog(beam.DoFn):
         """Reads one shard of the source; see the class."""
         path = f"{self._rejects_uri}/rejects-{shard.file:05d}-{shard.row_group:05d}.csv"
         try:
-            with rejects.RejectsWriter(shard.path, files.created(path, self._staging)) as writer:
+            with rejects.RejectsWriter(shard.path, files.create_whole(path, self._staging)) as writer:
                 for raw in readers.read_shard(shard, self._source):
                     parsed = self._parse(raw, shard)
                     writer.write(parsed.rejects)
                     yield from self._outputs(parsed, shard, raw)
         except SourceError as error:
-            yield self._fact(PROBLEM, str(error), 1)
+            yield self._tag_counter(PROBLEM, str(error), 1)
 
     def _parse(self, raw: sources.RawBatch, shard: sources.InputShard) -> parsing.Parsed:
         times = self._source.timestamp_format
@@ -134,9 +110,9 @@ class ReadLog(beam.DoFn):
             "events_rejected": parsed.events_rejected,
             **{f"rejected_{reason}": count for reason, count in rejects.count_reasons(parsed.rejects)},
         }
-        yield from (self._fact(COUNT, name, count) for name, count in counts.items())
+        yield from (self._tag_counter(COUNT, name, count) for name, count in counts.items())
 
-    def _fact(self, kind: str, name: str, number: int) -> beam.pvalue.TaggedOutput:
+    def _tag_counter(self, kind: str, name: str, number: int) -> beam.pvalue.TaggedOutput:
         return beam.pvalue.TaggedOutput(self.COUNTERS, ((kind, name), number))
 
 
@@ -168,7 +144,7 @@ class WriteSequences(beam.DoFn):
             chosen = made.select(made.split == number)
             counts[f"sequences_{split}"] = len(chosen)
             if len(chosen):
-                path = examples.shard_path(self._examples_uri, split, partition, self._settings.partitions)
+                path = examples.locate_shard(self._examples_uri, split, partition, self._settings.partitions)
                 examples.write_shard(path, self._staging, chosen, events)
         yield from (((COUNT, name), int(count)) for name, count in counts.items())
 
@@ -199,8 +175,35 @@ class WriteIdMap(beam.DoFn):
         for one, other in clashes:
             text = f"Two {kind} have one fingerprint: {one!r} and {other!r}. Rename one of them in the log."
             yield (PROBLEM, text), 1
-        with files.created(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
+        with files.create_whole(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
             pq.write_table(merged, file)
+
+
+def merge_id_map(table: pa.Table) -> tuple[pa.Table, list[tuple[str, str]]]:
+    """Joins the id maps of the batches of a log.
+
+    Args:
+        table: columns of `schemas.catalogue.ID_MAP_COLUMNS`; an id may be repeated.
+
+    Returns:
+        Each pair once, by rising fingerprint, and the pairs of different ids that share a fingerprint.
+    """
+    # By fingerprint, then id: repeats stand side by side, and so do two ids with one fingerprint.
+    table = table.take(pc.sort_indices(table, [("fingerprint", "ascending"), ("id", "ascending")])).combine_chunks()
+    fingerprints, ids = table["fingerprint"].to_numpy(), table["id"]
+    same_fingerprint = fingerprints[1:] == fingerprints[:-1]
+    same_id = pc.equal(ids[1:], ids[:-1]).to_numpy() if len(fingerprints) > 1 else np.empty(0, bool)
+    clashes = np.flatnonzero(same_fingerprint & ~same_id)
+    pairs = [(ids[int(place)].as_py(), ids[int(place) + 1].as_py()) for place in clashes]
+    first = np.append(True, ~same_fingerprint)[: len(fingerprints)]
+    return table.filter(pa.array(first)), pairs
+
+
+def split_id_map(id_map: pa.RecordBatch, shards: int) -> list[tuple[int, pa.RecordBatch]]:
+    """Cuts an id map by fingerprint, so that equal fingerprints meet; empty shards are left out."""
+    numbers = id_map.column(0).to_numpy() % shards
+    parts = ((number, id_map.filter(pa.array(numbers == number))) for number in range(shards))
+    return [(number, part) for number, part in parts if len(part)]
 
 
 def write_summary(counters: list[Counter], path: str, staging: str) -> None:
@@ -208,5 +211,5 @@ def write_summary(counters: list[Counter], path: str, staging: str) -> None:
     summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}}
     for (kind, name), number in sorted(counters):
         summary[kind][name] = number
-    with files.created(path, staging) as file:
+    with files.create_whole(path, staging) as file:
         file.write(json.dumps(summary).encode())

@@ -112,8 +112,8 @@ def cut_windows(times: Places, bounds: Places, user_splits: Places, cuts: Sequen
     )
 
 
-def covered(starts: Places, stops: Places, size: int) -> npt.NDArray[np.bool_]:
-    """Tells which of `size` places lie in any of the ranges ``[start, stop)``: bool [size]."""
+def find_covered(starts: Places, stops: Places, size: int) -> npt.NDArray[np.bool_]:
+    """Finds which of `size` places lie in any of the ranges ``[start, stop)``: bool [size]."""
     steps = np.bincount(starts, minlength=size + 1) - np.bincount(stops, minlength=size + 1)
     return np.cumsum(steps)[:size] > 0
 

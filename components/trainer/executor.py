@@ -1,4 +1,4 @@
-"""The work of Trainer: TFX's generic executor, told where the catalogues are and how many sequences there are."""
+"""The work of Trainer: TFX's generic executor, with a job completed from the input artifacts."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from schemas import sequences
 
 
 class Executor(trainer_executor.GenericExecutor):
-    """Runs `run_fn` on a `TrainingJob` that is completed by what only the input artifacts know."""
+    """Runs `run_fn` on a `TrainingJob` with what only the input artifacts know, catalogues and sizes of splits."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """See TFX's `GenericExecutor.Do`."""

@@ -20,7 +20,7 @@ from model.data.augmentation import mask
 from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
 from model.losses.sampled import Negatives
 from model.networks.base import Outputs
-from model.networks.state_network import StateNetwork, append
+from model.networks.state_network import StateNetwork, append_prompt
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
@@ -56,7 +56,7 @@ class BERT4RecNetwork(StateNetwork):
         """
         embedded, valid, _ = self.events(items, scenes, training)
         nothing = tf.zeros_like(embedded[:, 0])
-        embedded, valid = append(embedded, valid, nothing)
+        embedded, valid = append_prompt(embedded, valid, nothing)
         valid = tf.concat([valid[:, :-1], tf.zeros_like(valid[:, :1])], axis=1)
         return self.encoder.states(embedded, valid, training=training)[:, :-1]
 
@@ -86,7 +86,7 @@ class BERT4Rec(Recommender):
 
         Args:
             batch: as for `Recommender.terms`.
-            seed: int [2], of which events are hidden.
+            seed: int [2], seed of the choice of hidden events.
             negatives: what hidden items are compared with, besides themselves; None for the whole catalogue.
         """
         items = self.network.latest(batch[HISTORY_ITEMS])

@@ -23,7 +23,7 @@ from model.data.augmentation import augment
 from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
 from model.losses.contrastive import supervised_contrast
 from model.networks.base import Outputs
-from model.networks.state_network import StateNetwork, one_state
+from model.networks.state_network import StateNetwork, repeat_state
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import Catalogue
 
@@ -67,7 +67,7 @@ class ContraRec(Recommender):
             return super().terms(batch, seed, tape)
         for_views, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         own, views = self._encode(batch, for_views)
-        outputs = self.network.outputs(one_state(own), batch[HISTORY_ITEMS])
+        outputs = self.network.outputs(repeat_state(own), batch[HISTORY_ITEMS])
         terms = self.prediction_terms(outputs, batch, self.draw_negatives(batch[FUTURE_ITEMS], for_negatives))
         # A next item that is not in the catalogue says nothing of who is alike.
         labels = tf.reshape(batch[NEXT_ITEM], [-1])

@@ -7,7 +7,7 @@ lift).
 
 Choices: of histories the latest `ModelConfig.max_length` events are read, in counting and afterwards. A train history
 counts once for an item, however often it has it; a user's own history is read event by event, so that what it has
-twice speaks twice. What follows is the whole future with the target `period`, and its first event with `next` and
+twice counts twice. What follows is the whole future with the target `period`, and its first event with `next` and
 `prefix` (all prefixes would be as many histories as there are events). Of each row the `STRONGEST` counts are kept: a
 popular item meets most of the catalogue, most of it once.
 """
@@ -67,7 +67,7 @@ def fit(
     )
 
 
-def strongest(counts: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+def keep_strongest(counts: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
     """Returns the `most` largest counts of each row; of equal ones those of the lower, more frequent columns.
 
     Args:
@@ -94,7 +94,7 @@ def _together(
     for start, stop in itertools.pairwise(edges):
         counts = having[start:stop] @ futures
         counts.sort_indices()
-        parts.append(strongest(counts, most))
+        parts.append(keep_strongest(counts, most))
     return sparse.vstack(parts, "csr")
 
 

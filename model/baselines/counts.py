@@ -38,7 +38,7 @@ class PairCounts:
 
         Args:
             rows: int32 [P], indices of the first catalogue, counted from 1.
-            columns: int32 [P], of the second.
+            columns: int32 [P], indices of the second catalogue, counted from 1.
         """
         height, width = self._total.shape
         known = (rows >= 1) & (rows <= height) & (columns >= 1) & (columns <= width)
@@ -145,7 +145,7 @@ class SparseCounts(tf.Module):
         return low
 
 
-def no_rows(columns: int) -> sparse.csr_matrix:
+def make_empty_counts(columns: int) -> sparse.csr_matrix:
     """Returns counts without a row, for queries that read nothing."""
     return sparse.csr_matrix((0, columns), dtype=np.int32)
 

@@ -6,7 +6,7 @@ concatenation of its two embeddings; the first `scene_dim` numbers of the last e
 
 import tensorflow as tf
 
-from model.networks.dspnet import DSPnetNetwork, encoder
+from model.networks.dspnet import DSPnetNetwork, create_encoder
 from schemas.catalogue import PAD_INDEX
 
 
@@ -16,7 +16,7 @@ class DSPnetMinusNetwork(DSPnetNetwork):
     paired = True
 
     def _create_encoders(self) -> None:
-        self.pair_encoder = encoder(self.config, self.config.scene_dim + self.config.item_dim, "f")
+        self.pair_encoder = create_encoder(self.config, self.config.scene_dim + self.config.item_dim, "f")
 
     def encode(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes histories, item and scene of an event as one token; see `DSPnetNetwork.encode`."""

@@ -2,8 +2,8 @@
 
 Its states are items, as in the MC baseline of Rendle et al. (WWW 2010, "Factorizing Personalized Markov Chains"),
 without their factorisation: an item that never followed the last one goes by its popularity. Scenes are a chain of
-their own. Which pairs count is `TrainingConfig.target`'s to say; with `prefix` it is the chain of textbooks, over all
-adjacent events.
+their own. `TrainingConfig.target` says which pairs count; with `prefix` it is the chain of textbooks, over all adjacent
+events.
 """
 
 import tensorflow as tf

@@ -22,40 +22,11 @@ import tf_keras
 from model.config import PERIOD, ModelConfig, TrainingConfig
 from model.data.augmentation import mask
 from model.data.batches import FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_ITEMS, HISTORY_SCENES
-from model.networks.encoder import initializer
-from model.networks.state_network import StateNetwork, one_state
+from model.networks.encoder import make_initializer
+from model.networks.state_network import StateNetwork, repeat_state
 from model.training import replicas
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX, Catalogue
-
-
-def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws one of the scales for each sequence, each scale with the same probability.
-
-    Args:
-        scales: the sizes of windows to choose from.
-        batch: number of sequences of this replica; all replicas must have as many.
-        seed: int [2]; the same seed draws the same for a sequence, whatever the replicas.
-
-    Returns:
-        int32 [batch], the index in `scales` of each.
-    """
-    return tf.cast(replicas.uniform([batch], seed) * len(scales), tf.int32)
-
-
-def window(sequence: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Keeps the first events of each future.
-
-    Args:
-        sequence: int [batch, f], left-aligned, 0 where padded.
-        sizes: int [batch], how many events each row keeps; a shorter one keeps all it has.
-
-    Returns:
-        int [batch, f], 0 beyond the window.
-    """
-    inside = tf.range(tf.shape(sequence)[1]) < tf.cast(sizes, tf.int32)[:, tf.newaxis]
-    return tf.where(inside, sequence, tf.cast(PAD_INDEX, sequence.dtype))
-
 
 WHOLE = tf.int32.max
 """The size of a window that has all of the future."""
@@ -76,14 +47,14 @@ class MSDPNetwork(StateNetwork):
         self.scales = tuple(scales)
         self.asked = asked
         shape = [len(self.scales), self.config.item_dim]
-        self.prompts = self.add_weight("prompts", shape=shape, initializer=initializer())
+        self.prompts = self.add_weight("prompts", shape=shape, initializer=make_initializer())
 
     @classmethod
     def create(
         cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
     ) -> Self:
         """See `model.networks.base.Network.create`; the windows are those of `training`."""
-        scales, asked = scales_of(training)
+        scales, asked = list_scales(training)
         return super().create(config, training, items, scenes, scales=scales, asked=asked, **options)
 
     def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
@@ -132,18 +103,52 @@ class MSDP(Recommender):
         prompt, sizes = network.prompt_of(drawn), tf.gather(tf.constant(network.scales), drawn)
 
         h = network.encode(items, scenes, prompt, training=True)
-        outputs = network.outputs(one_state(h), items)
-        targets = window(batch[FUTURE_ITEM_SEQUENCE], sizes)
+        outputs = network.outputs(repeat_state(h), items)
+        targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], sizes)
         negatives = self.draw_negatives(targets, for_negatives)
         terms = {"item_loss": self.item_loss(outputs.o_item, targets, outputs.copies, negatives)}
         if self.config.scene_weight:
-            terms["scene_loss"] = self.scene_loss(outputs, window(batch[FUTURE_SCENE_SEQUENCE], sizes))
+            terms["scene_loss"] = self.scene_loss(outputs, cut_window(batch[FUTURE_SCENE_SEQUENCE], sizes))
         if "contrast_loss" in self.weights_of_terms:
             share, latest = self.config.distribution.mask_share, network.latest(items)
             masked = mask(latest, for_mask, network.item_embedding.mask_index, share)
             copy = network.encode(masked, scenes, prompt, training=True)
             terms["contrast_loss"] = siamese_loss(h, copy, self.predictor(h), self.predictor(copy))
         return terms, {}
+
+
+def list_scales(config: TrainingConfig) -> tuple[list[int], int]:
+    """Returns the sizes of windows, the whole future last, and the place of the one that users are asked about."""
+    scales = [*config.distribution.scales, WHOLE]
+    return scales, len(scales) - 1 if config.target == PERIOD else 0
+
+
+def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws one of the scales for each sequence, each scale with the same probability.
+
+    Args:
+        scales: the sizes of windows to choose from.
+        batch: number of sequences of this replica; all replicas must have as many.
+        seed: int [2]; the same seed draws the same for a sequence, whatever the replicas.
+
+    Returns:
+        int32 [batch], the index in `scales` of each.
+    """
+    return tf.cast(replicas.uniform([batch], seed) * len(scales), tf.int32)
+
+
+def cut_window(sequence: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Keeps the first events of each future.
+
+    Args:
+        sequence: int [batch, f], left-aligned, 0 where padded.
+        sizes: int [batch], how many events each row keeps; a shorter one keeps all it has.
+
+    Returns:
+        int [batch, f], 0 beyond the window.
+    """
+    inside = tf.range(tf.shape(sequence)[1]) < tf.cast(sizes, tf.int32)[:, tf.newaxis]
+    return tf.where(inside, sequence, tf.cast(PAD_INDEX, sequence.dtype))
 
 
 def siamese_loss(left: tf.Tensor, right: tf.Tensor, left_predicted: tf.Tensor, right_predicted: tf.Tensor) -> tf.Tensor:
@@ -164,9 +169,3 @@ def siamese_loss(left: tf.Tensor, right: tf.Tensor, left_predicted: tf.Tensor, r
 
 def _cosine(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.math.l2_normalize(a, axis=1) * tf.math.l2_normalize(b, axis=1), axis=1)
-
-
-def scales_of(config: TrainingConfig) -> tuple[list[int], int]:
-    """Returns the sizes of windows, the whole future last, and the place of the one that users are asked about."""
-    scales = [*config.distribution.scales, WHOLE]
-    return scales, len(scales) - 1 if config.target == PERIOD else 0

@@ -1,8 +1,8 @@
 """The user's own most frequent items, then what is popular: hard to beat where people buy the same things again.
 
 This is GP-TopFreq of next-basket recommendation, personal top items filled up with global ones (Li et al., TOIS 2023,
-"A Next Basket Recommendation Reality Check"): something has to fill the places of a short history. All of a history is
-read that the served model takes (`windows.max_history`), for a long one costs nothing here.
+"A Next Basket Recommendation Reality Check"): something has to fill the places of a short history. All of the
+history that the served model takes (`windows.max_history`) is read, because a long one costs nothing here.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from model.data.vocabulary import find
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 AGES = 1 << 14
-"""Ages that are told apart; with counts below 2^10 they fit into a float32."""
+"""Number of ages that are distinguished; with counts below 2^10 they fit into a float32."""
 
 
 class OwnCounts(tf.Module):
@@ -27,14 +27,13 @@ class OwnCounts(tf.Module):
 
     Args:
         base: float [N] in [0, 1), the scores of what a history does not have.
-        name: name of the module.
 
     Attributes:
         size: number N of items.
     """
 
-    def __init__(self, base: npt.NDArray[np.float32], name: str = "own_counts"):
-        super().__init__(name=name)
+    def __init__(self, base: npt.NDArray[np.float32]):
+        super().__init__()
         self.size = len(base)
         self.base = tf.Variable(base, trainable=False, name="base")
 

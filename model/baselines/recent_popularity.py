@@ -3,14 +3,14 @@
 The weight of an event halves with every `TrainingConfig.recency_half_life_days` between it and the newest event of the
 train split; histories and futures count alike (compare Ji et al., SIGIR 2020, "A Re-visit of the Popularity Baseline in
 Recommender Systems": what is popular is a matter of the moment). Windows that overlap show an event in several
-sequences of its user: it counts once, told by user, item, scene and time.
+sequences of its user: it counts once, identified by user, item, scene and time.
 """
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from model.baselines.popularity import ranked_by
+from model.baselines.popularity import rank_by
 from model.baselines.statistical_network import StatisticalNetwork
 from model.config import TrainingConfig
 from model.data.sequences import SequenceBatch, TrainSequences
@@ -21,6 +21,8 @@ SECONDS_A_DAY = 86_400.0
 WAITING = 1 << 22
 """Events that wait to be compared with those before, at least: 128 MiB."""
 
+_SCHEMA = pa.schema([("user", pa.int64()), ("item", pa.int32()), ("scene", pa.int32()), ("timestamp", pa.int64())])
+
 
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
@@ -30,7 +32,7 @@ def fit(
     times = events["timestamp"].to_numpy()
     age = (times.max(initial=np.iinfo(np.int64).min) - times) / SECONDS_A_DAY
     weights = 0.5 ** (age / training.recency_half_life_days)
-    return ranked_by(
+    return rank_by(
         *(
             np.bincount(events[name].to_numpy(), weights, minlength=len(catalogue) + 2)[1:-1]
             for name, catalogue in (("item", items), ("scene", scenes))
@@ -58,9 +60,6 @@ def _columns(batch: SequenceBatch, part: str) -> dict[str, npt.NDArray[np.intege
     events = getattr(batch, part)
     users = np.repeat(batch.users, np.diff(events.starts))
     return {"user": users, "item": events.items, "scene": events.scenes, "timestamp": events.timestamps}
-
-
-_SCHEMA = pa.schema([("user", pa.int64()), ("item", pa.int32()), ("scene", pa.int32()), ("timestamp", pa.int64())])
 
 
 def _table(parts: list[dict[str, npt.NDArray[np.integer]]]) -> pa.Table:

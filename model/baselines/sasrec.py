@@ -16,7 +16,7 @@ from model.config import PREFIX
 from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
 from model.losses.full import LOSSES
 from model.networks.base import Outputs
-from model.networks.state_network import StateNetwork, one_state
+from model.networks.state_network import StateNetwork, repeat_state
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
@@ -44,7 +44,7 @@ class SASRec(Recommender):
             return super().terms(batch, seed, tape)
         states, items = self.network.states(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
         _, scenes = self.network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
-        outputs = self.network.outputs(one_state(states[:, -1]), batch[HISTORY_ITEMS])
+        outputs = self.network.outputs(repeat_state(states[:, -1]), batch[HISTORY_ITEMS])
         negatives = self.draw_negatives(batch[FUTURE_ITEMS], seed)
         terms = self.prediction_terms(outputs, batch, negatives)
 

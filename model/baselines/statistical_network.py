@@ -29,11 +29,10 @@ class StatisticalNetwork(tf.Module):
         scenes: scores scenes; its queries are int32 [batch, any].
         read: from histories, catalogue indices int32 [batch, time] each with 0 for padding anywhere, to the queries of
             `items` and of `scenes`.
-        name: name of the module.
 
     Attributes:
-        item_scorer: as given.
-        scene_scorer: as given.
+        item_scorer: scores items for `Outputs.o_item`.
+        scene_scorer: scores scenes for `Outputs.o_scene`.
     """
 
     query_spec = tf.TensorSpec([None, None], tf.int32, "queries")
@@ -41,8 +40,8 @@ class StatisticalNetwork(tf.Module):
     embeds_users: ClassVar[bool] = False
     """Whether representations of users are worth exporting: they are but histories."""
 
-    def __init__(self, items: ItemScorer, scenes: ItemScorer, read: Read, name: str = "counted"):
-        super().__init__(name=name)
+    def __init__(self, items: ItemScorer, scenes: ItemScorer, read: Read):
+        super().__init__()
         self.item_scorer = items
         self.scene_scorer = scenes
         self._read = read
@@ -106,7 +105,7 @@ def read_nothing(items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
 def latest_known(indices: tf.Tensor, size: int, number: int) -> tf.Tensor:
     """Returns the latest events of each history that are in the catalogue.
 
-    What is not there has never been counted, so the event before it says more.
+    An event that is not in the catalogue has never been counted, so the one before it says more.
 
     Args:
         indices: int32 [batch, time], oldest first, 0 where padded, N + 1 where unknown.

@@ -1,4 +1,4 @@
-"""From example files to batches of padded tensors."""
+"""Batches of padded tensors, read from example files."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,6 +20,9 @@ FUTURE_ITEMS = "future_items"
 FUTURE_SCENES = "future_scenes"
 FUTURE_ITEM_SEQUENCE = "future_item_sequence"
 FUTURE_SCENE_SEQUENCE = "future_scene_sequence"
+
+SHUFFLE_BUFFER = 20_000
+"""Number of sequences among which the next one of an epoch is drawn."""
 
 _READ = {
     HISTORY_ITEMS: sequences.HISTORY_ITEM_IDS,
@@ -86,9 +89,6 @@ def training_batches(
         return _batches(shuffled, batch_size, shuffle_seed=order, drop_remainder=True)
 
     return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
-
-
-SHUFFLE_BUFFER = 20_000
 
 
 def _expand(files: Sequence[str]) -> list[str]:

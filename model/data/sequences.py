@@ -3,7 +3,7 @@
 Unlike the batches of `model.data.batches`, events keep their times and futures their order and their repeats; rows are
 ragged (values and where each row begins), so that one long history does not pad the rest.
 
-What counting takes to follow what is the training target, as trained methods have it (`what_follows`):
+The training target says which events follow which, in counting as in training (`what_follows`):
 
 ========== ===================================================================================
 ``next``   the last event of a history is followed by the first event of its future
@@ -11,7 +11,7 @@ What counting takes to follow what is the training target, as trained methods ha
 ``prefix`` every event of a history is followed by the next one, the last by the future's first
 ========== ===================================================================================
 
-A target says more than it seems to: on news, that of the histories' own transitions (`prefix`) is worth a sixth of
+The choice matters more than it seems to: on news, the histories' own transitions (`prefix`) are worth a sixth of
 `next`, because what was read before the cutoff is old by then.
 """
 

@@ -1,4 +1,4 @@
-"""From fingerprints to catalogue indices, without a hash table.
+"""Vocabularies: the catalogue indices of fingerprints, without a hash table.
 
 A sorted array and a binary search need no table initialiser, so millions of ids live in a variable of the
 checkpoint rather than in the graph.

@@ -21,6 +21,13 @@ _PERIOD = {
 }
 """For each list, the catalogue and the place of the task that asks for all of the future."""
 
+_REPLICATES = 256
+"""Number of bootstrap replicates of a coverage."""
+_WORD = 64
+"""Number of replicates whose draws are bits of one number."""
+_BLOCK = 100_000
+"""Number of candidates whose bits are unpacked at a time."""
+
 
 class MetricIndex:
     """The columns in which the metrics of a batch stand, and what each metric is a mean over.
@@ -188,11 +195,6 @@ class MetricAccumulator:
 
 def _mean(values: npt.NDArray, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     return (values.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)).astype(np.float32)
-
-
-_REPLICATES = 256
-_WORD = 64
-_BLOCK = 100_000
 
 
 class Coverage:

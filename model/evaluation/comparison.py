@@ -126,7 +126,6 @@ def compare_runs(
     others: Mapping[str, MeasuredSequences],
     metrics: Sequence[str],
     by_group: Sequence[str] = (),
-    block: int = BLOCK,
 ) -> Comparisons:
     """Compares runs with a reference, on the same test sequences.
 
@@ -135,15 +134,14 @@ def compare_runs(
         others: the other runs, by name.
         metrics: names of metrics that all runs have.
         by_group: those of `metrics` that are compared in each group of histories, too.
-        block: about how many sequences are worked on at a time; memory for the bootstrap grows with it.
 
     Returns:
-        Differences that depend neither on the order of sequences nor, but for rounding, on `block`.
+        Differences that do not depend on the order of sequences.
 
     Raises:
         UnequalTestSetsError: if a run was measured on other users or other futures.
     """
-    found = {name: compare(reference, other, metrics, by_group, block) for name, other in others.items()}
+    found = {name: compare(reference, other, metrics, by_group) for name, other in others.items()}
     tests = {(name, part): p for name, run in found.items() for part, p in run.p_values().items()}
     corrected = dict(zip(tests, holm(list(tests.values())).tolist(), strict=True))
     runs = {
@@ -166,7 +164,8 @@ def compare(
         other: the other run.
         metrics: names of metrics that both runs have.
         by_group: those of `metrics` that are compared in each group of histories, too.
-        block: about how many sequences are worked on at a time; memory for the bootstrap grows with it.
+        block: about how many sequences are worked on at a time; memory for the bootstrap grows with it. The result
+            does not depend on it, but for rounding.
 
     Raises:
         UnequalTestSetsError: if the two runs were measured on different users or futures.

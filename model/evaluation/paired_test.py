@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import sparse, stats
 
 
 class UserSums:
@@ -67,13 +67,13 @@ class UserBlocks:
     a user with several are held until the last of them has come.
 
     Memory: 8 bytes a sequence while they are counted, then some 100 bytes a user with several sequences, and the held
-    rows.
+    rows, of which only the differences that are not 0 are kept.
     """
 
     def __init__(self) -> None:
         self._counted: list[npt.NDArray[np.uint64]] = []
         self._several: dict[int, int] | None = None
-        self._held: dict[int, list[tuple[npt.NDArray, npt.NDArray]]] = {}
+        self._held: dict[int, list[tuple[sparse.csr_array, npt.NDArray[np.uint8]]]] = {}
 
     def count(self, keys: npt.NDArray[np.uint64]) -> None:
         """Counts the sequences of a batch.
@@ -106,10 +106,12 @@ class UserBlocks:
         for row in np.flatnonzero(held):
             key = int(keys[row])
             rows = self._held.setdefault(key, [])
-            rows.append((differences[row].copy(), measured[row].copy()))  # a view would hold all of the batch
+            # Most metrics of most sequences are the same for two models, so a row is held in a form for zeros.
+            rows.append((sparse.csr_array(differences[[row]]), np.packbits(measured[row])))
             if len(rows) == self._several[key]:
                 of_user, known = zip(*self._held.pop(key), strict=True)
-                blocks.append((np.stack(of_user), np.stack(known)))
+                known_bits = np.unpackbits(np.stack(known), axis=1, count=measured.shape[1])
+                blocks.append((sparse.vstack(of_user).toarray(), known_bits.astype(bool)))
                 starts.append(end)
                 end += len(of_user)
         return (

@@ -21,6 +21,9 @@ from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, TopK, merge_chunk, rem
 NONE = np.int64(-1)
 """Stands for "no candidate" where columns are padded to a rectangle."""
 
+_BYTES, _ADDENDS = 8, 128
+"""Bytes of a word of counters, and the words that are added at a time (`count_at_least`)."""
+
 
 class Scorer(NamedTuple):
     """The scores of one batch, to be asked for in pieces (`model.ranker.Ranker`).
@@ -69,7 +72,7 @@ class RankingQuery(NamedTuple):
 
 
 class RankingResult(NamedTuple):
-    """The results of Q query.
+    """The answers to the Q questions of a `RankingQuery`.
 
     Attributes:
         ranks: rank of each relevant target, int32 [Q, batch, T]; `max_rank` + 1 for a larger rank and for all else.
@@ -248,10 +251,6 @@ def _read_catalogue(
     state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(thresholds, tf.int64))
     top, picked, counts = for_chunks(read, state, size, chunk)
     return top, tf.reshape(picked, tf.shape(columns)), counts
-
-
-_BYTES, _ADDENDS = 8, 128
-"""Bytes of a word, and the words that are added at a time."""
 
 
 def count_at_least(scores: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:

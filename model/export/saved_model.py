@@ -29,7 +29,10 @@ from schemas.served_model import (
 )
 
 MEASURED_QUERIES = 1000
-"""Enough for a recall to be known to a hundredth."""
+"""Number of histories that a recall is measured on, enough to know it to a hundredth."""
+
+_WARMUP_EVENTS = 8
+"""Length of the history that warm-up requests ask about."""
 
 
 def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf.data.Dataset) -> RetrievalDescription:
@@ -45,7 +48,7 @@ def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf
         `EXACT`, or a description with the recall of the best 10 and `TOP_K` items (or of the whole catalogue, when it
         is smaller).
     """
-    if module.find_items.is_exact():
+    if module.find_items is module.exact_items:
         return EXACT
     ks = sorted({min(k, module.item_ids.shape[0]) for k in (10, TOP_K)})
 
@@ -90,10 +93,6 @@ def export(module: ServingModule, folder: str, name: str, retrieval: RetrievalDe
             writer.write(record)
     with tf.io.gfile.GFile(os.path.join(folder, RETRIEVAL_FILE), "w") as file:
         file.write(json.dumps(retrieval.to_json(), indent=2) + "\n")
-
-
-_WARMUP_EVENTS = 8
-"""Length of the history that warm-up requests ask about."""
 
 
 def warmup_records(

@@ -17,6 +17,12 @@ import tf_keras
 from model.networks.base import Representations
 from model.training import replicas
 
+HIDDEN_LAYERS = 2
+"""Hidden layers of a discriminator."""
+
+NEGATIVE_SLOPE = 0.2
+"""Slope of the leaky ReLU of a discriminator below 0."""
+
 
 def minimax(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """One sequence's part of Eq. 4: log D(prior) + log(1 - D(z)), float [batch].
@@ -43,11 +49,6 @@ def accuracy(prior_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """The share of right answers, float [batch]: 0, 1/2 or 1 for each pair; 1/2 is chance."""
     right = tf.stack([prior_logits > 0, logits <= 0])
     return tf.reduce_mean(tf.cast(right, tf.float32), axis=0)
-
-
-HIDDEN_LAYERS = 2
-
-NEGATIVE_SLOPE = 0.2
 
 
 class Discriminator(tf_keras.layers.Layer):

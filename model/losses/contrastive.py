@@ -11,6 +11,9 @@ import tensorflow as tf
 from model.training import replicas
 from schemas.catalogue import PAD_INDEX
 
+_SHORTEST = 1e-6
+"""Length below which a state has no direction."""
+
 
 def contrastive_loss(
     anchors: tf.Tensor, positives: tf.Tensor, positive_temperature: float, negative_temperature: float
@@ -45,9 +48,6 @@ def contrastive_loss(
     weights = tf.nn.softmax(tf.where(itself, alike.dtype.min, alike), axis=1)
     repulsion = tf.reduce_sum(tf.where(itself, 0.0, weights * alike), axis=1)
     return repulsion - attraction
-
-
-_SHORTEST = 1e-6
 
 
 def supervised_contrast(views: tf.Tensor, labels: tf.Tensor | None, temperature: float) -> tf.Tensor:

@@ -66,7 +66,7 @@ class Scores(NamedTuple):
 class Network(tf_keras.layers.Layer):
     """Encodes histories of items and scenes and scores both catalogues.
 
-    A method says how histories are read (`represent`) and what of that candidates are compared with (`outputs`).
+    A method defines how histories are read (`represent`), and what candidates are then compared with (`outputs`).
 
     Args:
         config: widths, depths and choices.

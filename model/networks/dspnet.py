@@ -68,8 +68,8 @@ class DSPnetNetwork(Network):
         self.scene_head = tf_keras.layers.Dense(config.scene_dim, name="r_S")
 
     def _create_encoders(self) -> None:
-        self.item_encoder = encoder(self.config, self.config.item_dim, "f_V")
-        self.scene_encoder = encoder(self.config, self.config.scene_dim, "f_S")
+        self.item_encoder = create_encoder(self.config, self.config.item_dim, "f_V")
+        self.scene_encoder = create_encoder(self.config, self.config.scene_dim, "f_S")
 
     def encode(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes histories (Eq. 2).
@@ -113,7 +113,7 @@ class DSPnetNetwork(Network):
         return Outputs(self.scene_head(for_scenes), self.item_head(for_items), copies)
 
 
-def encoder(config: ModelConfig, dim: int, name: str) -> SequenceEncoder:
+def create_encoder(config: ModelConfig, dim: int, name: str) -> SequenceEncoder:
     """Returns an encoder of the configured depth for events of width `dim`."""
     return SequenceEncoder(dim, config.max_length, config.layers, config.heads, config.dropout, name=name)
 

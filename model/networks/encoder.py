@@ -11,9 +11,9 @@ import tf_keras
 INITIALIZER_STDDEV = 0.02
 
 
-def initializer(seed: int | None = None) -> tf_keras.initializers.Initializer:
-    """Truncated normal of BERT, for embeddings and dense kernels."""
-    return tf_keras.initializers.TruncatedNormal(stddev=INITIALIZER_STDDEV, seed=seed)
+def make_initializer() -> tf_keras.initializers.Initializer:
+    """Returns the truncated normal of BERT, for embeddings and dense kernels."""
+    return tf_keras.initializers.TruncatedNormal(stddev=INITIALIZER_STDDEV)
 
 
 class Embedding(tf_keras.layers.Layer):
@@ -27,7 +27,7 @@ class Embedding(tf_keras.layers.Layer):
     def __init__(self, catalogue_size: int, dim: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.catalogue_size = catalogue_size
-        self.table = self.add_weight("embeddings", shape=[catalogue_size + 2, dim], initializer=initializer())
+        self.table = self.add_weight("embeddings", shape=[catalogue_size + 2, dim], initializer=make_initializer())
 
     @property
     def mask_index(self) -> int:
@@ -66,7 +66,7 @@ class SequenceEncoder(tf_keras.layers.Layer):
         super().__init__(**kwargs)
         self.max_length = max_length
         self.causal = causal
-        self.positions = self.add_weight("positions", shape=[max_length, dim], initializer=initializer())
+        self.positions = self.add_weight("positions", shape=[max_length, dim], initializer=make_initializer())
         self.norm = tf_keras.layers.LayerNormalization(epsilon=1e-6, name="embedding_norm")
         self.dropout = tf_keras.layers.Dropout(dropout)
         self.layers = [TransformerLayer(dim, heads, dropout, name=f"layer_{i}") for i in range(layers)]
@@ -114,13 +114,13 @@ class TransformerLayer(tf_keras.layers.Layer):
     def __init__(self, dim: int, heads: int, dropout: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.attention = tf_keras.layers.MultiHeadAttention(
-            heads, dim // heads, dropout=dropout, kernel_initializer=initializer(), name="attention"
+            heads, dim // heads, dropout=dropout, kernel_initializer=make_initializer(), name="attention"
         )
         self.attention_norm = tf_keras.layers.LayerNormalization(epsilon=1e-6, name="attention_norm")
         self.expand = tf_keras.layers.Dense(
-            4 * dim, activation=tf_keras.activations.gelu, kernel_initializer=initializer(), name="expand"
+            4 * dim, activation=tf_keras.activations.gelu, kernel_initializer=make_initializer(), name="expand"
         )
-        self.contract = tf_keras.layers.Dense(dim, kernel_initializer=initializer(), name="contract")
+        self.contract = tf_keras.layers.Dense(dim, kernel_initializer=make_initializer(), name="contract")
         self.output_norm = tf_keras.layers.LayerNormalization(epsilon=1e-6, name="output_norm")
         self.dropout = tf_keras.layers.Dropout(dropout)
 

@@ -16,8 +16,8 @@ class StateNetwork(Network):
 
     With `sees_scenes` an event is a linear map of the concatenated embeddings of item and scene (the scene as an
     attribute, as in CARCA), else of the item alone. No paper says how such a method predicts scenes: here a linear map
-    of h is compared with the embeddings of scenes. Of a method of items alone it is trained without changing h, because
-    its paper knows nothing of scenes, and to learn of them what it cannot see can make its items worse.
+    of h is compared with the embeddings of scenes. In a method that reads items alone the map is trained without
+    changing h: the method's paper knows nothing of scenes, and learning to predict them could make its items worse.
 
     Arguments are those of `Network`.
     """
@@ -73,12 +73,12 @@ class StateNetwork(Network):
         embedded, valid, _ = self.events(items, scenes, training)
         if self.prompted:
             prompt = self.prompt(tf.shape(valid)[0], training) if prompt is None else prompt
-            embedded, valid = append(embedded, valid, prompt)
+            embedded, valid = append_prompt(embedded, valid, prompt)
         return self.encoder(embedded, valid, training=training)
 
     def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Any:
         """Returns `Representations` of histories, or an object with their attributes; arguments as for `events`."""
-        return one_state(self.encode(items, scenes, training=training))
+        return repeat_state(self.encode(items, scenes, training=training))
 
     def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
         """See `Network.outputs`."""
@@ -89,11 +89,11 @@ class StateNetwork(Network):
         return self.scene_head(h if self.sees_scenes else tf.stop_gradient(h))
 
 
-def one_state(h: tf.Tensor) -> Representations:
+def repeat_state(h: tf.Tensor) -> Representations:
     """Returns the representations of a method that has one state, float [batch, width]."""
     return Representations(h, h, h, h)
 
 
-def append(embedded: tf.Tensor, valid: tf.Tensor, prompt: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def append_prompt(embedded: tf.Tensor, valid: tf.Tensor, prompt: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Adds a prompt, float [batch, d], behind the events, float [batch, time, d] and bool [batch, time]."""
     return tf.concat([embedded, prompt[:, tf.newaxis]], axis=1), tf.pad(valid, [[0, 0], [0, 1]], constant_values=True)

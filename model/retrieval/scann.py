@@ -73,13 +73,9 @@ class ScannTopK:
     def _with_bias(self, queries: tf.Tensor) -> tf.Tensor:
         return tf.pad(queries, [[0, 0], [0, 1]], constant_values=1.0) if self._has_bias else queries
 
-    def is_exact(self) -> bool:
-        """Tells whether what is found is the best there is."""
-        return self._layer.is_exact()
-
 
 def load_operations() -> None:
-    """Makes TensorFlow know the operations of ScaNN.
+    """Registers the operations of ScaNN in TensorFlow.
 
     Raises:
         ImportError: if ScaNN is not installed.

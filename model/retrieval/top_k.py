@@ -20,6 +20,12 @@ from model.networks.item_scorer import ItemScorer, for_chunks
 NO_SCORE = float("-inf")
 """The score of a place that no candidate fills."""
 
+CHUNK_SCORES = 1 << 24
+"""Scores held at a time, 64 MiB: one user's over 16M items, or 16 users' over a million."""
+
+GROUP = 32
+"""Neighbours that are compared at once. More make fewer groups, but leave more members to sort."""
+
 
 class TopK(NamedTuple):
     """Candidates of a batch and their scores; `select_best` sorts them.
@@ -31,10 +37,6 @@ class TopK(NamedTuple):
 
     scores: tf.Tensor
     columns: tf.Tensor
-
-
-CHUNK_SCORES = 1 << 24
-"""Scores held at a time, 64 MiB: one user's over 16M items, or 16 users' over a million."""
 
 
 class ExactTopK:
@@ -69,10 +71,6 @@ class ExactTopK:
 
         nothing = TopK(tf.fill([batch, k], NO_SCORE), tf.zeros([batch, k], tf.int64))
         return for_chunks(merge, nothing, size, chunk)
-
-    def is_exact(self) -> bool:
-        """Tells whether what is found is the best there is."""
-        return True
 
 
 def merge_chunk(earlier: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
@@ -143,10 +141,6 @@ def remove_columns(candidates: TopK, columns: tf.Tensor) -> TopK:
     scores = tf.reshape(candidates.scores, [-1])
     scores = tf.tensor_scatter_nd_update(scores, taken[:, tf.newaxis], tf.fill(tf.shape(taken), NO_SCORE))
     return TopK(tf.reshape(scores, tf.shape(candidates.scores)), candidates.columns)
-
-
-GROUP = 32
-"""Neighbours that are compared at once. More make fewer groups, but leave more members to sort."""
 
 
 def top_k(scores: tf.Tensor, k: tf.Tensor | int) -> tuple[tf.Tensor, tf.Tensor]:

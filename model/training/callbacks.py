@@ -58,7 +58,7 @@ class ResumableTraining:
             self._stopping = EarlyStopping(os.path.join(folder, "best"), model.network, monitor, patience)
 
     def is_over(self, epochs: int) -> bool:
-        """Says whether an interrupted run had come to its end, of so many epochs at most."""
+        """Returns whether an interrupted run had come to its end, given the largest number of epochs."""
         stopped = self._stopping is not None and self._stopping.is_over(self.epochs_done)
         return self.epochs_done >= epochs or stopped
 
@@ -74,7 +74,7 @@ class ResumableTraining:
             self._stopping.restore_best()
 
     def remove(self) -> None:
-        """Removes the folder, so that, killed on the way, nobody takes it for that of an interrupted training."""
+        """Removes the folder; it is renamed first, so that no half of it passes for an interrupted training."""
         leftover = f"{self._folder}.over"
         if tf.io.gfile.exists(leftover):
             tf.io.gfile.rmtree(leftover)
@@ -160,7 +160,7 @@ class EarlyStopping(tf_keras.callbacks.Callback):
         self._best_epoch: int = state["best_epoch"]
 
     def is_over(self, epochs_done: int) -> bool:
-        """Says whether training has come to its end after so many epochs."""
+        """Returns whether training has come to its end after a number of epochs."""
         return epochs_done - 1 - self._best_epoch >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

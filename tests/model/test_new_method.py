@@ -22,7 +22,7 @@ import tensorflow as tf
 import tf_keras
 
 from model.networks.base import Network, Outputs
-from model.networks.state_network import one_state
+from model.networks.state_network import repeat_state
 
 
 class LastItemNetwork(Network):
@@ -34,7 +34,7 @@ class LastItemNetwork(Network):
         self.scene_head = tf_keras.layers.Dense(config.scene_dim)
 
     def represent(self, items, scenes, training=None):
-        return one_state(self.item_embedding(self.latest(items)[:, -1], training=training))
+        return repeat_state(self.item_embedding(self.latest(items)[:, -1], training=training))
 
     def outputs(self, known, items):
         h = known.h_item

@@ -49,7 +49,7 @@ def test_every_event_of_the_history_votes(tmp_path, target):
 def test_strongest(most):
     dense = np.random.RandomState(0).randint(4, size=[6, 11])
     dense[2] = 0
-    found = cooccurrence.strongest(sparse.csr_matrix(dense), most)
+    found = cooccurrence.keep_strongest(sparse.csr_matrix(dense), most)
     expected = np.zeros_like(dense)
     for row, counts in enumerate(dense):
         for column in sorted(range(11), key=lambda column: (-counts[column], column))[:most]:
@@ -65,7 +65,7 @@ def test_blocks_of_any_size_make_one_product(products):
     product = histories.toarray().T @ futures.toarray()
     found = cooccurrence._together(histories, futures, products=products)
     np.testing.assert_array_equal(found.toarray(), product)
-    strongest = cooccurrence.strongest(sparse.csr_matrix(product), 2)
+    strongest = cooccurrence.keep_strongest(sparse.csr_matrix(product), 2)
     found = cooccurrence._together(histories, futures, 2, products)
     np.testing.assert_array_equal(found.toarray(), strongest.toarray())
     assert strongest.nnz < np.count_nonzero(product)

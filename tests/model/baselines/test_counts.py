@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from scipy import sparse
 
-from model.baselines.counts import EXACT, SparseCounts, no_rows, tie_break
+from model.baselines.counts import EXACT, SparseCounts, make_empty_counts, tie_break
 from tests.model.baselines.small_data import check_pieces
 
 
@@ -32,7 +32,7 @@ def test_adds_up_the_rows_that_are_read(rows, columns):
 @pytest.mark.parametrize(("batch", "width"), [(3, 0), (0, 4), (0, 0)])
 def test_queries_that_read_nothing(batch, width):
     dense, base = _random(4, 5)
-    for counts in (sparse.csr_matrix(dense), no_rows(5), sparse.csr_matrix((4, 5), dtype=np.int32)):
+    for counts in (sparse.csr_matrix(dense), make_empty_counts(5), sparse.csr_matrix((4, 5), dtype=np.int32)):
         scorer = SparseCounts(counts, base)
         queries = tf.zeros([batch, width], tf.int32)
         scores = scorer.chunk(queries, tf.constant(1), tf.constant(4))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from model.baselines import msdp
-from model.baselines.msdp import WHOLE, MSDPNetwork, scales_of, siamese_loss
+from model.baselines.msdp import WHOLE, MSDPNetwork, list_scales, siamese_loss
 from model.config import TrainingConfig
 from model.training import recommender
 from tests.recommenders import ITEMS, batch, build
@@ -131,7 +131,7 @@ def test_the_contrast_teaches_through_the_predictor_alone():
 
 @pytest.mark.parametrize(("target", "asked"), [("next", 1), ("prefix", 1), ("period", WHOLE)])
 def test_users_are_asked_about_the_window_of_the_target(target, asked):
-    scales, place = scales_of(TrainingConfig(target=target, distribution={"scales": (4, 1)}))
+    scales, place = list_scales(TrainingConfig(target=target, distribution={"scales": (4, 1)}))
     assert scales == [1, 4, WHOLE] and scales[place] == asked
     network = build("msdp", batch_size=3, target=target, distribution={"scales": (4, 1)}).network
     assert isinstance(network, MSDPNetwork)

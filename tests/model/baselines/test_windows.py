@@ -4,14 +4,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.baselines.msdp import draw_scales, window
+from model.baselines.msdp import cut_window, draw_scales
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.lists(st.integers(1, 9), max_size=5), st.integers(0, 7)), min_size=1, max_size=4))
 def test_window_keeps_the_first_events(rows):
     futures = [[*events, *[0] * (5 - len(events))] for events, _ in rows]
-    found = window(tf.constant(futures), tf.constant([size for _, size in rows])).numpy()
+    found = cut_window(tf.constant(futures), tf.constant([size for _, size in rows])).numpy()
     for (events, size), row in zip(rows, found, strict=True):
         kept = events[:size]
         assert list(row) == [*kept, *[0] * (5 - len(kept))]
@@ -19,7 +19,7 @@ def test_window_keeps_the_first_events(rows):
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
 def test_window_of_no_columns_and_its_type(dtype):
-    found = window(tf.zeros([3, 0], dtype), tf.constant([1, 2, 3], tf.int64))
+    found = cut_window(tf.zeros([3, 0], dtype), tf.constant([1, 2, 3], tf.int64))
     assert found.shape == [3, 0]
     assert found.dtype == dtype
 

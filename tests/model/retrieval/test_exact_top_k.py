@@ -57,7 +57,3 @@ def test_compiles_with_and_without_a_known_k(k):
 def test_padding_and_unknown_are_no_candidates():
     table = tf.constant([[9.0], [1.0], [2.0], [9.0]])
     np.testing.assert_array_equal(ExactTopK(InnerProducts(table, None))(tf.ones([1, 1]), 2).columns, [[1, 0]])
-
-
-def test_says_that_it_is_exact():
-    assert ExactTopK(InnerProducts(tf.zeros([3, 1]), None)).is_exact()
