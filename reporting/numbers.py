@@ -1,12 +1,15 @@
 """Numbers as people read them: one format for each kind, and where on a page each number comes from."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 Key = str | int
+_ROUNDING = 1e-12
+"""Means that differ by less, relative to the larger, are the same number added up in another order."""
 MISSING = Markup('<span class="missing" title="not measured">–</span>')
 
 FORMATS: Mapping[str, Callable[[float], str]] = {
@@ -86,6 +89,11 @@ class Numbers:
         """Returns the text at a path as it stands there, with the pointer to it."""
         element = '<span data-path="{}" dir="auto">{}</span>'
         return Markup(element).format(pointer(*_flatten(path)), self.get(*path))
+
+
+def is_same_number(left: float, right: float) -> bool:
+    """Tells whether two means are equal but for rounding."""
+    return math.isclose(left, right, rel_tol=_ROUNDING)
 
 
 def pointer(*path: Key) -> str:

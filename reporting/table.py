@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import rich.box
@@ -13,7 +13,7 @@ import rich.text
 from markupsafe import Markup, escape
 from rich.cells import cell_len
 
-from reporting.numbers import Key, Number
+from reporting.numbers import Key, Number, is_same_number
 
 _MARKDOWN = re.compile(r"([\\`*<>&\[\]|#~]|(?<![^\W_])_|_(?![^\W_]))")
 """Characters that Markdown would read as more than themselves; an underscore within a word is none."""
@@ -23,6 +23,8 @@ _SIGNIFICANT = "*"
 _MARKDOWN_RANKS = {"best": "**{}**", "second": "<u>{}</u>", None: "{}"}
 _HTML_RANKS = {"best": "<strong>{}</strong>", "second": "<u>{}</u>", None: "{}"}
 
+Rank = Literal["best", "second"]
+"""Place of a value among those that it is compared with; a value that is neither has none."""
 
 Part = Number | str
 """A piece of a cell. Text is escaped in Markdown and HTML; `Markup` is HTML already."""
@@ -43,7 +45,7 @@ class Cell:
     """
 
     parts: tuple[Part, ...]
-    rank: Literal["best", "second"] | None = None
+    rank: Rank | None = None
     significant: bool = False
     small: tuple[Part, ...] = ()
     html_class: str = ""
@@ -239,17 +241,34 @@ def number(value: float | None, format: str, path: Sequence[Key] = (), **options
     return Cell((Number(value, format, tuple(path)),), **options)  # type: ignore[arg-type]
 
 
-def rank_values(values: Sequence[float | None]) -> list[Literal["best", "second"] | None]:
-    """Returns the rank of each value, the highest being the best; equal values share a rank, one value has none.
+def rank_values(values: Sequence[float | None]) -> list[Rank | None]:
+    """Returns the rank of each value, by full precision, the highest being the best; equal values share a rank.
 
-    >>> rank_values([0.1, 0.3, None, 0.2, 0.3])
+    >>> rank_values([0.3, 0.5, None, 0.4, 0.5])
     [None, 'best', None, 'second', 'best']
+    >>> rank_values([0.3, None])
+    [None, None]
+
+    Args:
+        values: values to compare; None where there is none, and for what does not compete.
+
+    Returns:
+        ``best``, ``second`` or None for each value; None for a value without a competitor.
     """
-    distinct = sorted({value for value in values if value is not None}, reverse=True)
-    if len(distinct) < 2:
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
         return [None] * len(values)
-    ranks: Mapping[float, Literal["best", "second"]] = {distinct[1]: "second", distinct[0]: "best"}
-    return [None if value is None else ranks.get(value) for value in values]
+    best = max(known)
+    second = max((value for value in known if not is_same_number(value, best)), default=None)
+
+    def rank(value: float | None) -> Rank | None:
+        if value is None:
+            return None
+        if is_same_number(value, best):
+            return "best"
+        return "second" if second is not None and is_same_number(value, second) else None
+
+    return [rank(value) for value in values]
 
 
 def _as_cell(cell: Cell | str) -> Cell:

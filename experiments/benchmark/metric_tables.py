@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean, rank_means, summarise_metric
+from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise_metric
 from model.evaluation.tasks import GROUPS
+from reporting.table import rank_values
 from reporting.titles import TASKS, pick_headline_k
 
 MAIN = {"next_item": "Table 1", "period_items": "Table 4", "next_scene": "Table 7"}
@@ -154,7 +156,7 @@ def _make_table(
     means = [[summarise_metric(rows[place], column.metric) for column in columns] for place in places]
     competes = [rows[place].competes or not of_methods for place in places]
     ranks = [
-        rank_means([mean.mean if may_win else None for mean, may_win in zip(column, competes, strict=True)])
+        rank_values([mean.mean if may_win else None for mean, may_win in zip(column, competes, strict=True)])
         for column in zip(*means, strict=True)
     ]
     filled = tuple(

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean, same_number, summarise_metric
+from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise_metric
 from experiments.benchmark.significance import BaselineComparison, BaselineComparisons
 from experiments.runs.result import RunResult
-from reporting.numbers import format_spread
+from reporting.numbers import format_spread, is_same_number
 from reporting.titles import TASKS, metric_title, pick_headline_k
 
 FEW_SEEDS = 3
@@ -111,14 +112,14 @@ def _describe_order(rows: Sequence[BenchmarkRow], metric: str) -> str | None:
     best = ranked[0]
     if len(ranked) == 1:
         return f"{title}: {best.row.name} has {best.mean_text}; there is no other method to compare it with yet."
-    winners = [one for one in ranked if same_number(one.mean, best.mean)]
+    winners = [one for one in ranked if is_same_number(one.mean, best.mean)]
     subject = f"{best.row.name} is" if len(winners) == 1 else f"{join_words([one.row.name for one in winners])} are"
     start = f"{title}: {subject} first of {len(ranked)} with {best.mean_text}"
     own = next((one for one in ranked if one.row.role == DSPNET), None)
     if own is None:
         return f"{start}; DSPnet was not measured."
     if own not in winners:
-        place = 1 + sum(one.mean > own.mean and not same_number(one.mean, own.mean) for one in ranked)
+        place = 1 + sum(one.mean > own.mean and not is_same_number(one.mean, own.mean) for one in ranked)
         return f"{start}; {own.row.name} is {ordinal(place)} with {_gap_text(best, own)}."
     if len(winners) == len(ranked):
         return f"{start}."

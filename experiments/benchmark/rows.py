@@ -6,14 +6,15 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from experiments.benchmark.plan import ABLATIONS
+from experiments.benchmark.plan import ABLATIONS, DSPNET
 from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
 from experiments.runs.run import Run
 from model.config import TARGETS
 from model.methods import METHODS
+from reporting.table import Rank
 
-DSPNET, BASELINE, ABLATION = "dspnet", "baseline", "ablation"
-"""The roles of a row; DSPnet's role is also its name as a method."""
+BASELINE, ABLATION = "baseline", "ablation"
+"""The roles of a row beside `DSPNET`, which is both a role and the name of a method."""
 
 SETTINGS = ("target", "objective", "sampling")
 """Settings that may differ between rows of one label."""
@@ -23,11 +24,6 @@ _FUSION_LABELS = {ablation.label for ablation in ABLATIONS if ablation.changes_f
 
 State = Literal["measured", "out_of_memory", "failed", "waiting", "unmeasured"]
 """``waiting`` has not been run yet; ``unmeasured`` was run, and the value was not measured."""
-
-Rank = Literal["best", "second"]
-
-_SAME_NUMBER = 1e-12
-"""Means that differ by less, relative to the larger, are the same number added up in another order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,42 +198,6 @@ def summarise(row: BenchmarkRow, value_of: Callable[[RunResult], float | None]) 
 def summarise_metric(row: BenchmarkRow, metric: str) -> SeedMean:
     """Returns the mean of a metric, ``task/metric`` or ``task/metric/slice``, over the finished seeds of a row."""
     return summarise(row, lambda result: (result.metrics or {}).get(metric))
-
-
-def rank_means(means: Sequence[float | None]) -> list[Rank | None]:
-    """Returns which means are the best and the second best, by full precision; equal means share a rank.
-
-    >>> rank_means([0.3, 0.5, None, 0.4, 0.5])
-    [None, 'best', None, 'second', 'best']
-    >>> rank_means([0.3, None])
-    [None, None]
-
-    Args:
-        means: means of a column; None where there is no value, and for rows that do not compete.
-
-    Returns:
-        ``best``, ``second`` or None for each mean; None for a mean without a competitor.
-    """
-    values = [mean for mean in means if mean is not None]
-    if len(values) < 2:
-        return [None] * len(means)
-    best = max(values)
-    rest = [value for value in values if not same_number(value, best)]
-    second = max(rest) if rest else None
-
-    def rank(mean: float | None) -> Rank | None:
-        if mean is None:
-            return None
-        if same_number(mean, best):
-            return "best"
-        return "second" if second is not None and same_number(mean, second) else None
-
-    return [rank(mean) for mean in means]
-
-
-def same_number(left: float, right: float) -> bool:
-    """Tells whether two means are equal but for rounding."""
-    return math.isclose(left, right, rel_tol=_SAME_NUMBER)
 
 
 def _describe_row(result: RunResult) -> BenchmarkRow:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.benchmark.rows import BASELINE, DSPNET, BenchmarkRow, summarise_metric
+from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.rows import BASELINE, BenchmarkRow, summarise_metric
 from experiments.benchmark.store import read_measured_sequences
 from experiments.runs.result import RunResult
 from model.evaluation.bootstrap import REPLICATES

@@ -6,8 +6,9 @@ from markupsafe import Markup, escape
 
 from experiments.benchmark.metric_tables import MetricTable
 from experiments.benchmark.narrative import name_metric
+from experiments.benchmark.plan import DSPNET
 from experiments.benchmark.result import BenchmarkResult, LearningCurve
-from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean
+from experiments.benchmark.rows import BenchmarkRow, SeedMean
 from experiments.benchmark.settings import DifferingSetting
 from experiments.benchmark.significance import BaselineComparison
 from reporting.numbers import Key, Number, format_gib, pointer
