@@ -117,8 +117,12 @@ def format_estimate(value: float, low: float | None, high: float | None, format:
     >>> format_estimate(0.1722, None, None)
     '0.1722'
     """
-    write = FORMATS[format]
-    return write(value) if low is None or high is None else f"{write(value)} [{write(low)}, {write(high)}]"
+    return f"{FORMATS[format](value)} {format_interval(low, high, format)}".rstrip()
+
+
+def format_interval(low: float | None, high: float | None, format: str = "metric") -> str:
+    """Writes an interval, in a format of `FORMATS`; empty where there is none."""
+    return "" if low is None or high is None else f"[{FORMATS[format](low)}, {FORMATS[format](high)}]"
 
 
 def format_spread(value: float, spread: float | None, format: str = "metric") -> str:

@@ -89,13 +89,41 @@ def is_neutral(metric: str) -> bool:
 
 
 def metric_title(metric: str) -> str:
-    """Returns the title of a metric.
+    """Returns the title of a metric, named without its task.
 
     >>> metric_title("ndcg@10"), metric_title("popularity_bias@5")
     ('NDCG@10', 'Popularity bias@5')
     """
     name, at, k = metric.partition("@")
     return f"{_METRICS.get(name, name)}{at}{k}"
+
+
+def task_title(metric: str) -> str:
+    """Returns what a metric, ``task/metric``, asks for, as a sentence names it.
+
+    >>> task_title("next_item/recall@10"), task_title("unseen_items/novelty@10")
+    ('next item', 'new items')
+    """
+    task = metric.partition("/")[0]
+    return (TASKS | LISTS).get(task, task.replace("_", " ")).lower()
+
+
+def measure_title(metric: str) -> str:
+    """Returns how a metric, ``task/metric``, measures it.
+
+    >>> measure_title("next_item/recall@10"), measure_title("next_item/mrr")
+    ('Recall@10', 'MRR')
+    """
+    return metric_title(metric.partition("/")[2])
+
+
+def full_title(metric: str) -> str:
+    """Returns a metric, ``task/metric``, as a sentence names it.
+
+    >>> full_title("next_item/recall@10")
+    'next item Recall@10'
+    """
+    return f"{task_title(metric)} {measure_title(metric)}"
 
 
 def term_title(term: str) -> str:

@@ -72,16 +72,6 @@ def describe_cautions(rows: Sequence[BenchmarkRow], unfair: Sequence[str]) -> li
     return sentences
 
 
-def name_metric(metric: str) -> str:
-    """Returns a metric in words, with its task.
-
-    >>> name_metric("next_item/recall@10")
-    'next item Recall@10'
-    """
-    task, _, measure = metric.partition("/")
-    return f"{task.replace('_', ' ')} {metric_title(measure)}"
-
-
 def join_words(words: Sequence[str]) -> str:
     """Returns words as a sentence lists them.
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup, escape
 
 from experiments.benchmark.metric_tables import MetricTable
-from experiments.benchmark.narrative import name_metric
 from experiments.benchmark.plan import DSPNET
 from experiments.benchmark.result import BenchmarkResult, LearningCurve
 from experiments.benchmark.rows import BenchmarkRow, SeedMean
@@ -13,7 +12,7 @@ from experiments.benchmark.settings import DifferingSetting
 from experiments.benchmark.significance import BaselineComparison
 from reporting.numbers import Key, Number, format_gib, pointer
 from reporting.table import Cell, Column, Row, Table, number
-from reporting.titles import ASKED
+from reporting.titles import ASKED, full_title
 
 SETTING_TITLES = {"target": "trained on", "objective": "objective", "sampling": "candidates", "tuned": "tuned"}
 """Titles of the columns that distinguish rows, in their order."""
@@ -67,7 +66,7 @@ def make_comparison_table(result: BenchmarkResult) -> Table:
     for place, column in enumerate(result.comparisons.columns):
         path: Path = ("comparisons", "columns", place)
         cells = (
-            name_metric(column.metric),
+            full_title(column.metric),
             _narrow_cell(result.rows[column.dspnet].name),
             _narrow_cell(result.rows[column.baseline].name),
             number(column.baseline_mean, "metric", (*path, "baseline_mean")),

@@ -4,13 +4,14 @@ import json
 
 from markupsafe import Markup
 
-from experiments.comparison.narrative import cutoff_of, kind_of, metric_title
+from experiments.comparison.narrative import cutoff_of, kind_of
 from experiments.comparison.results import ComparisonResult, RunComparison
 from model.evaluation.comparison import MetricComparison
 from reporting.charts import IntervalRow, draw_intervals, make_difference_row
 from reporting.html import make_environment
 from reporting.numbers import Key, Numbers
 from reporting.table import Cell, Column, Number, Part, Row, Table, number
+from reporting.titles import full_title
 from schemas.evaluation import Estimate
 
 TEMPLATE = "comparison.html.j2"
@@ -49,16 +50,14 @@ def _draw_overview(compared: RunComparison) -> Markup | None:
     metrics = compared.comparison.metrics
     charted = [metric for metric in metrics if kind_of(metric) in _CHARTED]
     largest = max(map(cutoff_of, charted), default=0)
-    rows = [
-        _make_chart_row(metric_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest
-    ]
+    rows = [_make_chart_row(full_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest]
     return draw_intervals(f"Differences of {compared.name}", rows, signed=True, width=_LARGE) if rows else None
 
 
 def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
     """Draws a small chart a metric, all with the same axis."""
     rows = {
-        metric_title(metric): [_make_chart_row(group, part) for group, part in parts.items()]
+        full_title(metric): [_make_chart_row(group, part) for group, part in parts.items()]
         for metric, parts in compared.comparison.groups.items()
         if parts
     }
@@ -116,7 +115,7 @@ def _make_metric_table(result: ComparisonResult, place: int) -> Table:
         rows.append(
             Row(
                 (
-                    metric_title(metric),
+                    full_title(metric),
                     _make_estimate_cell(part.reference, "metric", (*path, "reference")),
                     _make_estimate_cell(part.other, "metric", (*path, "other")),
                     *_make_difference_cells(part, path),
@@ -142,7 +141,7 @@ def _make_group_table(result: ComparisonResult, place: int) -> Table:
             rows.append(
                 Row(
                     (
-                        metric_title(metric),
+                        full_title(metric),
                         group,
                         number(part.reference.value, "metric", (*path, "reference", "value")),
                         number(part.other.value, "metric", (*path, "other", "value")),

@@ -12,9 +12,7 @@ from experiments.comparison.narrative import (
     cutoff_of,
     find_headline,
     kind_of,
-    measure_title,
     more_is_better,
-    task_title,
     tell_correction,
     tell_verdict,
 )
@@ -23,6 +21,7 @@ from model.evaluation.bootstrap import REPLICATES
 from model.evaluation.comparison import SIGNIFICANCE, Comparison, MetricComparison, compare_runs
 from model.evaluation.tasks import GROUPS
 from reporting.console import short_path
+from reporting.titles import measure_title, task_title
 from schemas.evaluation import CatalogueSizes, Slice
 
 
