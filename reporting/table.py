@@ -105,12 +105,12 @@ class Row:
     """A row of a table.
 
     Attributes:
-        cells: one a column; a text stands for a cell that holds nothing but it.
+        cells: one a column; a text or a number stands for a cell that holds nothing but it.
         html_class: CSS class of the row.
         rule: whether a line separates the row from the one above, in text.
     """
 
-    cells: tuple[Cell | str, ...]
+    cells: tuple[Cell | Part, ...]
     html_class: str = ""
     rule: bool = False
 
@@ -271,8 +271,8 @@ def rank_values(values: Sequence[float | None]) -> list[Rank | None]:
     return [rank(value) for value in values]
 
 
-def _as_cell(cell: Cell | str) -> Cell:
-    return Cell((cell,) if cell else ()) if isinstance(cell, str) else cell
+def _as_cell(cell: Cell | Part) -> Cell:
+    return cell if isinstance(cell, Cell) else Cell((cell,) if cell else ())
 
 
 def _join_text(parts: Sequence[Part]) -> str:
