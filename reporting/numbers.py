@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from schemas.evaluation import Estimate
+
 Key = str | int
 _ROUNDING = 1e-12
 """Means that differ by less, relative to the larger, are the same number added up in another order."""
@@ -109,20 +111,22 @@ def _flatten(path: tuple[Key | tuple[Key, ...], ...]) -> list[Key]:
     return [key for part in path for key in (part if isinstance(part, tuple) else (part,))]
 
 
-def format_estimate(value: float, low: float | None, high: float | None, format: str = "metric") -> str:
+def format_estimate(estimate: Estimate, format: str = "metric") -> str:
     """Writes a value and its interval, in a format of `FORMATS`.
 
-    >>> format_estimate(0.1722, 0.16, 0.18), format_estimate(0.0049, 0.0021, 0.0077, "difference")
-    ('0.1722 [0.1600, 0.1800]', '+0.0049 [+0.0021, +0.0077]')
-    >>> format_estimate(0.1722, None, None)
-    '0.1722'
+    >>> format_estimate(Estimate(0.1722, 0.16, 0.18)), format_estimate(Estimate(0.1722, None, None))
+    ('0.1722 [0.1600, 0.1800]', '0.1722')
+    >>> format_estimate(Estimate(0.0049, 0.0021, 0.0077), "difference")
+    '+0.0049 [+0.0021, +0.0077]'
     """
-    return f"{FORMATS[format](value)} {format_interval(low, high, format)}".rstrip()
+    return f"{FORMATS[format](estimate.value)} {format_interval(estimate, format)}".rstrip()
 
 
-def format_interval(low: float | None, high: float | None, format: str = "metric") -> str:
-    """Writes an interval, in a format of `FORMATS`; empty where there is none."""
-    return "" if low is None or high is None else f"[{FORMATS[format](low)}, {FORMATS[format](high)}]"
+def format_interval(estimate: Estimate, format: str = "metric") -> str:
+    """Writes the interval of a value, in a format of `FORMATS`; empty where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{FORMATS[format](estimate.low)}, {FORMATS[format](estimate.high)}]"
 
 
 def format_spread(value: float, spread: float | None, format: str = "metric") -> str:
@@ -162,3 +166,22 @@ def format_bytes(size: int) -> str:
     ('1.1 GB', '250 MB')
     """
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def format_short_metric(value: float) -> str:
+    """Writes a metric for a narrow place.
+
+    >>> format_short_metric(0.33121), format_short_metric(1.0)
+    ('.3312', '1.0000')
+    """
+    return FORMATS["metric"](value).removeprefix("0")
+
+
+def format_estimated_time(seconds: float) -> str:
+    """Writes an estimated duration, in minutes.
+
+    >>> format_estimated_time(20), format_estimated_time(2460), format_estimated_time(12000)
+    ('1 min', '41 min', '3 h 20 min')
+    """
+    minutes = max(round(seconds / 60), 1)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -55,7 +55,7 @@ def make_interval(evaluation: Evaluation, model: Model, metric: str) -> Interval
     found = evaluation.models[model.name].metrics.get(metric)
     if not found:
         return None
-    title = f"{model.name}: {format_estimate(found.value, found.low, found.high)}"
+    title = f"{model.name}: {format_estimate(found)}"
     return Interval(model.style, found.value, found.low, found.high, title)
 
 

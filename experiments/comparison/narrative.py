@@ -44,8 +44,7 @@ def tell_correction(comparisons: Comparisons) -> str:
 
 
 def _tell_metric(metric: str, reference: str, name: str, part: MetricComparison) -> str:
-    change = part.difference
-    title, amount = full_title(metric), format_estimate(change.value, change.low, change.high, "difference")
+    title, amount = full_title(metric), format_estimate(part.difference, "difference")
     if part.identical:
         return f"{name} and {reference} are equal on {title} for every sequence."
     if part.significant:

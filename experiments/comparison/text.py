@@ -80,7 +80,7 @@ def _make_metric_cells(part: MetricComparison) -> tuple[Cell | str, ...]:
         number(part.reference.value, "metric"),
         number(part.other.value, "metric"),
         number(part.difference.value, "difference", significant=part.significant),
-        format_interval(part.difference.low, part.difference.high, "difference"),
+        format_interval(part.difference, "difference"),
         "too few" if part.p_value is None else number(part.p_value, "p"),
         "/".join(FORMATS["share"](share) for share in (part.higher, part.lower, part.equal)),
         number(part.sequences, "count"),
@@ -100,6 +100,6 @@ def _make_group_table(letter: str, comparison: Comparison) -> Table:
 def _make_group_cell(part: MetricComparison | None) -> Cell | str:
     if part is None:
         return "–"
-    interval = format_interval(part.difference.low, part.difference.high, "difference")
+    interval = format_interval(part.difference, "difference")
     small = (interval,) if interval else ()
     return number(part.difference.value, "difference", significant=part.significant, small=small)

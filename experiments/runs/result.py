@@ -142,14 +142,10 @@ class RunResult:
         )
 
     def relabel(self, run: Run) -> "RunResult":
-        """Returns the result with the name, label, role, tuned values and configuration that its run has now.
-
-        Args:
-            run: the run, whose key has not changed.
-        """
-        config = run.config.model_dump(mode="json")
+        """Returns the result described as its run is now: the key is the same, but the label may be another."""
         return dataclasses.replace(
-            self, name=run.name, label=run.label, role=run.role, tuned=dict(run.tuned), config=config
+            self.unmeasured(run, self.key, self.source_digest, self.status, self.reason),
+            **{name: getattr(self, name) for name in _MEASURED},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -188,6 +184,10 @@ class RunResult:
             cost=RunCost.from_json(content.get("cost") or {}),
             training=TrainingHistory.from_json(training) if training else None,
         )
+
+
+_MEASURED = ("memory_limit", "machine", "sequences", "digest", "slices", "metrics", "cost", "training")
+"""Attributes of a `RunResult` that a run finds out; all others describe the run, and how it ended."""
 
 
 def write_result(folder: str, result: RunResult) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from experiments.runs.run import run_key, with_values
 from schemas.errors import UserError
-from tests.experiments.runs.cells import make_cell, make_config
+from tests.experiments.runs.planted import make_config, make_run
 
 
 def _key(run, data="d1", **values):
@@ -32,7 +32,7 @@ def test_values_that_do_not_fit_are_refused(values, message):
 
 
 def test_the_key_is_of_what_numbers_depend_on():
-    run = make_cell()
+    run = make_run()
     changes = (
         {"training.seed": 8},
         {"training.target": "period"},
@@ -46,7 +46,7 @@ def test_the_key_is_of_what_numbers_depend_on():
 
 
 def test_the_key_is_of_nothing_else():
-    run = make_cell()
+    run = make_run()
     other = dataclasses.replace(run, name="other", label="Other", tuned={})
     values = {
         "name": "elsewhere",
@@ -60,4 +60,4 @@ def test_the_key_is_of_nothing_else():
 
 @pytest.mark.parametrize(("method", "trained"), [("sasrec", True), ("dspnet", True), ("popularity", False)])
 def test_learned(method, trained):
-    assert make_cell(method).trained is trained
+    assert make_run(method).trained is trained
