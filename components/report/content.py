@@ -2,15 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-import pydantic
+from typing import Any
 
 from reporting.environment import Origin
 from schemas.evaluation import Evaluation
 from schemas.training import TrainingHistory
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,24 +212,3 @@ class ReportContent:
     def to_json(self) -> dict[str, Any]:
         """Returns the content of `report.json`."""
         return {**dataclasses.asdict(self), "evaluation": self.evaluation.to_json()}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "ReportContent":
-        """Returns the content that `report.json` holds.
-
-        Raises:
-            ValueError: if it holds something else; says what is wrong.
-        """
-        return cls(
-            name=content["name"],
-            data=_read(DataStatistics, content["data"]),
-            training=TrainingHistory.from_json(content["training"]),
-            evaluation=Evaluation.from_json(content["evaluation"]),
-            users=None if content.get("users") is None else _read(UserMap, content["users"]),
-            examples=tuple(_read(ExampleUser, example) for example in content["examples"]),
-            origin=_read(Origin, content["origin"]),
-        )
-
-
-def _read(kind: type[T], content: Any) -> T:
-    return pydantic.TypeAdapter(kind).validate_python(content)

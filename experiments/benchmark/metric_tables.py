@@ -91,12 +91,7 @@ def find_cutoffs(rows: Sequence[BenchmarkRow]) -> tuple[int, ...]:
 
 
 def make_main_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
-    """Returns Tables 1, 4 and 7: all methods, and DSPnet without its regularisation.
-
-    Args:
-        rows: rows of the benchmark.
-        ks: cut-offs of the metrics.
-    """
+    """Returns Tables 1, 4 and 7, with metrics at all `ks`: all methods, and DSPnet without its regularisation."""
     places = [place for place, row in enumerate(rows) if not row.changes_fusion]
     tables = [_make_table(rows, task, number, TASKS[task], _columns(task, ks), places) for task, number in MAIN.items()]
     nothing_measured = not any(row.finished for row in rows)
@@ -104,12 +99,7 @@ def make_main_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[Me
 
 
 def make_fusion_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
-    """Returns Table 2, DSPnet with other sequence feature enhancements, if there is any such row.
-
-    Args:
-        rows: rows of the benchmark.
-        ks: cut-offs of the metrics.
-    """
+    """Returns Table 2, DSPnet with other sequence feature enhancements, if there is any such row."""
     targets = {row.target for row in rows if row.changes_fusion}
     if not targets:
         return []
@@ -123,12 +113,7 @@ def make_fusion_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[
 
 
 def make_group_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
-    """Returns Figure 3 as tables: the key metrics by length of the history, as far as they were measured.
-
-    Args:
-        rows: rows of the benchmark.
-        ks: cut-offs of the metrics.
-    """
+    """Returns Figure 3 as tables: the key metrics by length of the history, as far as they were measured."""
     places = [place for place, row in enumerate(rows) if not row.changes_fusion]
     k = pick_headline_k(ks)
     tables = []

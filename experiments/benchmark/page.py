@@ -55,10 +55,6 @@ def render_page(result: BenchmarkResult, sections: Sequence[Section]) -> str:
 
     Each measured number is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into
     benchmark.json.
-
-    Args:
-        result: what the benchmark found.
-        sections: sections of the document.
     """
     figures = {"groups": _draw_groups(result), "curves": _draw_curves(result)}
     size = result.test and Number(result.test.sequences, "count", ("test", "sequences"))

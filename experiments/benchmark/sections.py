@@ -10,7 +10,7 @@ from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
 
-TARGETS: Mapping[str, str] = {
+_TARGET_MEANINGS: Mapping[str, str] = {
     NEXT: "the first future item",
     PERIOD: "all of the future",
     PREFIX: "what follows any prefix",
@@ -90,10 +90,10 @@ def _explain_settings(result: BenchmarkResult) -> Iterator[str]:
     """Yields what rows have in common of the settings that could distinguish them."""
     targets = sorted({row.target for row in result.rows if row.target})
     if "target" in result.distinguishing:
-        meanings = "; ".join(f"{target}: {TARGETS[target]}" for target in targets)
+        meanings = "; ".join(f"{target}: {_TARGET_MEANINGS[target]}" for target in targets)
         yield f"What rows were trained on, or what was counted, stands beside them ({meanings})."
     elif targets:
-        yield f"Training target of all rows, and what is counted: {targets[0]} ({TARGETS[targets[0]]})."
+        yield f"Training target of all rows, and what is counted: {targets[0]} ({_TARGET_MEANINGS[targets[0]]})."
     trained = [row for row in result.rows if row.objective]
     for setting, title in (("objective", "Objective"), ("sampling", "Sampling of candidates")):
         if trained and setting not in result.distinguishing:

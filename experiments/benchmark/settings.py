@@ -10,8 +10,8 @@ from model.methods import METHODS
 from schemas.dotted_keys import flatten
 
 _COMPARED = ("windows.", "split.", "model.", "training.", "evaluation.k")
-"""Sections of the configuration that say what is learned from what, and how it is measured."""
-_TELL_ROWS_APART = ("model.name", "training.seed", "training.target")
+"""Sections of the configuration that say what is trained on what, and how it is measured."""
+_DISTINGUISHING = ("model.name", "training.seed", "training.target")
 _FAIR = (
     "windows.",
     "split.",
@@ -141,7 +141,7 @@ def compare_settings(rows: Sequence[BenchmarkRow]) -> SettingsComparison:
     for row in rows:
         for result in row.results:
             for key, value in flatten(result.config).items():
-                if key.startswith(_COMPARED) and key not in _TELL_ROWS_APART:
+                if key.startswith(_COMPARED) and key not in _DISTINGUISHING:
                     names = found.setdefault(key, {}).setdefault(value_text(value), [])
                     if row.name not in names:
                         names.append(row.name)

@@ -34,7 +34,7 @@ class CompletedRuns:
     rerun_reasons: Mapping[str, str]
 
     def describe(self, runs: int) -> Iterator[str]:
-        """Yields what a person is told before a benchmark of so many runs goes on; nothing for a new benchmark."""
+        """Yields lines on what is kept and repeated of a benchmark's runs, given their number; none if it is new."""
         if self.results:
             yield f"Kept: {len(self.results)} of {runs} runs, which are complete"
         for reason, number in collections.Counter(self.rerun_reasons.values()).items():

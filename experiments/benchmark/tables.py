@@ -30,12 +30,9 @@ Path = tuple[Key, ...]
 
 
 def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path) -> Table:
-    """Returns one of the tables of metrics, with the differences to the best baselines as its last rows.
+    """Returns a table of metrics, with the differences to the best baselines as its last rows.
 
-    Args:
-        result: what the benchmark found.
-        table: table of metrics.
-        path: keys that lead to the table in benchmark.json.
+    `path` holds the keys that lead to the table in benchmark.json.
     """
     distinguishing = [setting for setting in SETTING_TITLES if setting in result.distinguishing]
     rows = []

@@ -124,6 +124,8 @@ def test_a_result_of_older_code_is_read():
 
 def test_a_result_is_relabelled_as_its_run_is_called_now():
     run = dataclasses.replace(make_run(), name="other", label="Other", tuned={})
-    result = _finished().relabel(run)
+    older = dataclasses.replace(_finished(), objective="", sampling="")
+    result = older.relabel(run)
+    assert (result.objective, result.sampling) == ("softmax", "none"), "what older code did not write"
     assert (result.name, result.label, result.tuned) == ("other", "Other", {})
     assert (result.metrics, result.key, result.cost) == (_finished().metrics, "k", _finished().cost)
