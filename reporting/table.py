@@ -141,7 +141,7 @@ class Table:
     def to_rich(self) -> rich.table.Table:
         """Returns the table for a `rich` console; the best of a column is bold there."""
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-        cells = [[_as_cell(cell) for cell in row.cells] for row in self.rows]
+        cells = [[_make_cell(cell) for cell in row.cells] for row in self.rows]
         lines: list[list[rich.text.Text]] = [[] for _ in self.rows]
         for number, column in enumerate(self.columns):
             of_column = [line[number] for line in cells]
@@ -181,24 +181,24 @@ class Table:
         """Returns the table in Markdown, without its caption; the notes stand below it."""
         head = [escape_markdown(f"{column.group} {column.title}".strip()) for column in self.columns]
         rule = [":--" if column.words else "--:" for column in self.columns]
-        rows = [[_as_cell(cell).to_markdown() for cell in row.cells] for row in self.rows]
+        rows = [[_make_cell(cell).to_markdown() for cell in row.cells] for row in self.rows]
         lines = [f"| {' | '.join(line)} |" for line in (head, rule, *rows)]
         return "\n".join([*lines, *(f"\n{escape_markdown(note)}" for note in self.notes)])
 
     def to_html(self) -> Markup:
         """Returns the table in HTML, in a box that scrolls where the page is too narrow."""
         caption = Markup("<caption>{}</caption>").format(self.caption) if self.caption else Markup("")
-        heads = [self._group_head()] if self._has_groups else []
+        heads = [self._render_group_head()] if self._has_groups else []
         titles = (
             Markup('<th scope="col"{}><bdi>{}</bdi></th>').format(
-                _attributes(_classes(column, ""), title=column.tooltip), column.title
+                _write_attributes(_join_classes(column, ""), title=column.tooltip), column.title
             )
             for column in self.columns
         )
         heads.append(Markup("<tr>{}</tr>").format(Markup("").join(titles)))
-        rows = (self._html_row(row) for row in self.rows)
+        rows = (self._render_row(row) for row in self.rows)
         table = Markup("<table{}>{}<thead>{}</thead>\n<tbody>\n{}\n</tbody></table>").format(
-            _attributes(self.html_class), caption, Markup("").join(heads), Markup("\n").join(rows)
+            _write_attributes(self.html_class), caption, Markup("").join(heads), Markup("\n").join(rows)
         )
         notes = (Markup('<p class="note">{}</p>').format(note) for note in self.notes)
         return Markup('<div class="scroll" tabindex="0">{}</div>').format(table) + Markup("").join(notes)
@@ -207,7 +207,7 @@ class Table:
     def _has_groups(self) -> bool:
         return any(column.group for column in self.columns)
 
-    def _group_head(self) -> Markup:
+    def _render_group_head(self) -> Markup:
         spans: list[tuple[str, int]] = []
         for column in self.columns:
             if spans and spans[-1][0] == column.group:
@@ -217,14 +217,16 @@ class Table:
         cells = (Markup('<th scope="colgroup" colspan="{}">{}</th>').format(span, group) for group, span in spans)
         return Markup("<tr>{}</tr>").format(Markup("").join(cells))
 
-    def _html_row(self, row: Row) -> Markup:
-        first, *rest = map(_as_cell, row.cells)
-        attributes = _attributes(first.html_class, style=first.html_style, title=first.tooltip)
+    def _render_row(self, row: Row) -> Markup:
+        first, *rest = map(_make_cell, row.cells)
+        attributes = _write_attributes(first.html_class, style=first.html_style, title=first.tooltip)
         cells = [Markup('<th scope="row"{}><bdi>{}</bdi></th>').format(attributes, first.to_html())]
         for column, cell in zip(self.columns[1:], rest, strict=True):
-            attributes = _attributes(_classes(column, cell.html_class), style=cell.html_style, title=cell.tooltip)
+            attributes = _write_attributes(
+                _join_classes(column, cell.html_class), style=cell.html_style, title=cell.tooltip
+            )
             cells.append(Markup("<td{}>{}</td>").format(attributes, cell.to_html()))
-        return Markup("<tr{}>{}</tr>").format(_attributes(row.html_class), Markup("").join(cells))
+        return Markup("<tr{}>{}</tr>").format(_write_attributes(row.html_class), Markup("").join(cells))
 
 
 def escape_markdown(text: object) -> str:
@@ -271,15 +273,15 @@ def rank_values(values: Sequence[float | None]) -> list[Rank | None]:
     return [rank(value) for value in values]
 
 
-def _as_cell(cell: Cell | Part) -> Cell:
+def _make_cell(cell: Cell | Part) -> Cell:
     return cell if isinstance(cell, Cell) else Cell((cell,) if cell else ())
 
 
 def _join_text(parts: Sequence[Part]) -> str:
-    return "".join(part.to_text() if isinstance(part, Number) else _plain(part) for part in parts)
+    return "".join(part.to_text() if isinstance(part, Number) else _strip_markup(part) for part in parts)
 
 
-def _plain(part: str) -> str:
+def _strip_markup(part: str) -> str:
     return part.striptags() if isinstance(part, Markup) else part
 
 
@@ -287,11 +289,11 @@ def _join_html(parts: Sequence[Part]) -> Markup:
     return Markup("").join(part.to_html() if isinstance(part, Number) else escape(part) for part in parts)
 
 
-def _classes(column: Column, of_cell: str) -> str:
+def _join_classes(column: Column, of_cell: str) -> str:
     return " ".join(filter(None, ["words" if column.words else "", column.html_class, of_cell]))
 
 
-def _attributes(html_class: str, **others: str) -> Markup:
+def _write_attributes(html_class: str, **others: str) -> Markup:
     """Returns the attributes of an element that are not empty, each with a space before it."""
     found = {"class": html_class, **others}
     return Markup("").join(Markup(' {}="{}"').format(name, value) for name, value in found.items() if value)

@@ -9,7 +9,7 @@ from experiments.benchmark.plan import BenchmarkSpec, Limits, plan_runs
 from experiments.benchmark.progress import RunProgress, describe_outcome, estimate_seconds_left
 from experiments.benchmark.result import BenchmarkInfo
 from experiments.benchmark.searches import check_searches, describe_search_space, run_searches
-from experiments.benchmark.store import add_keys, find_completed_runs, make_benchmark_folder, run_folder
+from experiments.benchmark.store import add_keys, find_completed_runs, locate_run, make_benchmark_folder
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
 from experiments.runs.process import exclusive_lock
@@ -154,7 +154,7 @@ def _execute(
             results[run.name] = execute_run(
                 run,
                 data,
-                run_folder(folder, run.name),
+                locate_run(folder, run.name),
                 memory_limit=limits.memory_limit,
                 on_epoch=on_epoch,
                 on_stage=progress.show_stage,

@@ -93,7 +93,9 @@ def find_cutoffs(rows: Sequence[BenchmarkRow]) -> tuple[int, ...]:
 def make_main_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
     """Returns Tables 1, 4 and 7, with metrics at all `ks`: all methods, and DSPnet without its regularisation."""
     places = [place for place, row in enumerate(rows) if not row.changes_fusion]
-    tables = [_make_table(rows, task, number, TASKS[task], _columns(task, ks), places) for task, number in MAIN.items()]
+    tables = [
+        _make_table(rows, task, number, TASKS[task], _list_columns(task, ks), places) for task, number in MAIN.items()
+    ]
     nothing_measured = not any(row.finished for row in rows)
     return [table for table in tables if table.has_a_number or nothing_measured]
 
@@ -108,7 +110,7 @@ def make_fusion_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[
         place for place, row in enumerate(rows) if row.changes_fusion or (row.role == DSPNET and row.target in targets)
     ]
     title = "Sequence feature enhancement, next item"
-    columns = _columns("next_item", ks)
+    columns = _list_columns("next_item", ks)
     return [_make_table(rows, "fusion", "Table 2", title, columns, places, of_methods=False)]
 
 
@@ -147,7 +149,7 @@ def _make_table(
     filled = tuple(
         MetricRow(
             place,
-            rows[place].label if of_methods else _variant_label(rows[place]),
+            rows[place].label if of_methods else _label_variant(rows[place]),
             tuple(dataclasses.replace(mean, rank=column[at]) for mean, column in zip(row_means, ranks, strict=True)),
         )
         for at, (place, row_means) in enumerate(zip(places, means, strict=True))
@@ -155,11 +157,11 @@ def _make_table(
     return MetricTable(name, number, title, of_methods, tuple(columns), filled)
 
 
-def _variant_label(row: BenchmarkRow) -> str:
+def _label_variant(row: BenchmarkRow) -> str:
     """Returns the label of a row among variants of the sequence feature enhancement: DSPnet is one of them."""
     layers = {result.config["model"].get("fusion_layers") for result in row.results} - {None}
     return f"{row.label} (MLP_layers={layers.pop()})" if row.role == DSPNET and len(layers) == 1 else row.label
 
 
-def _columns(task: str, ks: Sequence[int]) -> list[MetricColumn]:
+def _list_columns(task: str, ks: Sequence[int]) -> list[MetricColumn]:
     return [MetricColumn(f"{task}/{kind}@{k}", f"{letter}@{k}") for k in ks for kind, letter in _MEASURES]

@@ -94,7 +94,7 @@ class BenchmarkRow:
         """Where the method comes from; None for a method that is not in the registry."""
         return METHODS[self.method].source if self.method in METHODS else None
 
-    def setting_text(self, setting: str) -> str | None:
+    def format_setting(self, setting: str) -> str | None:
         """Returns the value of one of `SETTINGS`, or of ``tuned``, in words; None where it does not apply."""
         if setting == "tuned":
             return None if self.tuned is None else "yes" if self.tuned else "no"
@@ -108,7 +108,7 @@ class BenchmarkRow:
             "method": self.method,
             "source": self.source,
             "role": self.role,
-            **{setting: self.setting_text(setting) for setting in (*SETTINGS, "tuned")},
+            **{setting: self.format_setting(setting) for setting in (*SETTINGS, "tuned")},
             "competes": self.competes,
             "finished": len(self.finished),
             "planned": len(self.results) + len(self.missing),
@@ -170,11 +170,11 @@ def group_runs(results: Sequence[RunResult], planned: Sequence[Run] = ()) -> lis
     for row, row_results in found.items():
         _check_seeds(row_results)
         ordered = tuple(sorted(row_results, key=lambda result: result.seed))
-        missing = _seeds_of(waiting.pop((row.label, row.target), ()))
+        missing = _list_seeds(waiting.pop((row.label, row.target), ()))
         rows.append(dataclasses.replace(row, results=ordered, missing=missing))
     for (label, target), runs in waiting.items():
         method = runs[0].config.model.name
-        rows.append(BenchmarkRow(label, method, runs[0].role, target, "", "", missing=_seeds_of(runs)))
+        rows.append(BenchmarkRow(label, method, runs[0].role, target, "", "", missing=_list_seeds(runs)))
     return _add_names(sorted(rows, key=_sort_key))
 
 
@@ -206,7 +206,7 @@ def _describe_row(result: RunResult) -> BenchmarkRow:
     return dataclasses.replace(row, objective="", sampling="") if row.statistical else row
 
 
-def _seeds_of(runs: Iterable[Run]) -> tuple[int, ...]:
+def _list_seeds(runs: Iterable[Run]) -> tuple[int, ...]:
     return tuple(sorted(run.config.training.seed for run in runs))
 
 

@@ -96,17 +96,17 @@ def _relate(metric: str, part: MetricComparison) -> str:
 def find_headline(metrics: Iterable[str]) -> str:
     """Returns the metric that the verdict is about: Recall of the first task at the largest k, or else the first."""
     metrics = list(metrics)
-    recalls = [metric for metric in metrics if kind_of(metric) == "recall"]
+    recalls = [metric for metric in metrics if get_kind(metric) == "recall"]
     first = [metric for metric in recalls if metric.partition("/")[0] == recalls[0].partition("/")[0]]
-    return max(first, key=cutoff_of) if first else metrics[0]
+    return max(first, key=get_cutoff) if first else metrics[0]
 
 
-def kind_of(metric: str) -> str:
+def get_kind(metric: str) -> str:
     """Returns the metric without task and k: ``recall`` for ``next_item/recall@10``."""
     return metric.partition("/")[2].partition("@")[0]
 
 
-def cutoff_of(metric: str) -> int:
+def get_cutoff(metric: str) -> int:
     """Returns the k of a metric; 0 if it has none."""
     k = metric.rpartition("@")[2]
     return int(k) if k.isdigit() else 0

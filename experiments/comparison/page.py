@@ -4,7 +4,7 @@ import json
 
 from markupsafe import Markup
 
-from experiments.comparison.narrative import cutoff_of, kind_of
+from experiments.comparison.narrative import get_cutoff, get_kind
 from experiments.comparison.results import ComparisonResult, RunComparison
 from model.evaluation.comparison import MetricComparison
 from reporting.charts import draw_intervals, make_difference_row
@@ -47,12 +47,12 @@ def render_page(result: ComparisonResult) -> str:
 def _draw_overview(compared: RunComparison) -> Markup | None:
     """Draws Recall and NDCG at the largest k, over all sequences."""
     metrics = compared.comparison.metrics
-    charted = [metric for metric in metrics if kind_of(metric) in _CHARTED]
-    largest = max(map(cutoff_of, charted), default=0)
+    charted = [metric for metric in metrics if get_kind(metric) in _CHARTED]
+    largest = max(map(get_cutoff, charted), default=0)
     rows = [
         make_difference_row(full_title(metric), metrics[metric].difference, metrics[metric].significant)
         for metric in charted
-        if cutoff_of(metric) == largest
+        if get_cutoff(metric) == largest
     ]
     return draw_intervals(f"Differences of {compared.name}", rows, signed=True, width=_LARGE) if rows else None
 

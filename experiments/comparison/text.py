@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from experiments.comparison.narrative import kind_of
+from experiments.comparison.narrative import get_kind
 from experiments.comparison.results import ComparisonResult, RunComparison
 from model.evaluation.comparison import Comparison, MetricComparison
 from reporting.numbers import FORMATS, format_interval
@@ -45,7 +45,7 @@ def _format_run(compared: RunComparison) -> Iterator[str]:
     comparison = compared.comparison
     if not comparison.differs:
         return
-    shown = [metric for metric in comparison.metrics if kind_of(metric) in _SHOWN] or list(comparison.metrics)
+    shown = [metric for metric in comparison.metrics if get_kind(metric) in _SHOWN] or list(comparison.metrics)
     yield from ("", _make_metric_table(compared.letter, shown, comparison).to_text())
     if any(comparison.groups.values()):
         yield from ("", _make_group_table(compared.letter, comparison).to_text())

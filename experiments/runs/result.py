@@ -73,7 +73,7 @@ class RunResult:
         target: what is predicted in training, as in ``training.target``.
         objective: training objective that the method uses, whatever is configured.
         sampling: sampling of candidates, as in ``training.candidates.sampling``.
-        key: digest of everything but the code that the numbers depend on (`experiments.runs.run.run_key`).
+        key: digest of everything but the code that the numbers depend on (`experiments.runs.run.compute_run_key`).
         tuned: keys of the configuration that a search chose, with their values.
         config: complete configuration, as JSON has it.
         source_digest: digest of the code that trains and measures.
@@ -118,7 +118,7 @@ class RunResult:
 
         Args:
             run: the run.
-            key: digest from `experiments.runs.run.run_key`.
+            key: digest from `experiments.runs.run.compute_run_key`.
             source_digest: digest of the code that trains and measures.
             status: how the run ended.
             reason: why it did not finish.

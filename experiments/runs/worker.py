@@ -130,7 +130,7 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
     history = TrainingHistory.from_json(read_json(os.path.join(spec.training_folder, TRAINING_FILE)) or {})
     trained = dataclasses.replace(
         RunResult.unmeasured(run, spec.key, spec.source_digest, FINISHED),
-        cost=_summarize_cost(spec, history, seconds),
+        cost=_summarise_cost(spec, history, seconds),
         training=history,
     )
     write_json(spec.trained_file, trained.to_json())  # after the model, so that the model is whole where this file is
@@ -168,7 +168,7 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
     )
 
 
-def _summarize_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float) -> RunCost:
+def _summarise_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float) -> RunCost:
     """Returns the cost of a training, given the seconds of the call of `run_fn`."""
     trained = spec.run.trained
     epochs = [epoch["seconds"] for epoch in history.epochs]

@@ -84,7 +84,7 @@ def describe_failure(result: SearchResult, trials_file: str) -> str:
     return "\n".join([*lines, f"What each tried: {short_path(trials_file)}"])
 
 
-def summarize(result: SearchResult) -> str:
+def summarise(result: SearchResult) -> str:
     """Says what a search found, if any trial was trained: all trials, how good the best is, and how to use it."""
     best, configured = result.best, result.configured
     assert best is not None and best.validation is not None

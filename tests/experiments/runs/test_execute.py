@@ -11,7 +11,7 @@ import pytest
 from experiments.runs import execute as module
 from experiments.runs.execute import execute_run
 from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, RunResult
-from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, run_key
+from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, compute_run_key
 from pipeline.cache_keys import compute_source_digests
 from schemas.training import TrainingHistory
 from tests.experiments.runs.planted import make_data, make_run
@@ -95,7 +95,7 @@ def test_finished(monkeypatch, tmp_path, keep_model):
     assert epochs == [*EPOCHS]
     assert stages == ["in training epoch 1", "in training epoch 2"]
     assert (result.method, result.status, result.seed) == ("sasrec", FINISHED, 7)
-    assert result.key == run_key(make_run(), make_data(tmp_path).digest)
+    assert result.key == compute_run_key(make_run(), make_data(tmp_path).digest)
     assert result.source_digest == compute_source_digests()["Trainer"]
     assert (result.metrics, result.training) == ({"next_item/recall@10": 0.5}, TrainingHistory(EPOCHS))
     assert result.machine["cores"] and result.machine["processor"]

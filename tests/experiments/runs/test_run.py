@@ -2,19 +2,19 @@ import dataclasses
 
 import pytest
 
-from experiments.runs.run import run_key, with_values
+from experiments.runs.run import change_values, compute_run_key
 from schemas.errors import UserError
 from tests.experiments.runs.planted import make_config, make_run
 
 
 def _key(run, data="d1", **values):
-    return run_key(dataclasses.replace(run, config=with_values(run.config, values)), data)
+    return compute_run_key(dataclasses.replace(run, config=change_values(run.config, values)), data)
 
 
 def test_values_are_changed_by_key():
-    config = with_values(make_config(), {"training.adversarial.weight": 0.5, "model.layers": 3})
+    config = change_values(make_config(), {"training.adversarial.weight": 0.5, "model.layers": 3})
     assert (config.training.adversarial.weight, config.model.layers, config.training.batch_size) == (0.5, 3, 20)
-    assert with_values(config, {}) == config
+    assert change_values(config, {}) == config
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_values_are_changed_by_key():
 )
 def test_values_that_do_not_fit_are_refused(values, message):
     with pytest.raises(UserError, match=message):
-        with_values(make_config(), values)
+        change_values(make_config(), values)
 
 
 def test_the_key_is_of_what_numbers_depend_on():
