@@ -129,13 +129,14 @@ def format_interval(estimate: Estimate, format: str = "metric") -> str:
     return f"[{FORMATS[format](estimate.low)}, {FORMATS[format](estimate.high)}]"
 
 
-def format_spread(value: float, spread: float | None, format: str = "metric") -> str:
-    """Writes a mean and its spread, such as a standard deviation, in a format of `FORMATS`.
+def format_spread(mean: float, spread: float | None) -> str:
+    """Writes the mean of a metric and its spread, such as a standard deviation.
 
     >>> format_spread(0.1722, 0.001), format_spread(0.1722, None)
     ('0.1722 ± 0.0010', '0.1722')
     """
-    return FORMATS[format](value) + ("" if spread is None else f" ± {FORMATS[format](spread)}")
+    write = FORMATS["metric"]
+    return write(mean) if spread is None else f"{write(mean)} ± {write(spread)}"
 
 
 def format_gib(size: int) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import rich.box
 import rich.console
@@ -20,6 +20,8 @@ _MARKDOWN = re.compile(r"([\\`*<>&\[\]|#~]|(?<![^\W_])_|_(?![^\W_]))")
 
 _TEXT_RANKS = {"best": "¹", "second": "²", None: ""}
 _SIGNIFICANT = "*"
+_WIDEST = 1000
+"""Characters of a line at which a table in plain text is cut."""
 _MARKDOWN_RANKS = {"best": "**{}**", "second": "<u>{}</u>", None: "{}"}
 _HTML_RANKS = {"best": "<strong>{}</strong>", "second": "<u>{}</u>", None: "{}"}
 
@@ -107,12 +109,10 @@ class Row:
     Attributes:
         cells: one a column; a text or a number stands for a cell that holds nothing but it.
         html_class: CSS class of the row.
-        rule: whether a line separates the row from the one above, in text.
     """
 
     cells: tuple[Cell | Part, ...]
     html_class: str = ""
-    rule: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,41 +138,15 @@ class Table:
             if len(row.cells) != len(self.columns):
                 raise ValueError(f"rows: expected {len(self.columns)} cells. Received: {len(row.cells)}")
 
-    def to_rich(self) -> rich.table.Table:
-        """Returns the table for a `rich` console; the best of a column is bold there."""
-        table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-        cells = [[_make_cell(cell) for cell in row.cells] for row in self.rows]
-        lines: list[list[rich.text.Text]] = [[] for _ in self.rows]
-        for number, column in enumerate(self.columns):
-            of_column = [line[number] for line in cells]
-            suffix_width = max((len(cell.suffix) for cell in of_column), default=0)
-            texts = [cell.to_text(suffix_width) for cell in of_column]
-            begins = not number or self.columns[number - 1].group != column.group
-            head = [column.group if begins else "", column.title] if self._has_groups else [column.title]
-            if not column.words:
-                # Padded here, because rich strips the space in the place of a suffix before it aligns to the right.
-                width = max(map(cell_len, [*texts, *head]))
-                texts, head = ([" " * (width - cell_len(text)) + text for text in part] for part in (texts, head))
-            table.add_column(rich.text.Text("\n".join(head)), no_wrap=True, vertical="bottom")
-            for line, cell, text in zip(lines, of_column, texts, strict=True):
-                line.append(rich.text.Text(text, style="bold" if cell.rank == "best" else ""))
-        for row, line in zip(self.rows, lines, strict=True):
-            if row.rule:
-                table.add_section()
-            table.add_row(*line)
-        return table
-
-    def to_text(self, width: int = 1000) -> str:
-        """Returns the caption, the table and the notes as plain text, without colours, as wide as it needs to be.
-
-        Args:
-            width: cells of the terminal, at which notes are wrapped and the table is cut.
-        """
-        console = rich.console.Console(file=io.StringIO(), width=width, color_system=None, emoji=False, highlight=False)
+    def to_text(self) -> str:
+        """Returns the caption, the table and the notes as plain text, without colours, as wide as it needs to be."""
+        console = rich.console.Console(
+            file=io.StringIO(), width=_WIDEST, color_system=None, emoji=False, highlight=False
+        )
         with console.capture() as capture:
             if self.caption:
                 console.print(self.caption, markup=False)
-            console.print(self.to_rich())
+            console.print(self._to_rich())
             for note in self.notes:
                 console.print(note, markup=False)
         return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
@@ -202,6 +176,25 @@ class Table:
         )
         notes = (Markup('<p class="note">{}</p>').format(note) for note in self.notes)
         return Markup('<div class="scroll" tabindex="0">{}</div>').format(table) + Markup("").join(notes)
+
+    def _to_rich(self) -> rich.table.Table:
+        table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+        columns = []
+        for place, column in enumerate(self.columns):
+            cells = [_make_cell(row.cells[place]) for row in self.rows]
+            suffix_width = max((len(cell.suffix) for cell in cells), default=0)
+            texts = [cell.to_text(suffix_width) for cell in cells]
+            begins = not place or self.columns[place - 1].group != column.group
+            head = [column.group if begins else "", column.title] if self._has_groups else [column.title]
+            if not column.words:
+                # Padded here, because rich strips the space in the place of a suffix before it aligns to the right.
+                width = max(map(cell_len, [*texts, *head]))
+                texts, head = ([" " * (width - cell_len(text)) + text for text in part] for part in (texts, head))
+            table.add_column(rich.text.Text("\n".join(head)), no_wrap=True, vertical="bottom")
+            columns.append(texts)
+        for row in zip(*columns, strict=True):
+            table.add_row(*map(rich.text.Text, row))
+        return table
 
     @property
     def _has_groups(self) -> bool:
@@ -238,9 +231,9 @@ def escape_markdown(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def number(value: float | None, format: str, path: Sequence[Key] = (), **options: object) -> Cell:
+def number(value: float | None, format: str, path: Sequence[Key] = (), **options: Any) -> Cell:
     """Returns a cell that holds one number; `options` are other attributes of `Cell`."""
-    return Cell((Number(value, format, tuple(path)),), **options)  # type: ignore[arg-type]
+    return Cell((Number(value, format, tuple(path)),), **options)
 
 
 def rank_values(values: Sequence[float | None]) -> list[Rank | None]:
