@@ -1,24 +1,13 @@
-"""Titles of sections, tasks, metrics, terms of the objective and kinds of events, and which figures come first."""
+"""Titles of models, tasks, metrics and terms of the objective, the styles of series, and which figures come first."""
 
 from collections.abc import Sequence
 
 STYLES = ("s1", "s2", "s3", "s4")
 """CSS classes of the colours and shapes of points, in the order in which they are given out."""
 
-SECTIONS = {
-    "verdict": "Verdict",
-    "data": "Data",
-    "training": "Training",
-    "results": "Results",
-    "slices": "Slices",
-    "users": "Users",
-    "examples": "Examples",
-    "origin": "Origin",
-}
-"""Titles of the sections of a report."""
-
 LAST_BLESSED = "last blessed model"
 POPULARITY = "popularity"
+"""Names in an evaluation of the two models that a candidate has to be better than."""
 
 TASKS = {
     "next_item": "Next item",
@@ -43,16 +32,7 @@ ASKED = {
 LISTS = {"items": "items", "unseen_items": "new items", "scenes": "scenes"}
 """Titles of the kinds of lists that are measured whatever comes true of them."""
 
-EVENT_ACCOUNTING = {
-    "kept": "kept in a sequence",
-    "beyond_max_history": "before the last events of a long history",
-    "outside_windows": "outside all windows",
-    "filtered_users": "of users with too few events",
-    "rejected": "rejected as bad rows",
-}
-"""What can become of an event of the log, as SequenceExampleGen counts it; each event counts once."""
-
-NEUTRAL_METRICS = ("coverage", "novelty", "popularity_bias")
+_NEUTRAL = ("coverage", "novelty", "popularity_bias")
 """Metrics of which more is neither better nor worse."""
 
 _HEADLINE_K = 10
@@ -85,7 +65,7 @@ def is_neutral(metric: str) -> bool:
     >>> is_neutral("coverage@10"), is_neutral("recall@10")
     (True, False)
     """
-    return metric.partition("@")[0] in NEUTRAL_METRICS
+    return metric.partition("@")[0] in _NEUTRAL
 
 
 def metric_title(metric: str) -> str:

@@ -89,6 +89,16 @@ class EventAccounting:
     reasons: Mapping[str, int]
 
 
+EVENT_ACCOUNTING = {
+    "kept": "kept in a sequence",
+    "beyond_max_history": "before the last events of a long history",
+    "outside_windows": "outside all windows",
+    "filtered_users": "of users with too few events",
+    "rejected": "rejected as bad rows",
+}
+"""What can become of an event of the log, as SequenceExampleGen counts it; each event counts once."""
+
+
 @dataclasses.dataclass(frozen=True)
 class DataStatistics:
     """What the data are.

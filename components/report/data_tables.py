@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from components.report.content import DataStatistics
+from components.report.content import EVENT_ACCOUNTING, DataStatistics
 from reporting.charts import draw_histogram
 from reporting.numbers import Numbers
 from reporting.table import Cell, Column, Row, Table
-from reporting.titles import EVENT_ACCOUNTING
 
 _BAR = Column(Markup('<span class="unseen">as a bar</span>'), html_class="bar")
 

@@ -19,7 +19,7 @@ from pipeline.cache_keys import compute_source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError, describe_error
 from reporting.console import Screen, short_path
-from reporting.environment import DISTRIBUTIONS, describe_machine, read_versions
+from reporting.environment import describe_machine, read_versions
 from reporting.numbers import format_gib
 from schemas.errors import UserError
 from schemas.sequences import TEST
@@ -122,7 +122,7 @@ def _describe_benchmark(config: PipelineConfig, spec: BenchmarkSpec, limits: Lim
         command=command,
         seeds=spec.seeds,
         machine=describe_machine(),
-        versions=read_versions(DISTRIBUTIONS),
+        versions=read_versions(),
         memory_limit=limits.memory_limit,
         trials=limits.trials,
         search_space=describe_search_space(config, spec) if limits.trials else {},
