@@ -56,7 +56,7 @@ class Number:
 
 
 class Numbers:
-    """Shows the numbers of a JSON document, each with the pointer to it.
+    """The numbers of a JSON document, each shown with the pointer to it.
 
     Args:
         document: mappings, lists, texts, numbers and null, as JSON has them.

@@ -1,4 +1,4 @@
-"""`dspnet benchmark`: runs all runs of a plan that are not complete, and writes the tables after each."""
+"""`dspnet benchmark`: executes the runs of a plan that are not complete, and writes the tables after each."""
 
 import sys
 import time
@@ -46,7 +46,7 @@ def benchmark(
         UserError: if the configuration, the log or the folder cannot be used.
         StepFailedError: if the data could not be prepared; at the end, if runs failed.
     """
-    # What cannot be configured is refused before anything is run.
+    # What cannot be configured is refused before any run begins.
     runs = plan_runs(config, spec)
     check_searches(config, spec, limits.trials)
     folder = make_benchmark_folder(config)

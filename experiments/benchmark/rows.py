@@ -39,7 +39,7 @@ class BenchmarkRow:
         sampling: sampling of candidates; empty where the objective is.
         results: results of the runs, one a seed, by rising seed.
         missing: seeds that are planned and have no result yet.
-        name: name of the row in sentences: the label, and what tells rows of the same label apart.
+        name: name of the row in sentences: the label, and what distinguishes rows of the same label.
     """
 
     label: str

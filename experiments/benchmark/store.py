@@ -58,7 +58,7 @@ def locate_run(folder: str, name: str) -> str:
 
 
 def add_keys(runs: Sequence[Run], data: Dataset) -> list[Run]:
-    """Returns the runs with names that tell each from the same run with other data or settings."""
+    """Returns the runs with a key in each name, which differs if the data or the settings differ."""
     return [
         dataclasses.replace(run, name=f"{run.name}-{compute_run_key(run, data.digest)[:_KEY_LENGTH]}") for run in runs
     ]

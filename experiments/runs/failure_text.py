@@ -21,7 +21,7 @@ _NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
 
 
 def describe_over_limit(run: Run, used: int, limit: int, stage: str) -> str:
-    """Says why a run was stopped that took more memory than it was allowed.
+    """Says that a run was stopped because it took more memory than it was allowed.
 
     Args:
         run: the run.
@@ -34,14 +34,14 @@ def describe_over_limit(run: Run, used: int, limit: int, stage: str) -> str:
 
 
 def describe_refusal(message: str, stage: str, peak: int) -> str:
-    """Says why a run failed that asked for memory and got none, when it held at most `peak` bytes."""
+    """Says that a run failed because it asked for memory and got none, when it held `peak` bytes."""
     found = _REFUSED.search(message)
     said = _shorten(found[0] if found else message)
     return f"It could not get the memory it asked for {stage}, when it had {format_gib(peak)}: {said}"
 
 
 def describe_exception(message: str, stage: str, log_file: str) -> str:
-    """Says why a run failed that raised an exception, given the message of the exception."""
+    """Says that a run failed because of an exception, given the message of the exception."""
     return f"It failed {stage}: {_shorten(message)} (full log: {short_path(log_file)})"
 
 

@@ -22,7 +22,7 @@ STOPPED: Literal["stopped"] = "stopped"
 Status = Literal["finished", "out_of_memory", "failed", "stopped"]
 
 SETTINGS_CHANGED = "their settings or data have changed"
-"""Why runs are repeated of which there are results with another key."""
+"""The reason to repeat runs that have results with another key."""
 
 
 @dataclasses.dataclass(frozen=True)

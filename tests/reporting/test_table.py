@@ -41,7 +41,7 @@ def test_text_is_aligned_whatever_the_script():
     assert "\x1b" not in text
 
 
-def test_digits_are_aligned_beside_marks():
+def test_digits_are_aligned_beside_ranks():
     values = (0.1, 0.25, 0.5)
     rows = tuple(Row(("m", number(v, "metric", rank=r))) for v, r in zip(values, rank_values(values), strict=True))
     lines = Table((Column("m", words=True), Column("v")), rows).to_text().splitlines()[2:]

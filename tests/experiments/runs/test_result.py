@@ -71,12 +71,12 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "objective", "told"),
+    ("method", "objective", "expected"),
     [("dspnet", "bce", "bce"), ("bert4rec", "bce", "softmax"), ("msdp", "bce", "softmax")],
 )
-def test_the_objective_is_what_is_trained_with(method, objective, told):
+def test_the_objective_is_what_is_trained_with(method, objective, expected):
     result = RunResult.unmeasured(make_run(method, objective=objective), "k", "s", "stopped")
-    assert result.objective == told and result.config["training"]["objective"] == objective
+    assert result.objective == expected and result.config["training"]["objective"] == objective
     assert (result.method, result.target, result.seed) == (method, "next", 7)
     assert (result.sampling, result.tuned) == ("none", {"training.learning_rate": 0.01})
 
