@@ -12,6 +12,7 @@ from markupsafe import Markup
 from rich.cells import cell_len, set_cell_size
 
 from reporting.numbers import format_estimate
+from schemas.evaluation import Estimate
 
 GROWTH = 1.25
 """Most pixels a unit of a drawing becomes, so that texts of 11 units neither shout nor vanish."""
@@ -165,13 +166,12 @@ class IntervalRow:
     intervals: Sequence[Interval]
 
 
-def make_difference_row(
-    label: str, value: float, low: float | None, high: float | None, significant: bool
-) -> IntervalRow:
+def make_difference_row(label: str, difference: Estimate, significant: bool) -> IntervalRow:
     """Returns the row of a difference, filled and coloured by its sign where it is significant, else hollow."""
-    style = ("s1" if value > 0 else "s2") if significant else "soft"
-    title = f"{label}: {format_estimate(value, low, high, 'difference')}{', significant' if significant else ''}"
-    return IntervalRow(label, [Interval(style, value, low, high, title, hollow=not significant)])
+    style = ("s1" if difference.value > 0 else "s2") if significant else "soft"
+    title = f"{label}: {format_estimate(difference, 'difference')}{', significant' if significant else ''}"
+    interval = Interval(style, difference.value, difference.low, difference.high, title, hollow=not significant)
+    return IntervalRow(label, [interval])
 
 
 def draw_intervals(

@@ -30,7 +30,7 @@ def short_path(path: str) -> str:
 
 
 class Screen:
-    """Keeps lines whole, whoever writes in between.
+    """A terminal or a file whose lines stay whole, whoever writes in between.
 
     A file gets text alone. A terminal gets colours, unless NO_COLOR is set, and one live line, which shows what is
     going on and for how long, and stays below all other lines.

@@ -45,11 +45,11 @@ def describe_origin(config: Mapping[str, Any], source_digests: Mapping[str, str]
         config=dict(config),
         config_text=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True),
         source_digests=dict(source_digests),
-        versions={"python": platform.python_version(), **read_versions(DISTRIBUTIONS)},
+        versions={"python": platform.python_version(), **read_versions()},
     )
 
 
-def read_versions(distributions: Iterable[str]) -> dict[str, str]:
+def read_versions(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
     """Returns the version of each distribution that is installed."""
     versions = {}
     for name in distributions:

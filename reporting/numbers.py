@@ -1,12 +1,17 @@
 """Numbers as people read them: one format for each kind, and where on a page each number comes from."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
+from schemas.evaluation import Estimate
+
 Key = str | int
+_ROUNDING = 1e-12
+"""Means that differ by less, relative to the larger, are the same number added up in another order."""
 MISSING = Markup('<span class="missing" title="not measured">–</span>')
 
 FORMATS: Mapping[str, Callable[[float], str]] = {
@@ -51,7 +56,7 @@ class Number:
 
 
 class Numbers:
-    """Shows the numbers of a JSON document, each with the pointer to it.
+    """The numbers of a JSON document, each shown with the pointer to it.
 
     Args:
         document: mappings, lists, texts, numbers and null, as JSON has them.
@@ -88,6 +93,11 @@ class Numbers:
         return Markup(element).format(pointer(*_flatten(path)), self.get(*path))
 
 
+def is_same_number(left: float, right: float) -> bool:
+    """Tells whether two means are equal but for rounding."""
+    return math.isclose(left, right, rel_tol=_ROUNDING)
+
+
 def pointer(*path: Key) -> str:
     """Returns a path as a JSON pointer (RFC 6901).
 
@@ -101,25 +111,32 @@ def _flatten(path: tuple[Key | tuple[Key, ...], ...]) -> list[Key]:
     return [key for part in path for key in (part if isinstance(part, tuple) else (part,))]
 
 
-def format_estimate(value: float, low: float | None, high: float | None, format: str = "metric") -> str:
+def format_estimate(estimate: Estimate, format: str = "metric") -> str:
     """Writes a value and its interval, in a format of `FORMATS`.
 
-    >>> format_estimate(0.1722, 0.16, 0.18), format_estimate(0.0049, 0.0021, 0.0077, "difference")
-    ('0.1722 [0.1600, 0.1800]', '+0.0049 [+0.0021, +0.0077]')
-    >>> format_estimate(0.1722, None, None)
-    '0.1722'
+    >>> format_estimate(Estimate(0.1722, 0.16, 0.18)), format_estimate(Estimate(0.1722, None, None))
+    ('0.1722 [0.1600, 0.1800]', '0.1722')
+    >>> format_estimate(Estimate(0.0049, 0.0021, 0.0077), "difference")
+    '+0.0049 [+0.0021, +0.0077]'
     """
-    write = FORMATS[format]
-    return write(value) if low is None or high is None else f"{write(value)} [{write(low)}, {write(high)}]"
+    return f"{FORMATS[format](estimate.value)} {format_interval(estimate, format)}".rstrip()
 
 
-def format_spread(value: float, spread: float | None, format: str = "metric") -> str:
-    """Writes a mean and its spread, such as a standard deviation, in a format of `FORMATS`.
+def format_interval(estimate: Estimate, format: str = "metric") -> str:
+    """Writes the interval of a value, in a format of `FORMATS`; empty where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{FORMATS[format](estimate.low)}, {FORMATS[format](estimate.high)}]"
+
+
+def format_spread(mean: float, spread: float | None) -> str:
+    """Writes the mean of a metric and its spread, such as a standard deviation.
 
     >>> format_spread(0.1722, 0.001), format_spread(0.1722, None)
     ('0.1722 ± 0.0010', '0.1722')
     """
-    return FORMATS[format](value) + ("" if spread is None else f" ± {FORMATS[format](spread)}")
+    write = FORMATS["metric"]
+    return write(mean) if spread is None else f"{write(mean)} ± {write(spread)}"
 
 
 def format_gib(size: int) -> str:
@@ -150,3 +167,22 @@ def format_bytes(size: int) -> str:
     ('1.1 GB', '250 MB')
     """
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def format_short_metric(value: float) -> str:
+    """Writes a metric for a narrow place.
+
+    >>> format_short_metric(0.33121), format_short_metric(1.0)
+    ('.3312', '1.0000')
+    """
+    return FORMATS["metric"](value).removeprefix("0")
+
+
+def format_estimated_time(seconds: float) -> str:
+    """Writes an estimated duration, in minutes.
+
+    >>> format_estimated_time(20), format_estimated_time(2460), format_estimated_time(12000)
+    ('1 min', '41 min', '3 h 20 min')
+    """
+    minutes = max(round(seconds / 60), 1)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

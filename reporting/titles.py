@@ -1,24 +1,13 @@
-"""Titles of sections, tasks, metrics, terms of the objective and kinds of events, and which figures come first."""
+"""Titles of models, tasks, metrics and terms of the objective, the styles of series, and which figures come first."""
 
 from collections.abc import Sequence
 
 STYLES = ("s1", "s2", "s3", "s4")
 """CSS classes of the colours and shapes of points, in the order in which they are given out."""
 
-SECTIONS = {
-    "verdict": "Verdict",
-    "data": "Data",
-    "training": "Training",
-    "results": "Results",
-    "slices": "Slices",
-    "users": "Users",
-    "examples": "Examples",
-    "origin": "Origin",
-}
-"""Titles of the sections of a report."""
-
 LAST_BLESSED = "last blessed model"
 POPULARITY = "popularity"
+"""Names in an evaluation of the two models that a candidate has to be better than."""
 
 TASKS = {
     "next_item": "Next item",
@@ -43,16 +32,7 @@ ASKED = {
 LISTS = {"items": "items", "unseen_items": "new items", "scenes": "scenes"}
 """Titles of the kinds of lists that are measured whatever comes true of them."""
 
-EVENT_ACCOUNTING = {
-    "kept": "kept in a sequence",
-    "beyond_max_history": "before the last events of a long history",
-    "outside_windows": "outside all windows",
-    "filtered_users": "of users with too few events",
-    "rejected": "rejected as bad rows",
-}
-"""What can become of an event of the log, as SequenceExampleGen counts it; each event counts once."""
-
-NEUTRAL_METRICS = ("coverage", "novelty", "popularity_bias")
+_NEUTRAL = ("coverage", "novelty", "popularity_bias")
 """Metrics of which more is neither better nor worse."""
 
 _HEADLINE_K = 10
@@ -85,17 +65,45 @@ def is_neutral(metric: str) -> bool:
     >>> is_neutral("coverage@10"), is_neutral("recall@10")
     (True, False)
     """
-    return metric.partition("@")[0] in NEUTRAL_METRICS
+    return metric.partition("@")[0] in _NEUTRAL
 
 
 def metric_title(metric: str) -> str:
-    """Returns the title of a metric.
+    """Returns the title of a metric, named without its task.
 
     >>> metric_title("ndcg@10"), metric_title("popularity_bias@5")
     ('NDCG@10', 'Popularity bias@5')
     """
     name, at, k = metric.partition("@")
     return f"{_METRICS.get(name, name)}{at}{k}"
+
+
+def task_title(metric: str) -> str:
+    """Returns what a metric, ``task/metric``, asks for, as a sentence names it.
+
+    >>> task_title("next_item/recall@10"), task_title("unseen_items/novelty@10")
+    ('next item', 'new items')
+    """
+    task = metric.partition("/")[0]
+    return (TASKS | LISTS).get(task, task.replace("_", " ")).lower()
+
+
+def measure_title(metric: str) -> str:
+    """Returns how a metric, ``task/metric``, measures it.
+
+    >>> measure_title("next_item/recall@10"), measure_title("next_item/mrr")
+    ('Recall@10', 'MRR')
+    """
+    return metric_title(metric.partition("/")[2])
+
+
+def full_title(metric: str) -> str:
+    """Returns a metric, ``task/metric``, as a sentence names it.
+
+    >>> full_title("next_item/recall@10")
+    'next item Recall@10'
+    """
+    return f"{task_title(metric)} {measure_title(metric)}"
 
 
 def term_title(term: str) -> str:

@@ -2,15 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-import pydantic
+from typing import Any
 
 from reporting.environment import Origin
 from schemas.evaluation import Evaluation
 from schemas.training import TrainingHistory
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +87,16 @@ class EventAccounting:
     filtered_users: int
     rejected: int
     reasons: Mapping[str, int]
+
+
+EVENT_ACCOUNTING = {
+    "kept": "kept in a sequence",
+    "beyond_max_history": "before the last events of a long history",
+    "outside_windows": "outside all windows",
+    "filtered_users": "of users with too few events",
+    "rejected": "rejected as bad rows",
+}
+"""What can become of an event of the log, as SequenceExampleGen counts it; each event counts once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,24 +222,3 @@ class ReportContent:
     def to_json(self) -> dict[str, Any]:
         """Returns the content of `report.json`."""
         return {**dataclasses.asdict(self), "evaluation": self.evaluation.to_json()}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "ReportContent":
-        """Returns the content that `report.json` holds.
-
-        Raises:
-            ValueError: if it holds something else; says what is wrong.
-        """
-        return cls(
-            name=content["name"],
-            data=_read(DataStatistics, content["data"]),
-            training=TrainingHistory.from_json(content["training"]),
-            evaluation=Evaluation.from_json(content["evaluation"]),
-            users=None if content.get("users") is None else _read(UserMap, content["users"]),
-            examples=tuple(_read(ExampleUser, example) for example in content["examples"]),
-            origin=_read(Origin, content["origin"]),
-        )
-
-
-def _read(kind: type[T], content: Any) -> T:
-    return pydantic.TypeAdapter(kind).validate_python(content)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.report.content import (
+    EVENT_ACCOUNTING,
     DataStatistics,
     EventAccounting,
     LengthHistogram,
@@ -17,7 +18,6 @@ from components.report.content import (
     SceneSwitches,
     SplitSize,
 )
-from reporting.titles import EVENT_ACCOUNTING
 from schemas import sequences
 from schemas.catalogue import Catalogue
 

@@ -1,14 +1,13 @@
-"""The data as tables and a chart: size, fate of the events, lengths of sequences, and scenes."""
+"""The data as tables and a chart: size, what became of the events, lengths of sequences, and scenes."""
 
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from components.report.content import DataStatistics
+from components.report.content import EVENT_ACCOUNTING, DataStatistics
 from reporting.charts import draw_histogram
 from reporting.numbers import Numbers
 from reporting.table import Cell, Column, Row, Table
-from reporting.titles import EVENT_ACCOUNTING
 
 _BAR = Column(Markup('<span class="unseen">as a bar</span>'), html_class="bar")
 
@@ -53,7 +52,7 @@ def _make_sizes(data: DataStatistics, numbers: Numbers) -> Table:
     shown = {"sequences": "count", "events": "count", "mean_history": "small", "mean_future": "small"}
     rows = []
     for place, size in enumerate(data.table3):
-        cells = (Cell((numbers.number(format, "data", "table3", place, name),)) for name, format in shown.items())
+        cells = (numbers.number(format, "data", "table3", place, name) for name, format in shown.items())
         rows.append(Row((size.split, *cells), html_class="total" if size.split == "all" else ""))
     columns = (Column("split", words=True), *(Column(name.replace("_", " ")) for name in shown))
     return Table(columns, tuple(rows), "Sequences, as Table 3 of the paper")
@@ -63,11 +62,11 @@ def _make_events(data: DataStatistics, numbers: Numbers) -> Table:
     path, rows = ("data", "balance"), []
     for name, title in EVENT_ACCOUNTING.items():
         number = numbers.number("count", path, name)
-        rows.append(Row((title, Cell((number,)), _make_bar((number.value or 0) / max(data.balance.events_in, 1)))))
+        rows.append(Row((title, number, _make_bar((number.value or 0) / max(data.balance.events_in, 1)))))
         if name == "rejected":
             for reason in data.balance.reasons:
-                counted = Cell((numbers.number("count", path, "reasons", reason),))
-                rows.append(Row((reason.replace("_", " "), counted, ""), html_class="part"))
+                number = numbers.number("count", path, "reasons", reason)
+                rows.append(Row((reason.replace("_", " "), number, ""), html_class="part"))
     caption = Markup("Each of {} events that came in, counted once").format(numbers("count", path, "events_in"))
     columns = (Column("events", words=True), Column("number"), Column("of all", html_class="bar"))
     return Table(columns, tuple(rows), caption, html_class="names")
@@ -77,7 +76,7 @@ def _make_lengths(data: DataStatistics, numbers: Numbers) -> Table:
     path, rows = ("data", "lengths"), []
     for place in range(len(data.lengths.sequences)):
         low, high = (numbers.number("count", path, "edges", edge) for edge in (place, place + 1))
-        rows.append(Row((Cell((low, " to below ", high)), Cell((numbers.number("count", path, "sequences", place),)))))
+        rows.append(Row((Cell((low, " to below ", high)), numbers.number("count", path, "sequences", place))))
     columns = (Column("events", words=True), Column("sequences"))
     return Table(columns, tuple(rows), "Train sequences by number of events")
 
@@ -85,7 +84,7 @@ def _make_lengths(data: DataStatistics, numbers: Numbers) -> Table:
 def _make_scenes(data: DataStatistics, numbers: Numbers) -> Table:
     rows = []
     for place, row in enumerate(data.scene_shares):
-        share = Cell((numbers.number("share", "data", "scene_shares", place, "share"),))
+        share = numbers.number("share", "data", "scene_shares", place, "share")
         rows.append(Row((Cell((row.scene,), tooltip=row.scene), share, _make_bar(row.share))))
     sampled = numbers("count", "data", "sampled_sequences")
     caption = Markup("Scenes by their share of the events of {} train sequences").format(sampled)

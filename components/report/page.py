@@ -17,7 +17,19 @@ from reporting.charts import draw_scatter
 from reporting.html import make_environment
 from reporting.numbers import Numbers
 from reporting.table import Cell, Column, Row, Table
-from reporting.titles import SECTIONS, STYLES, term_title
+from reporting.titles import STYLES, term_title
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "data": "Data",
+    "training": "Training",
+    "results": "Results",
+    "slices": "Slices",
+    "users": "Users",
+    "examples": "Examples",
+    "origin": "Origin",
+}
+"""Titles of the sections of a report."""
 
 _OPEN_EXAMPLES = 3
 

@@ -33,8 +33,8 @@ def make_task_overview(evaluation: Evaluation, numbers: Numbers) -> Table | None
             (
                 title,
                 ASKED[task],
-                Cell((numbers.number("count", candidate, "metrics", f"{task}/{metrics[0]}", "sequences"),)),
-                Cell((numbers.number("share", candidate, "unknown_share", task),)),
+                numbers.number("count", candidate, "metrics", f"{task}/{metrics[0]}", "sequences"),
+                numbers.number("share", candidate, "unknown_share", task),
             )
         )
         for task, title in TASKS.items()

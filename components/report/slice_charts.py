@@ -144,7 +144,7 @@ def _make_table(
     candidate, empty, rows = models[0], ("",) * len(charts), []
     for part in slices:
         label = Cell((part.label,), tooltip=evaluation.slices[part.name].title)
-        sequences = Cell((numbers.number("count", "evaluation", "slices", part.name, "sequences"),))
+        sequences = numbers.number("count", "evaluation", "slices", part.name, "sequences")
         rows.append(Row((label, sequences, *empty)))
         for model in models:
             cells = (

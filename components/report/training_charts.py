@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from reporting.charts import Line, draw_lines
 from reporting.numbers import Numbers
-from reporting.table import Cell, Column, Row, Table
+from reporting.table import Column, Row, Table
 from reporting.titles import STYLES, term_title
 from schemas.training import TrainingHistory
 
@@ -93,7 +93,7 @@ def _make_table(training: TrainingHistory, numbers: Numbers, terms: list[str]) -
     rows = []
     for place, epoch in enumerate(training.epochs):
         cells = [
-            Cell((numbers.number(format, "training", "epochs", place, name),))
+            numbers.number(format, "training", "epochs", place, name)
             for format, name, _ in (("count", "epoch", "epoch"), *shown)
         ]
         rows.append(Row(tuple(cells), html_class="candidate" if epoch["epoch"] == training.best_epoch else ""))

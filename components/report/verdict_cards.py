@@ -55,7 +55,7 @@ def make_interval(evaluation: Evaluation, model: Model, metric: str) -> Interval
     found = evaluation.models[model.name].metrics.get(metric)
     if not found:
         return None
-    title = f"{model.name}: {format_estimate(found.value, found.low, found.high)}"
+    title = f"{model.name}: {format_estimate(found)}"
     return Interval(model.style, found.value, found.low, found.high, title)
 
 
@@ -81,16 +81,16 @@ def make_verdict_cards(evaluation: Evaluation, numbers: Numbers) -> list[Card]:
             intervals = [(model, make_interval(evaluation, model, metric)) for model in (candidate, *rivals)]
             rows = [IntervalRow(model.name, [interval]) for model, interval in intervals if interval]
             differences = [
-                (rival.name, _path_of(rival, metric), _show_difference(evaluation, numbers, rival, metric))
+                (rival.name, _make_path(rival, metric), _show_difference(evaluation, numbers, rival, metric))
                 for rival in rivals
                 if metric in evaluation.differences.get(rival.name, {})
             ]
             chart = draw_intervals(f"{title} by model", rows)
-            cards.append(Card(title, _path_of(candidate, metric), chart, differences))
+            cards.append(Card(title, _make_path(candidate, metric), chart, differences))
     return cards
 
 
-def _path_of(model: Model, metric: str) -> tuple[Key, ...]:
+def _make_path(model: Model, metric: str) -> tuple[Key, ...]:
     return ("evaluation", "models", model.name, "metrics", metric)
 
 

@@ -1,4 +1,4 @@
-"""`dspnet benchmark`: runs all runs of a plan that are not complete, and writes the tables after each."""
+"""`dspnet benchmark`: executes the runs of a plan that are not complete, and writes the tables after each."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from experiments.benchmark.plan import BenchmarkSpec, Limits, plan_runs
 from experiments.benchmark.progress import RunProgress, describe_outcome, estimate_seconds_left
 from experiments.benchmark.result import BenchmarkInfo
 from experiments.benchmark.searches import check_searches, describe_search_space, run_searches
-from experiments.benchmark.store import add_keys, find_completed_runs, make_benchmark_folder, run_folder
+from experiments.benchmark.store import add_keys, find_completed_runs, locate_run, make_benchmark_folder
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
 from experiments.runs.process import exclusive_lock
@@ -19,7 +19,7 @@ from pipeline.cache_keys import compute_source_digests
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError, describe_error
 from reporting.console import Screen, short_path
-from reporting.environment import DISTRIBUTIONS, describe_machine, read_versions
+from reporting.environment import describe_machine, read_versions
 from reporting.numbers import format_gib
 from schemas.errors import UserError
 from schemas.sequences import TEST
@@ -46,7 +46,7 @@ def benchmark(
         UserError: if the configuration, the log or the folder cannot be used.
         StepFailedError: if the data could not be prepared; at the end, if runs failed.
     """
-    # What cannot be configured is refused before anything is run.
+    # What cannot be configured is refused before any run begins.
     runs = plan_runs(config, spec)
     check_searches(config, spec, limits.trials)
     folder = make_benchmark_folder(config)
@@ -122,7 +122,7 @@ def _describe_benchmark(config: PipelineConfig, spec: BenchmarkSpec, limits: Lim
         command=command,
         seeds=spec.seeds,
         machine=describe_machine(),
-        versions=read_versions(DISTRIBUTIONS),
+        versions=read_versions(),
         memory_limit=limits.memory_limit,
         trials=limits.trials,
         search_space=describe_search_space(config, spec) if limits.trials else {},
@@ -154,7 +154,7 @@ def _execute(
             results[run.name] = execute_run(
                 run,
                 data,
-                run_folder(folder, run.name),
+                locate_run(folder, run.name),
                 memory_limit=limits.memory_limit,
                 on_epoch=on_epoch,
                 on_stage=progress.show_stage,

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean, rank_means, summarise_metric
+from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise_metric
 from model.evaluation.tasks import GROUPS
+from reporting.table import rank_values
 from reporting.titles import TASKS, pick_headline_k
 
 MAIN = {"next_item": "Table 1", "period_items": "Table 4", "next_scene": "Table 7"}
@@ -89,25 +91,17 @@ def find_cutoffs(rows: Sequence[BenchmarkRow]) -> tuple[int, ...]:
 
 
 def make_main_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
-    """Returns Tables 1, 4 and 7: all methods, and DSPnet without its regularisation.
-
-    Args:
-        rows: rows of the benchmark.
-        ks: cut-offs of the metrics.
-    """
+    """Returns Tables 1, 4 and 7, with metrics at all `ks`: all methods, and DSPnet without its regularisation."""
     places = [place for place, row in enumerate(rows) if not row.changes_fusion]
-    tables = [_make_table(rows, task, number, TASKS[task], _columns(task, ks), places) for task, number in MAIN.items()]
+    tables = [
+        _make_table(rows, task, number, TASKS[task], _list_columns(task, ks), places) for task, number in MAIN.items()
+    ]
     nothing_measured = not any(row.finished for row in rows)
     return [table for table in tables if table.has_a_number or nothing_measured]
 
 
 def make_fusion_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
-    """Returns Table 2, DSPnet with other sequence feature enhancements, if there is any such row.
-
-    Args:
-        rows: rows of the benchmark.
-        ks: cut-offs of the metrics.
-    """
+    """Returns Table 2, DSPnet with other sequence feature enhancements, if there is any such row."""
     targets = {row.target for row in rows if row.changes_fusion}
     if not targets:
         return []
@@ -116,17 +110,12 @@ def make_fusion_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[
         place for place, row in enumerate(rows) if row.changes_fusion or (row.role == DSPNET and row.target in targets)
     ]
     title = "Sequence feature enhancement, next item"
-    columns = _columns("next_item", ks)
+    columns = _list_columns("next_item", ks)
     return [_make_table(rows, "fusion", "Table 2", title, columns, places, of_methods=False)]
 
 
 def make_group_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
-    """Returns Figure 3 as tables: the key metrics by length of the history, as far as they were measured.
-
-    Args:
-        rows: rows of the benchmark.
-        ks: cut-offs of the metrics.
-    """
+    """Returns Figure 3 as tables: the key metrics by length of the history, as far as they were measured."""
     places = [place for place, row in enumerate(rows) if not row.changes_fusion]
     k = pick_headline_k(ks)
     tables = []
@@ -154,13 +143,13 @@ def _make_table(
     means = [[summarise_metric(rows[place], column.metric) for column in columns] for place in places]
     competes = [rows[place].competes or not of_methods for place in places]
     ranks = [
-        rank_means([mean.mean if may_win else None for mean, may_win in zip(column, competes, strict=True)])
+        rank_values([mean.mean if may_win else None for mean, may_win in zip(column, competes, strict=True)])
         for column in zip(*means, strict=True)
     ]
     filled = tuple(
         MetricRow(
             place,
-            rows[place].label if of_methods else _variant_label(rows[place]),
+            rows[place].label if of_methods else _label_variant(rows[place]),
             tuple(dataclasses.replace(mean, rank=column[at]) for mean, column in zip(row_means, ranks, strict=True)),
         )
         for at, (place, row_means) in enumerate(zip(places, means, strict=True))
@@ -168,11 +157,11 @@ def _make_table(
     return MetricTable(name, number, title, of_methods, tuple(columns), filled)
 
 
-def _variant_label(row: BenchmarkRow) -> str:
+def _label_variant(row: BenchmarkRow) -> str:
     """Returns the label of a row among variants of the sequence feature enhancement: DSPnet is one of them."""
     layers = {result.config["model"].get("fusion_layers") for result in row.results} - {None}
     return f"{row.label} (MLP_layers={layers.pop()})" if row.role == DSPNET and len(layers) == 1 else row.label
 
 
-def _columns(task: str, ks: Sequence[int]) -> list[MetricColumn]:
+def _list_columns(task: str, ks: Sequence[int]) -> list[MetricColumn]:
     return [MetricColumn(f"{task}/{kind}@{k}", f"{letter}@{k}") for k in ks for kind, letter in _MEASURES]

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean, same_number, summarise_metric
+from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise_metric
 from experiments.benchmark.significance import BaselineComparison, BaselineComparisons
 from experiments.runs.result import RunResult
-from reporting.numbers import format_spread
+from reporting.numbers import format_spread, is_same_number
 from reporting.titles import TASKS, metric_title, pick_headline_k
 
 FEW_SEEDS = 3
@@ -52,7 +53,7 @@ def describe_cautions(rows: Sequence[BenchmarkRow], unfair: Sequence[str]) -> li
     results = [result for row in rows for result in row.results]
     finished = [result for row in rows for result in row.finished]
     sentences = []
-    waiting = [f"{row.name} ({_seeds_text(row.missing)})" for row in rows if row.missing]
+    waiting = [f"{row.name} ({_format_seeds(row.missing)})" for row in rows if row.missing]
     if waiting:
         sentences.append(f"Not run yet, so these tables will change: {', '.join(waiting)}.")
     for row in rows:
@@ -71,16 +72,6 @@ def describe_cautions(rows: Sequence[BenchmarkRow], unfair: Sequence[str]) -> li
     return sentences
 
 
-def name_metric(metric: str) -> str:
-    """Returns a metric in words, with its task.
-
-    >>> name_metric("next_item/recall@10")
-    'next item Recall@10'
-    """
-    task, _, measure = metric.partition("/")
-    return f"{task.replace('_', ' ')} {metric_title(measure)}"
-
-
 def join_words(words: Sequence[str]) -> str:
     """Returns words as a sentence lists them.
 
@@ -90,10 +81,10 @@ def join_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
-def ordinal(number: int) -> str:
+def format_ordinal(number: int) -> str:
     """Returns a place in words.
 
-    >>> [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 21, 113)]
+    >>> [format_ordinal(number) for number in (1, 2, 3, 4, 11, 12, 21, 113)]
     ['1st', '2nd', '3rd', '4th', '11th', '12th', '21st', '113th']
     """
     ending = "th" if number % 100 in (11, 12, 13) else _ENDINGS.get(number % 10, "th")
@@ -111,22 +102,22 @@ def _describe_order(rows: Sequence[BenchmarkRow], metric: str) -> str | None:
     best = ranked[0]
     if len(ranked) == 1:
         return f"{title}: {best.row.name} has {best.mean_text}; there is no other method to compare it with yet."
-    winners = [one for one in ranked if same_number(one.mean, best.mean)]
+    winners = [one for one in ranked if is_same_number(one.mean, best.mean)]
     subject = f"{best.row.name} is" if len(winners) == 1 else f"{join_words([one.row.name for one in winners])} are"
     start = f"{title}: {subject} first of {len(ranked)} with {best.mean_text}"
     own = next((one for one in ranked if one.row.role == DSPNET), None)
     if own is None:
         return f"{start}; DSPnet was not measured."
     if own not in winners:
-        place = 1 + sum(one.mean > own.mean and not same_number(one.mean, own.mean) for one in ranked)
-        return f"{start}; {own.row.name} is {ordinal(place)} with {_gap_text(best, own)}."
+        place = 1 + sum(one.mean > own.mean and not is_same_number(one.mean, own.mean) for one in ranked)
+        return f"{start}; {own.row.name} is {format_ordinal(place)} with {_format_gap(best, own)}."
     if len(winners) == len(ranked):
         return f"{start}."
     second = ranked[len(winners)]
-    return f"{start}; {second.row.name} is second with {_gap_text(best, second)}."
+    return f"{start}; {second.row.name} is second with {_format_gap(best, second)}."
 
 
-def _gap_text(best: _Contender, other: _Contender) -> str:
+def _format_gap(best: _Contender, other: _Contender) -> str:
     gap = best.mean - other.mean
     return f"{other.mean_text}, {gap:.4f} ({gap / best.mean:.1%}) behind"
 
@@ -176,7 +167,7 @@ def _describe_unfinished(event: str, name: str, results: Sequence[RunResult]) ->
         alike.setdefault(re.sub(r"\d", "", result.reason), []).append(result)
     for group in alike.values():
         reason = " ".join(group[0].reason.split()).rstrip(".")
-        seeds = _seeds_text(result.seed for result in group)
+        seeds = _format_seeds(result.seed for result in group)
         yield f"{event}: {name} ({seeds}){f': {reason}' if reason else ''}."
 
 
@@ -208,7 +199,7 @@ def _describe_still_improving(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     for row in rows:
         seeds = [result.seed for result in row.finished if _improved_to_the_end(result)]
         if seeds:
-            found.append(f"{row.name} ({_seeds_text(seeds)})")
+            found.append(f"{row.name} ({_format_seeds(seeds)})")
     if found:
         yield f"Still improving when training.epochs ran out: {join_words(found)}."
 
@@ -221,6 +212,6 @@ def _improved_to_the_end(result: RunResult) -> bool:
     return len(epochs) >= allowed > 1 and result.training.best_epoch == epochs[-1]["epoch"]
 
 
-def _seeds_text(seeds: Iterable[int]) -> str:
+def _format_seeds(seeds: Iterable[int]) -> str:
     names = [str(seed) for seed in seeds]
     return f"seed{'s' if len(names) > 1 else ''} {join_words(names)}"

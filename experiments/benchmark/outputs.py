@@ -55,12 +55,7 @@ def write_outputs(folder: str, results: Sequence[RunResult], planned: Sequence[R
 
 
 def render_markdown(name: str, sections: Sequence[Section]) -> str:
-    """Returns the document in Markdown.
-
-    Args:
-        name: name of the benchmark.
-        sections: sections of the document.
-    """
+    """Returns the document of a benchmark, given its name and its sections, in Markdown."""
     blocks = [f"# Benchmark: {escape_markdown(name)}"]
     for section in sections:
         blocks += [f"## {section.title}", "\n".join(paragraph.to_markdown() for paragraph in section.paragraphs)]
@@ -71,12 +66,7 @@ def render_markdown(name: str, sections: Sequence[Section]) -> str:
 
 
 def render_text(result: BenchmarkResult, paths: Sequence[str]) -> str:
-    """Returns what a person reads in a terminal at the end of a benchmark: the verdict, Table 1, and where the rest is.
-
-    Args:
-        result: what the benchmark found.
-        paths: paths of the files that were written.
-    """
+    """Returns the text of a benchmark for a terminal: the verdict, Table 1, and the paths of the files."""
     lines: list[str] = []
     for sentence in (*result.verdict, *result.cautions):
         lines += textwrap.wrap(" ".join(sentence.split()), _WIDTH, subsequent_indent="  ")

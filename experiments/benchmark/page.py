@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from experiments.benchmark.metric_tables import MetricRow, MetricTable
-from experiments.benchmark.narrative import name_metric
 from experiments.benchmark.result import BenchmarkResult, LearningCurve
 from experiments.benchmark.rows import BenchmarkRow
 from experiments.benchmark.sections import Section
@@ -16,7 +15,7 @@ from reporting.charts import Interval, IntervalRow, Line, draw_intervals, draw_l
 from reporting.html import make_environment
 from reporting.numbers import FORMATS, Number, format_spread
 from reporting.table import Cell, Part, Table
-from reporting.titles import STYLES, term_title
+from reporting.titles import STYLES, full_title, term_title
 
 TEMPLATE = "benchmark.html.j2"
 
@@ -56,10 +55,6 @@ def render_page(result: BenchmarkResult, sections: Sequence[Section]) -> str:
 
     Each measured number is a `data` element: ``value`` has all its digits, ``data-path`` is a JSON pointer into
     benchmark.json.
-
-    Args:
-        result: what the benchmark found.
-        sections: sections of the document.
     """
     figures = {"groups": _draw_groups(result), "curves": _draw_curves(result)}
     size = result.test and Number(result.test.sequences, "count", ("test", "sequences"))
@@ -86,7 +81,7 @@ def _draw_groups(result: BenchmarkResult) -> Figures:
         for metric in dict.fromkeys(column.metric.rpartition("/")[0] for column in table.columns):
             rows = [_draw_group_row(result.rows[row.row], table, row, metric) for row in table.rows]
             rows = [row for row in rows if row.intervals]
-            name = name_metric(metric)
+            name = full_title(metric)
             title = f"{name[0].upper()}{name[1:]}"
             if rows:
                 figures.append(Figure(title, draw_intervals(f"{title} by length of the history", rows)))

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.runs.run import Run, with_values
+from experiments.runs.run import Run, change_values
 from model.config import TARGETS
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
@@ -154,7 +154,7 @@ def configure_method(
     negatives = METHODS[method].default_negatives
     if negatives is not None and config.training.candidates.sampling == "none":
         chosen |= {"training.candidates.sampling": "uniform", "training.candidates.number": negatives}
-    return with_values(config, chosen | dict(values))
+    return change_values(config, chosen | dict(values))
 
 
 def _plan_methods(
@@ -185,7 +185,7 @@ def _plan_ablations(config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedVal
     whole = configure_method(config, DSPNET, target, seed, values)
     known = [whole]
     for ablation in ABLATIONS:
-        changed = with_values(whole, ablation.values)
+        changed = change_values(whole, ablation.values)
         if changed not in known:
             known.append(changed)
             kept = {key: value for key, value in values.items() if key not in ablation.values}

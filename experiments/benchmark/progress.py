@@ -6,7 +6,7 @@ from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
 from experiments.runs.run import Run
 from model.config import MONITOR
 from reporting.console import Screen
-from reporting.numbers import format_seconds
+from reporting.numbers import format_estimated_time, format_seconds, format_short_metric
 
 
 class RunProgress:
@@ -32,7 +32,7 @@ class RunProgress:
 
     def show_epoch(self, entry: Mapping[str, float]) -> None:
         """Shows an epoch's entry of `training.json`."""
-        monitored = f", validation N@10 {format_metric(entry[MONITOR])}" if MONITOR in entry else ""
+        monitored = f", validation N@10 {format_short_metric(entry[MONITOR])}" if MONITOR in entry else ""
         self._epoch = f"epoch {entry['epoch']:.0f}{monitored}, {format_seconds(entry['seconds'])}; "
         self._redraw()
 
@@ -81,7 +81,7 @@ def describe_outcome(run: Run, result: RunResult, kept: bool, seconds_left: floa
     if result.status == FINISHED:
         k = max(run.config.evaluation.k)
         value = (result.metrics or {}).get(f"next_item/recall@{k}")
-        found = "" if value is None else f"next R@{k} {format_metric(value)}, "
+        found = "" if value is None else f"next R@{k} {format_short_metric(value)}, "
         return f"{found}{duration}{rest}"
     outcome = "out of memory" if result.status == OUT_OF_MEMORY else "FAILED"
     return f"{outcome}, {duration}{rest}\n  {result.reason}"
@@ -114,25 +114,6 @@ def estimate_seconds_left(waiting: Sequence[Run], done: Sequence[tuple[Run, RunR
             return None
         total += sum(times) / len(times)
     return total
-
-
-def format_metric(value: float) -> str:
-    """Returns a metric as short text.
-
-    >>> format_metric(0.33121), format_metric(1.0)
-    ('.3312', '1.0000')
-    """
-    return f"{value:.4f}".removeprefix("0")
-
-
-def format_estimated_time(seconds: float) -> str:
-    """Returns an estimated duration as text.
-
-    >>> format_estimated_time(20), format_estimated_time(2460), format_estimated_time(12000)
-    ('1 min', '41 min', '3 h 20 min')
-    """
-    minutes = max(round(seconds / 60), 1)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _row_key(run: Run) -> tuple[str, str]:

@@ -201,7 +201,9 @@ def summarise_benchmark(
         test=_describe_test_set(rows),
         rows=tuple(rows),
         distinguishing=tuple(
-            setting for setting in (*SETTINGS, "tuned") if len({row.setting_text(setting) for row in rows} - {None}) > 1
+            setting
+            for setting in (*SETTINGS, "tuned")
+            if len({row.format_setting(setting) for row in rows} - {None}) > 1
         ),
         tables=tuple(_add_differences(table, comparisons) for table in tables),
         fusion=tuple(make_fusion_tables(rows, ks)),

@@ -6,14 +6,15 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from experiments.benchmark.plan import ABLATIONS
+from experiments.benchmark.plan import ABLATIONS, DSPNET
 from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
 from experiments.runs.run import Run
 from model.config import TARGETS
 from model.methods import METHODS
+from reporting.table import Rank
 
-DSPNET, BASELINE, ABLATION = "dspnet", "baseline", "ablation"
-"""The roles of a row; DSPnet's role is also its name as a method."""
+BASELINE, ABLATION = "baseline", "ablation"
+"""The roles of a row beside `DSPNET`, which is both a role and the name of a method."""
 
 SETTINGS = ("target", "objective", "sampling")
 """Settings that may differ between rows of one label."""
@@ -23,11 +24,6 @@ _FUSION_LABELS = {ablation.label for ablation in ABLATIONS if ablation.changes_f
 
 State = Literal["measured", "out_of_memory", "failed", "waiting", "unmeasured"]
 """``waiting`` has not been run yet; ``unmeasured`` was run, and the value was not measured."""
-
-Rank = Literal["best", "second"]
-
-_SAME_NUMBER = 1e-12
-"""Means that differ by less, relative to the larger, are the same number added up in another order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +39,7 @@ class BenchmarkRow:
         sampling: sampling of candidates; empty where the objective is.
         results: results of the runs, one a seed, by rising seed.
         missing: seeds that are planned and have no result yet.
-        name: name of the row in sentences: the label, and what tells rows of the same label apart.
+        name: name of the row in sentences: the label, and what distinguishes rows of the same label.
     """
 
     label: str
@@ -98,7 +94,7 @@ class BenchmarkRow:
         """Where the method comes from; None for a method that is not in the registry."""
         return METHODS[self.method].source if self.method in METHODS else None
 
-    def setting_text(self, setting: str) -> str | None:
+    def format_setting(self, setting: str) -> str | None:
         """Returns the value of one of `SETTINGS`, or of ``tuned``, in words; None where it does not apply."""
         if setting == "tuned":
             return None if self.tuned is None else "yes" if self.tuned else "no"
@@ -112,7 +108,7 @@ class BenchmarkRow:
             "method": self.method,
             "source": self.source,
             "role": self.role,
-            **{setting: self.setting_text(setting) for setting in (*SETTINGS, "tuned")},
+            **{setting: self.format_setting(setting) for setting in (*SETTINGS, "tuned")},
             "competes": self.competes,
             "finished": len(self.finished),
             "planned": len(self.results) + len(self.missing),
@@ -174,11 +170,11 @@ def group_runs(results: Sequence[RunResult], planned: Sequence[Run] = ()) -> lis
     for row, row_results in found.items():
         _check_seeds(row_results)
         ordered = tuple(sorted(row_results, key=lambda result: result.seed))
-        missing = _seeds_of(waiting.pop((row.label, row.target), ()))
+        missing = _list_seeds(waiting.pop((row.label, row.target), ()))
         rows.append(dataclasses.replace(row, results=ordered, missing=missing))
     for (label, target), runs in waiting.items():
         method = runs[0].config.model.name
-        rows.append(BenchmarkRow(label, method, runs[0].role, target, "", "", missing=_seeds_of(runs)))
+        rows.append(BenchmarkRow(label, method, runs[0].role, target, "", "", missing=_list_seeds(runs)))
     return _add_names(sorted(rows, key=_sort_key))
 
 
@@ -204,49 +200,13 @@ def summarise_metric(row: BenchmarkRow, metric: str) -> SeedMean:
     return summarise(row, lambda result: (result.metrics or {}).get(metric))
 
 
-def rank_means(means: Sequence[float | None]) -> list[Rank | None]:
-    """Returns which means are the best and the second best, by full precision; equal means share a rank.
-
-    >>> rank_means([0.3, 0.5, None, 0.4, 0.5])
-    [None, 'best', None, 'second', 'best']
-    >>> rank_means([0.3, None])
-    [None, None]
-
-    Args:
-        means: means of a column; None where there is no value, and for rows that do not compete.
-
-    Returns:
-        ``best``, ``second`` or None for each mean; None for a mean without a competitor.
-    """
-    values = [mean for mean in means if mean is not None]
-    if len(values) < 2:
-        return [None] * len(means)
-    best = max(values)
-    rest = [value for value in values if not same_number(value, best)]
-    second = max(rest) if rest else None
-
-    def rank(mean: float | None) -> Rank | None:
-        if mean is None:
-            return None
-        if same_number(mean, best):
-            return "best"
-        return "second" if second is not None and same_number(mean, second) else None
-
-    return [rank(mean) for mean in means]
-
-
-def same_number(left: float, right: float) -> bool:
-    """Tells whether two means are equal but for rounding."""
-    return math.isclose(left, right, rel_tol=_SAME_NUMBER)
-
-
 def _describe_row(result: RunResult) -> BenchmarkRow:
     """Returns the row of a result, without results; a statistical method has no objective, whatever is configured."""
     row = BenchmarkRow(result.label, result.method, result.role, result.target, result.objective, result.sampling)
     return dataclasses.replace(row, objective="", sampling="") if row.statistical else row
 
 
-def _seeds_of(runs: Iterable[Run]) -> tuple[int, ...]:
+def _list_seeds(runs: Iterable[Run]) -> tuple[int, ...]:
     return tuple(sorted(run.config.training.seed for run in runs))
 
 

@@ -10,7 +10,7 @@ from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
 
-TARGETS: Mapping[str, str] = {
+_TARGET_MEANINGS: Mapping[str, str] = {
     NEXT: "the first future item",
     PERIOD: "all of the future",
     PREFIX: "what follows any prefix",
@@ -48,11 +48,11 @@ class Section:
 def make_sections(result: BenchmarkResult) -> list[Section]:
     """Returns the sections that have something to show."""
     return [
-        Section("verdict", "Verdict", tuple(map(_paragraph, result.verdict)), result.cautions),
+        Section("verdict", "Verdict", tuple(map(_make_paragraph, result.verdict)), result.cautions),
         Section(
             "methods",
             "Methods",
-            tuple(map(_paragraph, _explain_methods(result))),
+            tuple(map(_make_paragraph, _explain_methods(result))),
             tables=tuple(
                 tables.make_metric_table(result, table, ("tables", place)) for place, table in enumerate(result.tables)
             ),
@@ -90,15 +90,15 @@ def _explain_settings(result: BenchmarkResult) -> Iterator[str]:
     """Yields what rows have in common of the settings that could distinguish them."""
     targets = sorted({row.target for row in result.rows if row.target})
     if "target" in result.distinguishing:
-        meanings = "; ".join(f"{target}: {TARGETS[target]}" for target in targets)
+        meanings = "; ".join(f"{target}: {_TARGET_MEANINGS[target]}" for target in targets)
         yield f"What rows were trained on, or what was counted, stands beside them ({meanings})."
     elif targets:
-        yield f"Training target of all rows, and what is counted: {targets[0]} ({TARGETS[targets[0]]})."
+        yield f"Training target of all rows, and what is counted: {targets[0]} ({_TARGET_MEANINGS[targets[0]]})."
     trained = [row for row in result.rows if row.objective]
     for setting, title in (("objective", "Objective"), ("sampling", "Sampling of candidates")):
         if trained and setting not in result.distinguishing:
-            yield f"{title} of all trained rows: {trained[0].setting_text(setting)}."
-    tuned = {row.setting_text("tuned") for row in trained} - {None}
+            yield f"{title} of all trained rows: {trained[0].format_setting(setting)}."
+    tuned = {row.format_setting("tuned") for row in trained} - {None}
     if tuned:
         yield _TUNED[tuned.pop() if len(tuned) == 1 else None]
 
@@ -119,7 +119,9 @@ def _describe_significance(result: BenchmarkResult) -> Iterator[Section]:
         " tests; * is significant after the correction.",
     )
     table = tables.make_comparison_table(result)
-    yield Section("significance", "Significance", (_paragraph(*explanation), _paragraph(*method)), tables=(table,))
+    yield Section(
+        "significance", "Significance", (_make_paragraph(*explanation), _make_paragraph(*method)), tables=(table,)
+    )
 
 
 def _describe_parts(result: BenchmarkResult) -> Iterator[Section]:
@@ -131,7 +133,7 @@ def _describe_parts(result: BenchmarkResult) -> Iterator[Section]:
         shown = tuple(
             tables.make_metric_table(result, table, ("fusion", place)) for place, table in enumerate(result.fusion)
         )
-        yield Section("parts", "Parts of DSPnet", (_paragraph(sentence),), tables=shown)
+        yield Section("parts", "Parts of DSPnet", (_make_paragraph(sentence),), tables=shown)
 
 
 def _describe_groups(result: BenchmarkResult) -> Iterator[Section]:
@@ -144,7 +146,7 @@ def _describe_groups(result: BenchmarkResult) -> Iterator[Section]:
     shown = tuple(
         tables.make_metric_table(result, table, ("groups", place)) for place, table in enumerate(result.groups)
     )
-    yield Section("groups", "Groups", (_paragraph(*parts),), folded=shown)
+    yield Section("groups", "Groups", (_make_paragraph(*parts),), folded=shown)
 
 
 def _describe_curves(result: BenchmarkResult) -> Iterator[Section]:
@@ -152,11 +154,11 @@ def _describe_curves(result: BenchmarkResult) -> Iterator[Section]:
         metric = term_title(MONITOR)
         sentence = f"{metric[0].upper()}{metric[1:]} by epoch; the best epoch is the one whose weights are kept."
         table = tables.make_curve_table(result)
-        yield Section("curves", "Learning curves", (_paragraph(sentence),), folded=(table,))
+        yield Section("curves", "Learning curves", (_make_paragraph(sentence),), folded=(table,))
 
 
 def _describe_cost(result: BenchmarkResult) -> Section:
-    paragraph = _paragraph(
+    paragraph = _make_paragraph(
         "Table 5 of the paper gives orders of growth of the prediction part; beside them stands what was measured "
         "here, of whole epochs, validation included, after the first, which also builds the graph. All runs together "
         "took ",
@@ -180,7 +182,7 @@ def _describe_search(result: BenchmarkResult) -> Section:
         folded.append(tables.make_differing_settings_table(settings.differing))
     if settings.shared:
         folded.append(tables.make_shared_settings_table(settings.shared))
-    return Section("search", "Search", (_paragraph(sentence),), tables=shown, folded=tuple(folded))
+    return Section("search", "Search", (_make_paragraph(sentence),), tables=shown, folded=tuple(folded))
 
 
 def _describe_origin(result: BenchmarkResult) -> Section:
@@ -188,8 +190,8 @@ def _describe_origin(result: BenchmarkResult) -> Section:
     folded = [tables.make_versions_table(result.info.versions)] if result.info.versions else []
     folded.append(tables.make_sources_table(result.rows))
     origin = tables.make_origin_table(result)
-    return Section("origin", "Origin", (_paragraph(sentence),), tables=(origin,), folded=tuple(folded))
+    return Section("origin", "Origin", (_make_paragraph(sentence),), tables=(origin,), folded=tuple(folded))
 
 
-def _paragraph(*parts: Part) -> Cell:
+def _make_paragraph(*parts: Part) -> Cell:
     return Cell(parts)

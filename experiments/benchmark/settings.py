@@ -10,8 +10,8 @@ from model.methods import METHODS
 from schemas.dotted_keys import flatten
 
 _COMPARED = ("windows.", "split.", "model.", "training.", "evaluation.k")
-"""Sections of the configuration that say what is learned from what, and how it is measured."""
-_TELL_ROWS_APART = ("model.name", "training.seed", "training.target")
+"""Sections of the configuration that say what is trained on what, and how it is measured."""
+_DISTINGUISHING = ("model.name", "training.seed", "training.target")
 _FAIR = (
     "windows.",
     "split.",
@@ -127,7 +127,7 @@ def summarise_search(
         ranges = space.get(name, {}) if method_rows else {}
         chosen = [key for row in method_rows for result in row.results for key in result.tuned]
         keys = tuple(
-            SearchedKey(key, range_text(ranges[key]) if key in ranges else None, _chosen_text(key, method_rows))
+            SearchedKey(key, format_range(ranges[key]) if key in ranges else None, _format_chosen(key, method_rows))
             for key in dict.fromkeys([*ranges, *chosen])
         )
         if keys:
@@ -141,8 +141,8 @@ def compare_settings(rows: Sequence[BenchmarkRow]) -> SettingsComparison:
     for row in rows:
         for result in row.results:
             for key, value in flatten(result.config).items():
-                if key.startswith(_COMPARED) and key not in _TELL_ROWS_APART:
-                    names = found.setdefault(key, {}).setdefault(value_text(value), [])
+                if key.startswith(_COMPARED) and key not in _DISTINGUISHING:
+                    names = found.setdefault(key, {}).setdefault(format_value(value), [])
                     if row.name not in names:
                         names.append(row.name)
     differing = {key: values for key, values in found.items() if len(values) > 1}
@@ -156,10 +156,10 @@ def compare_settings(rows: Sequence[BenchmarkRow]) -> SettingsComparison:
     )
 
 
-def range_text(choices: Any) -> str:
+def format_range(choices: Any) -> str:
     """Returns what a search may choose from, as text.
 
-    >>> range_text({"low": 1e-4, "high": 1e-2, "log": True}), range_text([1, 2, 4])
+    >>> format_range({"low": 1e-4, "high": 1e-2, "log": True}), format_range([1, 2, 4])
     ('0.0001 to 0.01, logarithmic', '1, 2, 4')
 
     Args:
@@ -169,16 +169,16 @@ def range_text(choices: Any) -> str:
         choices = choices["choices"]
     if isinstance(choices, Mapping) and {"low", "high"} <= set(choices):
         scale = ", logarithmic" if choices.get("log") else ""
-        return f"{value_text(choices['low'])} to {value_text(choices['high'])}{scale}"
+        return f"{format_value(choices['low'])} to {format_value(choices['high'])}{scale}"
     if isinstance(choices, Sequence) and not isinstance(choices, str):
-        return ", ".join(map(value_text, choices))
-    return value_text(choices)
+        return ", ".join(map(format_value, choices))
+    return format_value(choices)
 
 
-def value_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Returns a value of a configuration as text.
 
-    >>> value_text(0.00012345678), value_text([1, 2]), value_text("none"), value_text(None)
+    >>> format_value(0.00012345678), format_value([1, 2]), format_value("none"), format_value(None)
     ('0.000123457', '[1, 2]', 'none', 'null')
     """
     if isinstance(value, float):
@@ -186,11 +186,11 @@ def value_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _chosen_text(key: str, rows: Sequence[BenchmarkRow]) -> str | None:
+def _format_chosen(key: str, rows: Sequence[BenchmarkRow]) -> str | None:
     """Returns what was chosen; where rows or seeds have different values, with the rows or seeds that have each."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        values = {result.seed: value_text(result.tuned[key]) for result in row.results if key in result.tuned}
+        values = {result.seed: format_value(result.tuned[key]) for result in row.results if key in result.tuned}
         for value in dict.fromkeys(values.values()):
             seeds = ", ".join(str(seed) for seed, seed_value in values.items() if seed_value == value)
             found.setdefault(value, []).append(

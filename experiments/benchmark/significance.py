@@ -1,8 +1,8 @@
 """DSPnet against the best baseline: for each column of a table, the paired difference over test users.
 
 The metrics of a user are averaged over seeds first, so a difference is that of what seeds give on average, and the
-test is over users. The test tells whether other users of the same kind would show the difference; how much another
-seed moves a number is told by the spread over seeds.
+test is over users. The test tells whether other users of the same kind would show the difference; the spread over
+seeds tells how much another seed moves a number.
 """
 
 import dataclasses
@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.benchmark.rows import BASELINE, DSPNET, BenchmarkRow, summarise_metric
+from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.rows import BASELINE, BenchmarkRow, summarise_metric
 from experiments.benchmark.store import read_measured_sequences
 from experiments.runs.result import RunResult
 from model.evaluation.bootstrap import REPLICATES

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from experiments.comparison.runs import read_sequences
 from experiments.runs.dataset import Dataset
 from experiments.runs.result import RESULT_FILE, SETTINGS_CHANGED, RunResult, explain_rerun, read_result
-from experiments.runs.run import Run, run_key
+from experiments.runs.run import Run, compute_run_key
 from model.evaluation.pairing import MeasuredSequences
 from pipeline.config import PipelineConfig
 from pipeline.workspace import make_workspace
@@ -34,7 +34,7 @@ class CompletedRuns:
     rerun_reasons: Mapping[str, str]
 
     def describe(self, runs: int) -> Iterator[str]:
-        """Yields what a person is told before a benchmark of so many runs goes on; nothing for a new benchmark."""
+        """Yields lines on what is kept and repeated of a benchmark's runs, given their number; none if it is new."""
         if self.results:
             yield f"Kept: {len(self.results)} of {runs} runs, which are complete"
         for reason, number in collections.Counter(self.rerun_reasons.values()).items():
@@ -52,14 +52,16 @@ def make_benchmark_folder(config: PipelineConfig) -> str:
     return folder
 
 
-def run_folder(folder: str, name: str) -> str:
+def locate_run(folder: str, name: str) -> str:
     """Returns the folder of a run, given the folder of its benchmark and its name."""
     return os.path.join(folder, RUNS_FOLDER, name)
 
 
 def add_keys(runs: Sequence[Run], data: Dataset) -> list[Run]:
-    """Returns the runs with names that tell each from the same run with other data or settings."""
-    return [dataclasses.replace(run, name=f"{run.name}-{run_key(run, data.digest)[:_KEY_LENGTH]}") for run in runs]
+    """Returns the runs with a key in each name, which differs if the data or the settings differ."""
+    return [
+        dataclasses.replace(run, name=f"{run.name}-{compute_run_key(run, data.digest)[:_KEY_LENGTH]}") for run in runs
+    ]
 
 
 def find_completed_runs(
@@ -76,12 +78,12 @@ def find_completed_runs(
     """
     results, reasons = {}, {}
     for run in runs:
-        result = read_result(run_folder(folder, run.name))
+        result = read_result(locate_run(folder, run.name))
         if result is None:
             if _has_result_of_other_key(folder, run):
                 reasons[run.name] = SETTINGS_CHANGED
             continue
-        reason = explain_rerun(result, run, run_key(run, data.digest), source_digest, memory_limit)
+        reason = explain_rerun(result, run, compute_run_key(run, data.digest), source_digest, memory_limit)
         if reason is None:
             # The label of a run, and which of its values a search has chosen, are no part of the key.
             results[run.name] = result.relabel(run)
@@ -101,12 +103,12 @@ def read_measured_sequences(folder: str, result: RunResult, metrics: Collection[
     Raises:
         UserError: if the file is missing, damaged, or about another test set than the result.
     """
-    path = os.path.join(run_folder(folder, result.name), SEQUENCES_FILE)
+    path = os.path.join(locate_run(folder, result.name), SEQUENCES_FILE)
     return read_sequences(path, int(result.sequences or 0), RESULT_FILE, _ADVICE, metrics)
 
 
 def _has_result_of_other_key(folder: str, run: Run) -> bool:
     """Tells whether the same run has a result with other data or settings."""
     name = glob.escape(run.name[:-_KEY_LENGTH]) + "[0-9a-f]" * _KEY_LENGTH
-    found = glob.glob(os.path.join(run_folder(glob.escape(folder), name), RESULT_FILE))
-    return any(os.path.dirname(path) != run_folder(folder, run.name) for path in found)
+    found = glob.glob(os.path.join(locate_run(glob.escape(folder), name), RESULT_FILE))
+    return any(os.path.dirname(path) != locate_run(folder, run.name) for path in found)

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup, escape
 
 from experiments.benchmark.metric_tables import MetricTable
-from experiments.benchmark.narrative import name_metric
+from experiments.benchmark.plan import DSPNET
 from experiments.benchmark.result import BenchmarkResult, LearningCurve
-from experiments.benchmark.rows import DSPNET, BenchmarkRow, SeedMean
+from experiments.benchmark.rows import BenchmarkRow, SeedMean
 from experiments.benchmark.settings import DifferingSetting
 from experiments.benchmark.significance import BaselineComparison
 from reporting.numbers import Key, Number, format_gib, pointer
 from reporting.table import Cell, Column, Row, Table, number
-from reporting.titles import ASKED
+from reporting.titles import ASKED, full_title
 
 SETTING_TITLES = {"target": "trained on", "objective": "objective", "sampling": "candidates", "tuned": "tuned"}
 """Titles of the columns that distinguish rows, in their order."""
@@ -30,31 +30,32 @@ Path = tuple[Key, ...]
 
 
 def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path) -> Table:
-    """Returns one of the tables of metrics, with the differences to the best baselines as its last rows.
+    """Returns a table of metrics, with the differences to the best baselines as its last rows.
 
-    Args:
-        result: what the benchmark found.
-        table: table of metrics.
-        path: keys that lead to the table in benchmark.json.
+    `path` holds the keys that lead to the table in benchmark.json.
     """
     distinguishing = [setting for setting in SETTING_TITLES if setting in result.distinguishing]
     rows = []
     for at, metric_row in enumerate(table.rows):
         row = result.rows[metric_row.row]
-        settings = [_setting_cell(row, setting) for setting in distinguishing]
-        cells = [_mean_cell(mean, (*path, "rows", at, "cells", place)) for place, mean in enumerate(metric_row.cells)]
-        seeds = _seeds_cell(row, metric_row.row)
-        rows.append(Row((_one_line(metric_row.label), *settings, seeds, *cells), _row_class(row)))
+        settings = [_make_setting_cell(row, setting) for setting in distinguishing]
+        cells = [
+            _make_mean_cell(mean, (*path, "rows", at, "cells", place)) for place, mean in enumerate(metric_row.cells)
+        ]
+        seeds = _make_seeds_cell(row, metric_row.row)
+        rows.append(Row((_join_lines(metric_row.label), *settings, seeds, *cells), _choose_class(row)))
     for difference in table.differences:
         row = result.rows[difference.dspnet]
-        settings = [_setting_cell(row, setting) for setting in distinguishing]
+        settings = [_make_setting_cell(row, setting) for setting in distinguishing]
         cells = [
-            _missing_cell(_NOTHING) if place is None else _difference_cell(result.comparisons.columns[place], place)
+            _make_missing_cell(_NOTHING)
+            if place is None
+            else _make_difference_cell(result.comparisons.columns[place], place)
             for place in difference.columns
         ]
-        rows.append(Row((f"{_one_line(row.label)} {DIFFERENCE}", *settings, "", *cells)))
-    columns = _word_columns("Method", *(SETTING_TITLES[setting] for setting in distinguishing))
-    columns += _number_columns("seeds", *(column.title for column in table.columns))
+        rows.append(Row((f"{_join_lines(row.label)} {DIFFERENCE}", *settings, "", *cells)))
+    columns = _make_word_columns("Method", *(SETTING_TITLES[setting] for setting in distinguishing))
+    columns += _make_number_columns("seeds", *(column.title for column in table.columns))
     caption = f"{table.number}: {table.title}" + ("" if table.of_methods else "; here every row competes")
     notes = (f"Asked for: {ASKED[table.name]}.",) if table.name in ASKED else ()
     return Table(columns, tuple(rows), caption, notes)
@@ -66,22 +67,22 @@ def make_comparison_table(result: BenchmarkResult) -> Table:
     for place, column in enumerate(result.comparisons.columns):
         path: Path = ("comparisons", "columns", place)
         cells = (
-            name_metric(column.metric),
-            _narrow_cell(result.rows[column.dspnet].name),
-            _narrow_cell(result.rows[column.baseline].name),
+            full_title(column.metric),
+            _make_narrow_cell(result.rows[column.dspnet].name),
+            _make_narrow_cell(result.rows[column.baseline].name),
             number(column.baseline_mean, "metric", (*path, "baseline_mean")),
             number(column.dspnet_mean, "metric", (*path, "dspnet_mean")),
-            _difference_cell(column, place),
-            _interval_cell(column, place),
+            _make_difference_cell(column, place),
+            _make_interval_cell(column, place),
             number(column.p_value, "p", (*path, "p_value")),
             number(column.adjusted, "p", (*path, "adjusted")),
-            _narrow_cell(f"not tested: {column.reason}" if column.reason else ", ".join(map(str, column.seeds))),
+            _make_narrow_cell(f"not tested: {column.reason}" if column.reason else ", ".join(map(str, column.seeds))),
         )
         rows.append(Row(cells))
     columns = (
-        *_word_columns("Metric", "DSPnet", "best baseline"),
-        *_number_columns("its value", "value of DSPnet", "difference", "95% interval", "p", "p, corrected"),
-        *_word_columns("seeds"),
+        *_make_word_columns("Metric", "DSPnet", "best baseline"),
+        *_make_number_columns("its value", "value of DSPnet", "difference", "95% interval", "p", "p, corrected"),
+        *_make_word_columns("seeds"),
     )
     return Table(columns, tuple(rows), "Differences to the best baseline of each column", html_class="results")
 
@@ -89,11 +90,14 @@ def make_comparison_table(result: BenchmarkResult) -> Table:
 def make_curve_table(result: BenchmarkResult) -> Table:
     """Returns where each learning curve begins, is best and ends."""
     rows = [
-        Row((result.rows[curves.row].name, *_curve_cells(curve, ("curves", place, "seeds", at))))
+        Row((result.rows[curves.row].name, *_make_curve_cells(curve, ("curves", place, "seeds", at))))
         for place, curves in enumerate(result.curves)
         for at, curve in enumerate(curves.seeds)
     ]
-    columns = (*_word_columns("Method"), *_number_columns("seed", "first", "best", "at epoch", "last", "epochs"))
+    columns = (
+        *_make_word_columns("Method"),
+        *_make_number_columns("seed", "first", "best", "at epoch", "last", "epochs"),
+    )
     return Table(columns, tuple(rows), "The first, the best and the last epoch of each curve")
 
 
@@ -104,12 +108,12 @@ def make_cost_table(result: BenchmarkResult) -> Table:
     for at, cost_row in enumerate(result.cost.rows):
         row = result.rows[cost_row.row]
         cells = [
-            _mean_cell(mean, ("cost", "rows", at, "cells", place), column.kind)
+            _make_mean_cell(mean, ("cost", "rows", at, "cells", place), column.kind)
             for place, (mean, column) in enumerate(zip(cost_row.cells, columns, strict=True))
         ]
-        rows.append(Row((_name_cell(row.name), cost_row.order or _NOTHING, *cells), _row_class(row)))
-    titles = _word_columns("Method", "order of growth in the paper")
-    titles += _number_columns(*(column.title for column in columns))
+        rows.append(Row((_make_name_cell(row.name), cost_row.order or _NOTHING, *cells), _choose_class(row)))
+    titles = _make_word_columns("Method", "order of growth in the paper")
+    titles += _make_number_columns(*(column.title for column in columns))
     return Table(titles, tuple(rows), "Table 5: Measured cost", (f"{result.cost.symbols}.",), _WRAPPED)
 
 
@@ -119,10 +123,10 @@ def make_search_table(result: BenchmarkResult) -> Table:
     for place, search in enumerate(result.search.methods):
         for at, key in enumerate(search.keys):
             path = ("search", "methods", place, "keys", at, "chosen")
-            chosen = _NOTHING if key.chosen is None else _pointing_text(key.chosen, path)
-            rows.append(Row((_name_cell(search.title), _key_text(key.key), key.range or _NOTHING, chosen)))
+            chosen = _NOTHING if key.chosen is None else _format_pointing(key.chosen, path)
+            rows.append(Row((_make_name_cell(search.title), _format_key(key.key), key.range or _NOTHING, chosen)))
     return Table(
-        _word_columns("Method", "key", "searched", "chosen"),
+        _make_word_columns("Method", "key", "searched", "chosen"),
         tuple(rows),
         "What was searched, and what was chosen",
         html_class=_WRAPPED,
@@ -132,54 +136,54 @@ def make_search_table(result: BenchmarkResult) -> Table:
 def make_differing_settings_table(settings: Sequence[DifferingSetting]) -> Table:
     """Returns the settings in which rows differ, with the rows that have each value."""
     rows = [
-        Row((_key_text(setting.key), _code(value.value), ", ".join(value.rows)))
+        Row((_format_key(setting.key), _format_code(value.value), ", ".join(value.rows)))
         for setting in settings
         for value in setting.values
     ]
     caption = "Settings in which rows differ, but for method, target and seed"
-    return Table(_word_columns("key", "value", "rows"), tuple(rows), caption, html_class=_WRAPPED)
+    return Table(_make_word_columns("key", "value", "rows"), tuple(rows), caption, html_class=_WRAPPED)
 
 
 def make_shared_settings_table(settings: Mapping[str, str]) -> Table:
     """Returns the settings that all rows share."""
-    rows = [Row((_key_text(key), _code(value))) for key, value in settings.items()]
-    return Table(_word_columns("key", "value"), tuple(rows), "Settings that all rows share", html_class=_WRAPPED)
+    rows = [Row((_format_key(key), _format_code(value))) for key, value in settings.items()]
+    return Table(_make_word_columns("key", "value"), tuple(rows), "Settings that all rows share", html_class=_WRAPPED)
 
 
 def make_origin_table(result: BenchmarkResult) -> Table:
     """Returns what the benchmark was started with, and on which machine."""
     info = result.info
     values = {
-        "command": _code(info.command) if info.command else None,
+        "command": _format_code(info.command) if info.command else None,
         "seeds": ", ".join(map(str, result.seeds)),
         "memory for each run": info.memory_limit and format_gib(info.memory_limit),
-        "test digest": result.test and _code(str(result.test.digest)),
+        "test digest": result.test and _format_code(str(result.test.digest)),
     }
     rows = [(name, value) for name, value in values.items() if value]
-    return _name_value_table("", [*rows, *((name, str(value)) for name, value in info.machine.items())])
+    return _make_name_value_table("", [*rows, *((name, str(value)) for name, value in info.machine.items())])
 
 
 def make_versions_table(versions: Mapping[str, str]) -> Table:
     """Returns the versions of the installed libraries."""
-    return _name_value_table("Versions", list(versions.items()))
+    return _make_name_value_table("Versions", list(versions.items()))
 
 
 def make_sources_table(rows: Sequence[BenchmarkRow]) -> Table:
     """Returns where the method of each row comes from."""
-    table_rows = [Row((_name_cell(row.name), _code(row.method), row.source or _NOTHING)) for row in rows]
+    table_rows = [Row((_make_name_cell(row.name), _format_code(row.method), row.source or _NOTHING)) for row in rows]
     caption = "Methods and where they come from"
-    return Table(_word_columns("row", "model.name", "source"), tuple(table_rows), caption, html_class=_WRAPPED)
+    return Table(_make_word_columns("row", "model.name", "source"), tuple(table_rows), caption, html_class=_WRAPPED)
 
 
-def _mean_cell(mean: SeedMean, path: Path, kind: str = "metric") -> Cell:
+def _make_mean_cell(mean: SeedMean, path: Path, kind: str = "metric") -> Cell:
     """Returns a mean with its rank and its spread, or why there is none."""
     if mean.mean is None:
-        return _missing_cell(STATE_TEXTS[mean.state])
+        return _make_missing_cell(STATE_TEXTS[mean.state])
     spread = () if mean.spread is None else ("± ", Number(mean.spread, kind, (*path, "spread")))
     return number(mean.mean, kind, (*path, "mean"), rank=mean.rank, small=spread)
 
 
-def _difference_cell(column: BaselineComparison, place: int) -> Cell:
+def _make_difference_cell(column: BaselineComparison, place: int) -> Cell:
     """Returns a difference to the best baseline, and the same in percent of the baseline's value."""
     path: Path = ("comparisons", "columns", place)
     relative: tuple[str | Number, ...] = ()
@@ -191,16 +195,16 @@ def _difference_cell(column: BaselineComparison, place: int) -> Cell:
     return number(column.difference.value, "difference", value, significant=significant, small=relative)
 
 
-def _interval_cell(column: BaselineComparison, place: int) -> Cell:
+def _make_interval_cell(column: BaselineComparison, place: int) -> Cell:
     """Returns the interval of a difference to the best baseline."""
     if column.difference.low is None:
-        return _missing_cell(_NOTHING)
+        return _make_missing_cell(_NOTHING)
     path: Path = ("comparisons", "columns", place, "difference")
     low, high = (Number(getattr(column.difference, end), "difference", (*path, end)) for end in ("low", "high"))
     return Cell((low, " to ", high), html_style="white-space:nowrap")
 
 
-def _seeds_cell(row: BenchmarkRow, place: int) -> Cell:
+def _make_seeds_cell(row: BenchmarkRow, place: int) -> Cell:
     """Returns how many seeds a row rests on."""
     finished, planned = len(row.finished), len(row.results) + len(row.missing)
     parts: tuple[str | Number, ...] = (Number(finished, "count", ("rows", place, "finished")),)
@@ -209,7 +213,7 @@ def _seeds_cell(row: BenchmarkRow, place: int) -> Cell:
     return Cell(parts)
 
 
-def _curve_cells(curve: LearningCurve, path: Path) -> list[Cell | str]:
+def _make_curve_cells(curve: LearningCurve, path: Path) -> list[Cell | str]:
     last = len(curve.values) - 1
     return [
         str(curve.seed),
@@ -221,58 +225,58 @@ def _curve_cells(curve: LearningCurve, path: Path) -> list[Cell | str]:
     ]
 
 
-def _setting_cell(row: BenchmarkRow, setting: str) -> Cell:
-    return _narrow_cell(row.setting_text(setting) or _NOTHING)
+def _make_setting_cell(row: BenchmarkRow, setting: str) -> Cell:
+    return _make_narrow_cell(row.format_setting(setting) or _NOTHING)
 
 
-def _narrow_cell(text: str) -> Cell:
+def _make_narrow_cell(text: str) -> Cell:
     return Cell((_isolate(text),), html_style=_NARROW)
 
 
-def _name_cell(name: str) -> Cell:
-    return Cell((_one_line(name),), html_style="min-width:8.5rem")
+def _make_name_cell(name: str) -> Cell:
+    return Cell((_join_lines(name),), html_style="min-width:8.5rem")
 
 
-def _missing_cell(text: str) -> Cell:
+def _make_missing_cell(text: str) -> Cell:
     return Cell((Markup('<span class="missing" style="white-space:nowrap">{}</span>').format(text),))
 
 
-def _row_class(row: BenchmarkRow) -> str:
+def _choose_class(row: BenchmarkRow) -> str:
     return "candidate" if row.role == DSPNET else "" if row.competes else "part"
 
 
-def _name_value_table(caption: str, values: Sequence[tuple[str, str]]) -> Table:
+def _make_name_value_table(caption: str, values: Sequence[tuple[str, str]]) -> Table:
     rows = tuple(Row((name, value)) for name, value in values)
-    return Table(_word_columns("what", "value"), rows, caption, html_class=_WRAPPED)
+    return Table(_make_word_columns("what", "value"), rows, caption, html_class=_WRAPPED)
 
 
-def _word_columns(*titles: str) -> tuple[Column, ...]:
+def _make_word_columns(*titles: str) -> tuple[Column, ...]:
     return tuple(Column(title, words=True) for title in titles)
 
 
-def _number_columns(*titles: str) -> tuple[Column, ...]:
+def _make_number_columns(*titles: str) -> tuple[Column, ...]:
     return tuple(map(Column, titles))
 
 
-def _one_line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())
 
 
 def _isolate(text: str) -> Markup:
     """Returns a text whose direction does not affect its neighbours."""
-    return Markup("<bdi>{}</bdi>").format(_one_line(text))
+    return Markup("<bdi>{}</bdi>").format(_join_lines(text))
 
 
-def _code(text: str) -> Markup:
+def _format_code(text: str) -> Markup:
     return Markup("<code>{}</code>").format(text)
 
 
-def _key_text(key: str) -> Markup:
+def _format_key(key: str) -> Markup:
     """Returns a key of the configuration, which a page may break after its dots and underscores."""
     breakable = escape(key).replace(".", Markup(".<wbr>")).replace("_", Markup("_<wbr>"))
     return Markup("<code>{}</code>").format(breakable)
 
 
-def _pointing_text(text: str, path: Path) -> Markup:
+def _format_pointing(text: str, path: Path) -> Markup:
     """Returns a text that is at a path in benchmark.json."""
     return Markup('<span data-path="{}" dir="auto">{}</span>').format(pointer(*path), text)

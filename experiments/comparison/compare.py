@@ -41,7 +41,7 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
         raise UserError(f"--html: expected a file in a folder that exists. Received: {html!r}")
     # All runs are read before anything is written, so that a refused comparison leaves an earlier page alone.
     runs = [read_run(argument) for argument in arguments]
-    result = compare_measured(names or default_names(runs), runs)
+    result = compare_measured(names or make_default_names(runs), runs)
     text = format_comparison(result)
     page = render_page(result)
     try:
@@ -53,7 +53,7 @@ def compare(arguments: Sequence[str], names: Sequence[str] | None, html: str) ->
     return f"{text}\n\nComparison: {short_path(html)}"
 
 
-def default_names(runs: Sequence[MeasuredRun]) -> list[str]:
+def make_default_names(runs: Sequence[MeasuredRun]) -> list[str]:
     """Returns names of runs, all different.
 
     A run is named after its configuration; runs of the same name also after the id of the run or the folder.

@@ -1,12 +1,10 @@
-"""A comparison in plain sentences, and metrics and differences in words."""
+"""A comparison in plain sentences."""
 
 from collections.abc import Iterable
 
 from model.evaluation.comparison import SIGNIFICANCE, Comparison, Comparisons, MetricComparison
-from reporting import titles
-from reporting.numbers import FORMATS
-from reporting.titles import is_neutral
-from schemas.evaluation import Estimate
+from reporting.numbers import format_estimate
+from reporting.titles import full_title, is_neutral
 
 FEW_USERS = 30
 """With fewer, neither a bootstrap nor a t-test can be relied on."""
@@ -46,7 +44,7 @@ def tell_correction(comparisons: Comparisons) -> str:
 
 
 def _tell_metric(metric: str, reference: str, name: str, part: MetricComparison) -> str:
-    title, amount = metric_title(metric), format_difference(part.difference)
+    title, amount = full_title(metric), format_estimate(part.difference, "difference")
     if part.identical:
         return f"{name} and {reference} are equal on {title} for every sequence."
     if part.significant:
@@ -98,58 +96,17 @@ def _relate(metric: str, part: MetricComparison) -> str:
 def find_headline(metrics: Iterable[str]) -> str:
     """Returns the metric that the verdict is about: Recall of the first task at the largest k, or else the first."""
     metrics = list(metrics)
-    recalls = [metric for metric in metrics if kind_of(metric) == "recall"]
+    recalls = [metric for metric in metrics if get_kind(metric) == "recall"]
     first = [metric for metric in recalls if metric.partition("/")[0] == recalls[0].partition("/")[0]]
-    return max(first, key=cutoff_of) if first else metrics[0]
+    return max(first, key=get_cutoff) if first else metrics[0]
 
 
-def format_difference(difference: Estimate) -> str:
-    """Writes a difference and its interval.
-
-    >>> format_difference(Estimate(0.0049, 0.0021, 0.0077))
-    '+0.0049 [+0.0021, +0.0077]'
-    """
-    value, interval = FORMATS["difference"](difference.value), format_interval(difference)
-    return f"{value} {interval}" if interval else value
-
-
-def format_interval(difference: Estimate) -> str:
-    """Writes the interval of a difference; empty where there is none."""
-    if difference.low is None or difference.high is None:
-        return ""
-    return f"[{FORMATS['difference'](difference.low)}, {FORMATS['difference'](difference.high)}]"
-
-
-def task_title(metric: str) -> str:
-    """Returns what is asked for, in words.
-
-    >>> task_title("next_item/recall@10"), task_title("unseen_items/novelty@10")
-    ('next item', 'new items')
-    """
-    task = metric.partition("/")[0]
-    return (titles.TASKS | titles.LISTS).get(task, task.replace("_", " ")).lower()
-
-
-def measure_title(metric: str) -> str:
-    """Returns how it is measured, in words.
-
-    >>> measure_title("next_item/recall@10"), measure_title("next_item/mrr")
-    ('Recall@10', 'MRR')
-    """
-    return titles.metric_title(metric.partition("/")[2])
-
-
-def metric_title(metric: str) -> str:
-    """Returns a metric in words, as in ``next item Recall@10``."""
-    return f"{task_title(metric)} {measure_title(metric)}"
-
-
-def kind_of(metric: str) -> str:
+def get_kind(metric: str) -> str:
     """Returns the metric without task and k: ``recall`` for ``next_item/recall@10``."""
     return metric.partition("/")[2].partition("@")[0]
 
 
-def cutoff_of(metric: str) -> int:
+def get_cutoff(metric: str) -> int:
     """Returns the k of a metric; 0 if it has none."""
     k = metric.rpartition("@")[2]
     return int(k) if k.isdigit() else 0

@@ -4,20 +4,20 @@ import json
 
 from markupsafe import Markup
 
-from experiments.comparison.narrative import cutoff_of, kind_of, metric_title
+from experiments.comparison.narrative import get_cutoff, get_kind
 from experiments.comparison.results import ComparisonResult, RunComparison
 from model.evaluation.comparison import MetricComparison
-from reporting.charts import IntervalRow, draw_intervals, make_difference_row
+from reporting.charts import draw_intervals, make_difference_row
 from reporting.html import make_environment
 from reporting.numbers import Key, Numbers
 from reporting.table import Cell, Column, Number, Part, Row, Table, number
+from reporting.titles import full_title
 from schemas.evaluation import Estimate
 
 TEMPLATE = "comparison.html.j2"
 
 _CHARTED = ("recall", "ndcg")
 _LARGE = 520
-_P_VALUES = ("p", "p, corrected")
 
 
 def render_page(result: ComparisonResult) -> str:
@@ -47,10 +47,12 @@ def render_page(result: ComparisonResult) -> str:
 def _draw_overview(compared: RunComparison) -> Markup | None:
     """Draws Recall and NDCG at the largest k, over all sequences."""
     metrics = compared.comparison.metrics
-    charted = [metric for metric in metrics if kind_of(metric) in _CHARTED]
-    largest = max(map(cutoff_of, charted), default=0)
+    charted = [metric for metric in metrics if get_kind(metric) in _CHARTED]
+    largest = max(map(get_cutoff, charted), default=0)
     rows = [
-        _make_chart_row(metric_title(metric), metrics[metric]) for metric in charted if cutoff_of(metric) == largest
+        make_difference_row(full_title(metric), metrics[metric].difference, metrics[metric].significant)
+        for metric in charted
+        if get_cutoff(metric) == largest
     ]
     return draw_intervals(f"Differences of {compared.name}", rows, signed=True, width=_LARGE) if rows else None
 
@@ -58,17 +60,14 @@ def _draw_overview(compared: RunComparison) -> Markup | None:
 def _draw_groups(compared: RunComparison) -> list[tuple[str, Markup]]:
     """Draws a small chart a metric, all with the same axis."""
     rows = {
-        metric_title(metric): [_make_chart_row(group, part) for group, part in parts.items()]
+        full_title(metric): [
+            make_difference_row(group, part.difference, part.significant) for group, part in parts.items()
+        ]
         for metric, parts in compared.comparison.groups.items()
         if parts
     }
     beside = [row for of_metric in rows.values() for row in of_metric]
     return [(title, draw_intervals(f"{title} by group", of, signed=True, beside=beside)) for title, of in rows.items()]
-
-
-def _make_chart_row(label: str, part: MetricComparison) -> IntervalRow:
-    change = part.difference
-    return make_difference_row(label, change.value, change.low, change.high, part.significant)
 
 
 def _make_run_table(result: ComparisonResult) -> Table:
@@ -98,17 +97,7 @@ def _make_run_table(result: ComparisonResult) -> Table:
 
 def _make_metric_table(result: ComparisonResult, place: int) -> Table:
     compared = result.comparisons[place]
-    titles = (
-        "A",
-        compared.letter,
-        f"{compared.letter} − A",
-        "p",
-        "p, corrected",
-        "Higher",
-        "Lower",
-        "Equal",
-        "Sequences",
-    )
+    titles = (*_list_value_titles(compared), "Higher", "Lower", "Equal", "Sequences")
     rows = []
     for metric, part in compared.comparison.metrics.items():
         path = ("comparisons", place, "metrics", metric)
@@ -116,7 +105,7 @@ def _make_metric_table(result: ComparisonResult, place: int) -> Table:
         rows.append(
             Row(
                 (
-                    metric_title(metric),
+                    full_title(metric),
                     _make_estimate_cell(part.reference, "metric", (*path, "reference")),
                     _make_estimate_cell(part.other, "metric", (*path, "other")),
                     *_make_difference_cells(part, path),
@@ -134,7 +123,7 @@ def _make_metric_table(result: ComparisonResult, place: int) -> Table:
 
 def _make_group_table(result: ComparisonResult, place: int) -> Table:
     compared = result.comparisons[place]
-    titles = ("A", compared.letter, f"{compared.letter} − A", *_P_VALUES, "Sequences")
+    titles = (*_list_value_titles(compared), "Sequences")
     rows = []
     for metric, parts in compared.comparison.groups.items():
         for group, part in parts.items():
@@ -142,7 +131,7 @@ def _make_group_table(result: ComparisonResult, place: int) -> Table:
             rows.append(
                 Row(
                     (
-                        metric_title(metric),
+                        full_title(metric),
                         group,
                         number(part.reference.value, "metric", (*path, "reference", "value")),
                         number(part.other.value, "metric", (*path, "other", "value")),
@@ -162,6 +151,10 @@ def _make_configuration_table(compared: RunComparison) -> Table:
         Row((_format_code(key), _format_code(ours), _format_code(theirs))) for key, (ours, theirs) in changes.items()
     ]
     return Table(columns, tuple(rows), caption="What differs in the two configurations.")
+
+
+def _list_value_titles(compared: RunComparison) -> tuple[str, ...]:
+    return ("A", compared.letter, f"{compared.letter} − A", "p", "p, corrected")
 
 
 def _make_difference_cells(part: MetricComparison, path: tuple[Key, ...]) -> tuple[Cell, ...]:

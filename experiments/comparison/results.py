@@ -9,12 +9,10 @@ import numpy as np
 
 from experiments.comparison.checks import check_same_sequences, check_same_test, compare_configs, find_common_metrics
 from experiments.comparison.narrative import (
-    cutoff_of,
     find_headline,
-    kind_of,
-    measure_title,
+    get_cutoff,
+    get_kind,
     more_is_better,
-    task_title,
     tell_correction,
     tell_verdict,
 )
@@ -23,6 +21,7 @@ from model.evaluation.bootstrap import REPLICATES
 from model.evaluation.comparison import SIGNIFICANCE, Comparison, MetricComparison, compare_runs
 from model.evaluation.tasks import GROUPS
 from reporting.console import short_path
+from reporting.titles import measure_title, task_title
 from schemas.evaluation import CatalogueSizes, Slice
 
 
@@ -174,8 +173,8 @@ def compare_measured(names: Sequence[str], runs: Sequence[MeasuredRun]) -> Compa
     """
     check_same_test(names, runs)
     metrics = find_common_metrics(names, runs)
-    largest = max(map(cutoff_of, metrics))
-    by_group = [m for m in metrics if kind_of(m) in ("recall", "ndcg") and cutoff_of(m) == largest]
+    largest = max(map(get_cutoff, metrics))
+    by_group = [m for m in metrics if get_kind(m) in ("recall", "ndcg") and get_cutoff(m) == largest]
     check_same_sequences(names, runs)
     others = {name: run.measured for name, run in zip(names[1:], runs[1:], strict=True)}
     comparisons = compare_runs(runs[0].measured, others, metrics, by_group)

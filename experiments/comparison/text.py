@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from experiments.comparison.narrative import format_interval, kind_of, measure_title, metric_title, task_title
+from experiments.comparison.narrative import get_kind
 from experiments.comparison.results import ComparisonResult, RunComparison
 from model.evaluation.comparison import Comparison, MetricComparison
-from reporting.numbers import FORMATS
+from reporting.numbers import FORMATS, format_interval
 from reporting.table import Cell, Column, Row, Table, number
+from reporting.titles import full_title, measure_title, task_title
 
 _SHOWN = ("recall", "ndcg")
 _WIDTH = 118
@@ -44,7 +45,7 @@ def _format_run(compared: RunComparison) -> Iterator[str]:
     comparison = compared.comparison
     if not comparison.differs:
         return
-    shown = [metric for metric in comparison.metrics if kind_of(metric) in _SHOWN] or list(comparison.metrics)
+    shown = [metric for metric in comparison.metrics if get_kind(metric) in _SHOWN] or list(comparison.metrics)
     yield from ("", _make_metric_table(compared.letter, shown, comparison).to_text())
     if any(comparison.groups.values()):
         yield from ("", _make_group_table(compared.letter, comparison).to_text())
@@ -79,7 +80,7 @@ def _make_metric_cells(part: MetricComparison) -> tuple[Cell | str, ...]:
         number(part.reference.value, "metric"),
         number(part.other.value, "metric"),
         number(part.difference.value, "difference", significant=part.significant),
-        format_interval(part.difference),
+        format_interval(part.difference, "difference"),
         "too few" if part.p_value is None else number(part.p_value, "p"),
         "/".join(FORMATS["share"](share) for share in (part.higher, part.lower, part.equal)),
         number(part.sequences, "count"),
@@ -89,7 +90,7 @@ def _make_metric_cells(part: MetricComparison) -> tuple[Cell | str, ...]:
 def _make_group_table(letter: str, comparison: Comparison) -> Table:
     names = list(dict.fromkeys(group for parts in comparison.groups.values() for group in parts))
     rows = [
-        Row((metric_title(metric), *(_make_group_cell(parts.get(name)) for name in names)))
+        Row((full_title(metric), *(_make_group_cell(parts.get(name)) for name in names)))
         for metric, parts in comparison.groups.items()
     ]
     columns = (Column(f"{letter} - A by group", words=True), *(Column(name, words=True) for name in names))
@@ -99,6 +100,6 @@ def _make_group_table(letter: str, comparison: Comparison) -> Table:
 def _make_group_cell(part: MetricComparison | None) -> Cell | str:
     if part is None:
         return "–"
-    interval = format_interval(part.difference)
+    interval = format_interval(part.difference, "difference")
     small = (interval,) if interval else ()
     return number(part.difference.value, "difference", significant=part.significant, small=small)

@@ -41,7 +41,7 @@ def accept_epoch(epoch: dict[str, float]) -> bool:
 
 
 def ignore_stage(stage: str) -> None:
-    """Does not tell anybody where a run is."""
+    """Does not show where a run is."""
 
 
 def execute_run(
@@ -91,12 +91,7 @@ def execute_run(
 
 
 def work(link: Connection, spec: RunSpec) -> None:
-    """Starts the work of a worker process, whose output goes into the log of the run.
-
-    Args:
-        link: connection to the process that watches.
-        spec: what is to be done.
-    """
+    """Does in a worker process what `spec` asks; reports through `link`, and prints into the log of the run."""
     # What a run prints for a person is lost: the person sees one line a run.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with redirect_output(spec.log_file):

@@ -21,7 +21,7 @@ _NOT_OF_MEMORY = ("no space left", "quota exceeded", "too many open files")
 
 
 def describe_over_limit(run: Run, used: int, limit: int, stage: str) -> str:
-    """Says why a run was stopped that took more memory than it was allowed.
+    """Says that a run was stopped because it took more memory than it was allowed.
 
     Args:
         run: the run.
@@ -34,26 +34,14 @@ def describe_over_limit(run: Run, used: int, limit: int, stage: str) -> str:
 
 
 def describe_refusal(message: str, stage: str, peak: int) -> str:
-    """Says why a run failed that asked for memory and got none.
-
-    Args:
-        message: what the exception said.
-        stage: where the run was.
-        peak: largest memory that it was seen to hold, in bytes.
-    """
+    """Says that a run failed because it asked for memory and got none, when it held `peak` bytes."""
     found = _REFUSED.search(message)
     said = _shorten(found[0] if found else message)
     return f"It could not get the memory it asked for {stage}, when it had {format_gib(peak)}: {said}"
 
 
 def describe_exception(message: str, stage: str, log_file: str) -> str:
-    """Says why a run failed that raised an exception.
-
-    Args:
-        message: what the exception said.
-        stage: where the run was.
-        log_file: log of the run.
-    """
+    """Says that a run failed because of an exception, given the message of the exception."""
     return f"It failed {stage}: {_shorten(message)} (full log: {short_path(log_file)})"
 
 

@@ -37,8 +37,8 @@ def read_limit(memory_gib: float | None) -> int:
 def choose_limit() -> int:
     """Returns the default memory limit, in bytes: a share of what is available now.
 
-    From 2 GiB it is in whole GiB, because a run that ran out of memory is repeated under a larger limit: that should
-    not depend on a few MB.
+    A limit of 2 GiB or more is in whole GiB: a run that ran out of memory is repeated when the limit has grown, which
+    should not depend on a few MB.
     """
     limit = int(SHARE * measure_available())
     return limit - limit % _GIB if limit >= 2 * _GIB else limit

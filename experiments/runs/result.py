@@ -22,7 +22,7 @@ STOPPED: Literal["stopped"] = "stopped"
 Status = Literal["finished", "out_of_memory", "failed", "stopped"]
 
 SETTINGS_CHANGED = "their settings or data have changed"
-"""Why runs are repeated of which there are results with another key."""
+"""The reason to repeat runs that have results with another key."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RunResult:
         target: what is predicted in training, as in ``training.target``.
         objective: training objective that the method uses, whatever is configured.
         sampling: sampling of candidates, as in ``training.candidates.sampling``.
-        key: digest of everything but the code that the numbers depend on (`experiments.runs.run.run_key`).
+        key: digest of everything but the code that the numbers depend on (`experiments.runs.run.compute_run_key`).
         tuned: keys of the configuration that a search chose, with their values.
         config: complete configuration, as JSON has it.
         source_digest: digest of the code that trains and measures.
@@ -118,7 +118,7 @@ class RunResult:
 
         Args:
             run: the run.
-            key: digest from `experiments.runs.run.run_key`.
+            key: digest from `experiments.runs.run.compute_run_key`.
             source_digest: digest of the code that trains and measures.
             status: how the run ended.
             reason: why it did not finish.
@@ -142,14 +142,10 @@ class RunResult:
         )
 
     def relabel(self, run: Run) -> "RunResult":
-        """Returns the result with the name, label, role, tuned values and configuration that its run has now.
-
-        Args:
-            run: the run, whose key has not changed.
-        """
-        config = run.config.model_dump(mode="json")
+        """Returns the result described as its run is now: the key is the same, but the label may be another."""
         return dataclasses.replace(
-            self, name=run.name, label=run.label, role=run.role, tuned=dict(run.tuned), config=config
+            self.unmeasured(run, self.key, self.source_digest, self.status, self.reason),
+            **{name: getattr(self, name) for name in _MEASURED},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -188,6 +184,10 @@ class RunResult:
             cost=RunCost.from_json(content.get("cost") or {}),
             training=TrainingHistory.from_json(training) if training else None,
         )
+
+
+_MEASURED = ("memory_limit", "machine", "sequences", "digest", "slices", "metrics", "cost", "training")
+"""Attributes of a `RunResult` that a run finds out; all others describe the run, and how it ended."""
 
 
 def write_result(folder: str, result: RunResult) -> None:

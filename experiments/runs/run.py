@@ -38,7 +38,7 @@ class Run:
         return METHODS[self.config.model.name].trained
 
 
-def run_key(run: Run, data_digest: str) -> str:
+def compute_run_key(run: Run, data_digest: str) -> str:
     """Returns a digest of everything but the code that the numbers of a run depend on.
 
     It leaves out how a model is served and the thresholds that it must reach to be pushed.
@@ -58,7 +58,7 @@ def run_key(run: Run, data_digest: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def with_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
+def change_values(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
     """Returns a configuration with some of its values changed.
 
     Args:
@@ -98,7 +98,7 @@ class RunSpec:
     @property
     def key(self) -> str:
         """Digest of everything but the code that the numbers depend on."""
-        return run_key(self.run, self.data.digest)
+        return compute_run_key(self.run, self.data.digest)
 
     @property
     def log_file(self) -> str:

@@ -73,12 +73,7 @@ class Reporter(tf_keras.callbacks.Callback):
 
 
 def work(link: Connection, spec: RunSpec) -> None:
-    """Trains and measures a model, sending the messages of `experiments.runs.run` and at the end a `RunResult`.
-
-    Args:
-        link: connection to the process that watches.
-        spec: what is to be done.
-    """
+    """Does what `spec` asks; sends the messages of `experiments.runs.run` and, at the end, a `RunResult`."""
     try:
         result = train(spec, link)
         if spec.evaluate:
@@ -102,10 +97,6 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
     """Trains the model of a run by `model.trainer.run_fn` and exports it, or finds that this is done.
 
     A training that was killed is resumed where it was, unless the code has changed.
-
-    Args:
-        spec: what is to be done.
-        link: connection to the process that watches.
 
     Returns:
         The result without metrics and without the cost of the evaluation; `RunSpec.trained_file` holds the same.
@@ -139,7 +130,7 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
     history = TrainingHistory.from_json(read_json(os.path.join(spec.training_folder, TRAINING_FILE)) or {})
     trained = dataclasses.replace(
         RunResult.unmeasured(run, spec.key, spec.source_digest, FINISHED),
-        cost=_summarize_cost(spec, history, seconds),
+        cost=_summarise_cost(spec, history, seconds),
         training=history,
     )
     write_json(spec.trained_file, trained.to_json())  # after the model, so that the model is whole where this file is
@@ -152,12 +143,8 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
 
     Also writes `sequences.parquet` into the folder of the run, one row a test sequence.
 
-    Args:
-        spec: what is to be done.
-        trained: result of the training.
-
     Returns:
-        The result with what was measured and with the seconds of the evaluation.
+        The result of the training, `trained`, with what was measured and with the seconds of the evaluation.
 
     Raises:
         ValueError: if the test split has fewer than two sequences.
@@ -181,7 +168,7 @@ def measure(spec: RunSpec, trained: RunResult) -> RunResult:
     )
 
 
-def _summarize_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float) -> RunCost:
+def _summarise_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float) -> RunCost:
     """Returns the cost of a training, given the seconds of the call of `run_fn`."""
     trained = spec.run.trained
     epochs = [epoch["seconds"] for epoch in history.epochs]

@@ -5,7 +5,7 @@ import sys
 
 from experiments.runs.dataset import prepare_dataset
 from experiments.runs.memory import read_limit
-from experiments.tuning.narrative import describe_search, summarize
+from experiments.tuning.narrative import describe_search, summarise
 from experiments.tuning.result import BEST_FILE, TRIALS_FILE
 from experiments.tuning.search import list_dimensions, locate_searches, search
 from model.methods import METHODS
@@ -38,4 +38,4 @@ def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | N
     data = prepare_dataset(config)
     result = search(config, config.model.name, trials, data, folder, limit, screen)
     files = [short_path(os.path.join(result.folder, name)) for name in (BEST_FILE, TRIALS_FILE)]
-    screen.line(f"{summarize(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")
+    screen.line(f"{summarise(result)}\n\nBest values: {files[0]}, all trials: {files[1]}")

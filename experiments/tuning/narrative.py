@@ -78,23 +78,14 @@ def describe_trial(trial: TrialResult, result: SearchResult) -> str:
 
 
 def describe_failure(result: SearchResult, trials_file: str) -> str:
-    """Says why no trial of a search could be trained.
-
-    Args:
-        result: what the search has found.
-        trials_file: path of its `trials.json`.
-    """
+    """Says why no trial of a search could be trained, and where its `trials.json` is."""
     reasons = dict.fromkeys(trial.reason for trial in result.trials)
     lines = [f"none of {len(result.trials)} trials could be trained:", *(f"  {reason}" for reason in reasons)]
     return "\n".join([*lines, f"What each tried: {short_path(trials_file)}"])
 
 
-def summarize(result: SearchResult) -> str:
-    """Says what a search found: all trials in a table, how good the best is, and how to use it.
-
-    Args:
-        result: what a search found of which some trial was trained.
-    """
+def summarise(result: SearchResult) -> str:
+    """Says what a search found, if any trial was trained: all trials, how good the best is, and how to use it."""
     best, configured = result.best, result.configured
     assert best is not None and best.validation is not None
     lines = ["", tabulate(result).to_text(), ""]

@@ -17,7 +17,7 @@ from experiments.runs.dataset import Dataset
 from experiments.runs.execute import execute_run
 from experiments.runs.process import exclusive_lock
 from experiments.runs.result import FAILED, FINISHED, STOPPED, RunResult, Status
-from experiments.runs.run import Run, with_values
+from experiments.runs.run import Run, change_values
 from experiments.tuning.narrative import (
     describe_failure,
     describe_new_search,
@@ -98,20 +98,20 @@ def search(
     with exclusive_lock(folder, "the same search"), open_study(folder, space, config.training.seed) as study:
         results = {number: one for number, one in study.find_completed(memory_limit).items() if number <= trials}
 
-        def summarize() -> SearchResult:
+        def summarise() -> SearchResult:
             ordered = tuple(results[number] for number in sorted(results))
             return SearchResult(method, METHODS[method].title, tuple(space), trials, ordered, folder)
 
         waiting = [number for number in range(1, trials + 1) if number not in results]
         interrupted = next((number for number in waiting if study.find_killed(number)), None)
         if results or interrupted:
-            screen.line(describe_resumed_search(summarize(), interrupted))
+            screen.line(describe_resumed_search(summarise(), interrupted))
         for number in waiting:
             results[number] = trainer.run_trial(study, number, results.values())
-            write_trials(summarize())
+            write_trials(summarise())
             screen.redraw("")
-            screen.line(describe_trial(results[number], summarize()))
-    result = summarize()
+            screen.line(describe_trial(results[number], summarise()))
+    result = summarise()
     write_trials(result)
     write_best(result)
     if result.best is None:
@@ -159,7 +159,7 @@ def locate_search(config: PipelineConfig, method: str, data: Dataset, folder: st
 
 
 def _with_method(config: PipelineConfig, method: str) -> PipelineConfig:
-    return with_values(config, {"model.name": method})
+    return change_values(config, {"model.name": method})
 
 
 def _find_other_searches(folder: str) -> list[str]:
@@ -238,7 +238,7 @@ class _TrialTrainer:
         number = attempt.number
         try:
             # The first trial is the configuration itself, down to the last digit.
-            config = self._config if number == 1 else with_values(self._config, attempt.values)
+            config = self._config if number == 1 else change_values(self._config, attempt.values)
         except UserError as error:
             return FAILED, str(error)
 

@@ -110,7 +110,7 @@ class Study:
         self._study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_SAMPLER_STARTUP)
         asked = self._space
         if number == 1:
-            # Values outside the space teach the sampler nothing: they are tried, but not told to it.
+            # Values outside the space teach the sampler nothing: they are tried, but kept from it.
             asked = [dimension for dimension in self._space if dimension.holds_configured]
             self._study.enqueue_trial({dimension.key: _to_parameter(dimension) for dimension in asked})
         trial = self._study.ask({dimension.key: _make_distribution(dimension) for dimension in asked})

@@ -14,7 +14,7 @@ from model.methods import METHODS, Method, load
 from model.networks.base import Network, build_network
 from model.networks.item_scorer import InnerProducts
 from model.training.recommender import Recommender, build_recommender
-from tests.experiments.runs.cells import make_cell
+from tests.experiments.runs.planted import make_run
 from tests.sequence_data import catalogues, planted
 
 TRAINED = [name for name, method in METHODS.items() if method.trained]
@@ -81,8 +81,8 @@ def test_a_method_is_trained_by_its_objective_and_results_tell_which(name):
             expected = configured
         else:
             expected = "softmax"
-        cell = make_cell(name, objective=configured, candidates=few)
-        assert RunResult.unmeasured(cell, "k", "s", "stopped").objective == expected
+        run = make_run(name, objective=configured, candidates=few)
+        assert RunResult.unmeasured(run, "k", "s", "stopped").objective == expected
         config = TrainingConfig(objective=configured, candidates=few)
         network = build_network(ModelConfig(name=name, **SMALL), ITEMS, SCENES, config)
         assert build_recommender(network, config, 2, ITEMS).config.objective == expected

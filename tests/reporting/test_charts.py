@@ -19,6 +19,7 @@ from reporting.charts import (
     fit_scale,
     make_difference_row,
 )
+from schemas.evaluation import Estimate
 from tests.components.report.page_reader import Element, read_page
 
 STYLES = ("s1", "s2", "s3", "s4")
@@ -84,10 +85,10 @@ def test_a_value_alone_has_an_axis(value: float) -> None:
 
 def test_differences_stand_over_zero() -> None:
     differences = [
-        ("up", 2.0, 1.0, 3.0, True),
-        ("down", -1.0, -1.5, 0.5, False),
-        ("<none>", 0.5, None, None, False),
-        ("worse", -1.0, -1.5, -0.5, True),
+        ("up", Estimate(2.0, 1.0, 3.0), True),
+        ("down", Estimate(-1.0, -1.5, 0.5), False),
+        ("<none>", Estimate(0.5, None, None), False),
+        ("worse", Estimate(-1.0, -1.5, -0.5), True),
     ]
     svg = parse(draw_intervals("a & b", [make_difference_row(*one) for one in differences], signed=True, width=400))
     (zero,) = svg.of_class("zero")
@@ -95,27 +96,27 @@ def test_differences_stand_over_zero() -> None:
     across = Scale(0.0, 2.0, float(zero.attributes["x1"]), float(two.attributes["x"]))
     groups = svg.all("g")
     assert [group.attributes["class"] for group in groups] == ["s1", "soft", "soft", "s2"]
-    for (_, value, low, high, significant), group in zip(differences, groups, strict=True):
+    for (_, one, significant), group in zip(differences, groups, strict=True):
         (point,) = group.of_class("dot")
-        assert read_middle(point) == pytest.approx(across(value), abs=0.2)  # drawn to a tenth
+        assert read_middle(point) == pytest.approx(across(one.value), abs=0.2)  # drawn to a tenth
         assert bool(group.of_class("hollow")) is not significant
-        if low is None or high is None:
+        if one.low is None or one.high is None:
             assert not group.of_class("whisker")
         else:
             start, _, end = read_numbers(group.of_class("whisker")[0].attributes["d"])
-            assert [start, end] == pytest.approx([across(low), across(high)], abs=0.2)
+            assert [start, end] == pytest.approx([across(one.low), across(one.high)], abs=0.2)
     titles = [group.all("title")[0].text() for group in groups]
     assert titles[0] == "up: +2.0000 [+1.0000, +3.0000], significant" and titles[2] == "<none>: +0.5000"
 
 
-@pytest.mark.parametrize("row", [("a", 0.0, 0.0, 0.0, False), ("a", 1e-9, None, None, False)])
-def test_an_axis_without_extent(row: tuple[str, float, float | None, float | None, bool]) -> None:
-    assert "nan" not in draw_intervals("flat", [make_difference_row(*row)], signed=True)
+@pytest.mark.parametrize("difference", [Estimate(0.0, 0.0, 0.0), Estimate(1e-9, None, None)])
+def test_an_axis_without_extent(difference: Estimate) -> None:
+    assert "nan" not in draw_intervals("flat", [make_difference_row("a", difference, False)], signed=True)
 
 
 def test_interval_charts_side_by_side_have_the_same_axis() -> None:
-    small = [make_difference_row("a", 0.001, 0.0, 0.002, True)]
-    large = [make_difference_row("b", -0.2, -0.4, 0.1, True)]
+    small = [make_difference_row("a", Estimate(0.001, 0.0, 0.002), True)]
+    large = [make_difference_row("b", Estimate(-0.2, -0.4, 0.1), True)]
     alone, beside = (draw_intervals("small", small, signed=True, beside=rows) for rows in ((), small + large))
     ticks = [
         re.findall(r'<text class="tick mid"[^>]*>[^<]*', chart)

@@ -41,7 +41,7 @@ def test_text_is_aligned_whatever_the_script():
     assert "\x1b" not in text
 
 
-def test_digits_are_aligned_beside_marks():
+def test_digits_are_aligned_beside_ranks():
     values = (0.1, 0.25, 0.5)
     rows = tuple(Row(("m", number(v, "metric", rank=r))) for v, r in zip(values, rank_values(values), strict=True))
     lines = Table((Column("m", words=True), Column("v")), rows).to_text().splitlines()[2:]
@@ -87,9 +87,25 @@ def test_classes_styles_and_tooltips_stay_in_html():
     assert "half" not in table.to_text() and "half" not in table.to_markdown()
 
 
-def test_ranks():
-    assert rank_values([0.3, None]) == [None, None]
-    assert rank_values([2.0, 1.0, 2.0]) == ["best", "second", "best"]
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([0.1, 0.3, 0.2], [None, "best", "second"]),
+        ([0.3, 0.3, 0.2], ["best", "best", "second"]),
+        ([0.3, 0.2, 0.2, 0.1], ["best", "second", "second", None]),
+        ([0.3, 0.3], ["best", "best"]),
+        ([0.3], [None]),
+        ([0.3, None], [None, None]),
+        ([2.0, 1.0, 2.0], ["best", "second", "best"]),
+        ([None, 0.3, None, 0.1], [None, "best", None, "second"]),
+        ([0.12344, 0.12343], ["best", "second"]),  # alike as shown, not at full precision
+        ([0.1 + 0.2, 0.3, 0.2], ["best", "best", "second"]),  # alike but for the order of a sum
+        ([0.0, 0.0, 0.0], ["best", "best", "best"]),
+        ([], []),
+    ],
+)
+def test_best_and_second(values: list[float | None], wanted: list[str | None]) -> None:
+    assert rank_values(values) == wanted
 
 
 def test_text_that_markdown_would_read_as_more():

@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any
 
-from components.report.content import ReportContent
 from components.report.page import render_report
 from reporting.numbers import FORMATS
 from tests.components.report.page_reader import Element, follow, read_page
+from tests.components.report.report_json import read_content
 
 SECTIONS = ["verdict", "data", "training", "results", "slices", "users", "examples", "origin"]
 
@@ -27,7 +27,7 @@ def check_numbers(page: Element, document: dict[str, Any]) -> None:
 
 def render(document: dict[str, Any]) -> str:
     """Returns the page for the content of `report.json`, which has to be written as it was read."""
-    content = ReportContent.from_json(document)
+    content = read_content(document)
     assert list(content.to_json()) == list(document)
     return render_report(content)
 

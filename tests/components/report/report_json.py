@@ -1,8 +1,17 @@
 """A `report.json` that looks like that of a real run, for tests of its page; nothing in it is measured."""
 
 import random
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import pydantic
+
+from components.report.content import DataStatistics, ExampleUser, ReportContent, UserMap
+from reporting.environment import Origin
+from schemas.evaluation import Evaluation
+from schemas.training import TrainingHistory
+
+T = TypeVar("T")
 
 TASKS = {
     "next_item": 0.15,
@@ -58,6 +67,23 @@ def make_report_json(
             "versions": {"python": "3.11.7", "tensorflow": "2.16.2"},
         },
     }
+
+
+def read_content(document: Mapping[str, Any]) -> ReportContent:
+    """Returns the content that `report.json` holds."""
+    return ReportContent(
+        name=document["name"],
+        data=_read(DataStatistics, document["data"]),
+        training=TrainingHistory.from_json(document["training"]),
+        evaluation=Evaluation.from_json(document["evaluation"]),
+        users=None if document.get("users") is None else _read(UserMap, document["users"]),
+        examples=tuple(_read(ExampleUser, example) for example in document["examples"]),
+        origin=_read(Origin, document["origin"]),
+    )
+
+
+def _read(kind: type[T], content: Any) -> T:
+    return pydantic.TypeAdapter(kind).validate_python(content)
 
 
 def _data(chance: random.Random, scenes: Sequence[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.runs.dataset import Dataset
 from experiments.runs.result import FAILED, FINISHED, RunCost, RunResult, Status, write_result
-from experiments.runs.run import Run, run_key
+from experiments.runs.run import Run, compute_run_key
 from pipeline.cache_keys import compute_source_digests
 from tests.experiments.benchmark import made_up
 
@@ -62,7 +62,7 @@ def finished_result(run: Run, data: Dataset) -> RunResult:
 
 
 def _digests(run: Run, data: Dataset) -> tuple[str, str]:
-    return run_key(run, data.digest), compute_source_digests()["Trainer"]
+    return compute_run_key(run, data.digest), compute_source_digests()["Trainer"]
 
 
 FAILURE = {"SASRec": (FAILED, "It failed in training epoch 1: no data (full log: run.log)")}

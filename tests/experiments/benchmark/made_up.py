@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from experiments.benchmark import store
 from experiments.benchmark.result import BenchmarkInfo, BenchmarkResult, summarise_benchmark
 from experiments.runs.result import FINISHED, RunCost, RunResult
-from experiments.runs.run import Role, Run, with_values
+from experiments.runs.run import Role, Run, change_values
 from model.methods import METHODS
 from pipeline.config import PipelineConfig, parse_config
 from schemas.evaluation import Slice
@@ -107,14 +107,14 @@ def result(
 
 def run_folder(folder: pathlib.Path, made: RunResult) -> pathlib.Path:
     """Returns the folder of a run in that of its benchmark."""
-    return pathlib.Path(store.run_folder(str(folder), made.name))
+    return pathlib.Path(store.locate_run(str(folder), made.name))
 
 
 def planned(label: str, *seeds: int, target: str = "next") -> list[Run]:
     """Returns runs without a result."""
     method, role = _method_and_role(label)
     return [
-        Run(f"{method}-{label}-{target}-{seed}", label, role, with_values(_config(method, seed), {TARGET: target}))
+        Run(f"{method}-{label}-{target}-{seed}", label, role, change_values(_config(method, seed), {TARGET: target}))
         for seed in seeds
     ]
 
@@ -188,7 +188,7 @@ def _mean(column: np.ndarray) -> float:
 
 @functools.cache
 def _config(method: str, seed: int) -> PipelineConfig:
-    return with_values(_CONFIG, {"model.name": method, "training.seed": seed})
+    return change_values(_CONFIG, {"model.name": method, "training.seed": seed})
 
 
 def _cost(seed: int, trained: bool) -> RunCost:

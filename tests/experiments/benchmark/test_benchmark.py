@@ -17,7 +17,7 @@ from experiments.runs.result import OUT_OF_MEMORY
 from pipeline.console import StepFailedError
 from schemas.errors import UserError
 from tests.experiments.benchmark.fake_runs import FAILURE, FakeRuns
-from tests.experiments.runs.cells import make_config, make_data
+from tests.experiments.runs.planted import make_config, make_data
 
 SPEC = BenchmarkSpec(("popularity", "sasrec", "dspnet"), (7, 8), ("next",), ablations=False)
 ORDER = [("popularity", 7), ("SASRec", 7), ("DSPnet", 7), ("SASRec", 8), ("DSPnet", 8)]

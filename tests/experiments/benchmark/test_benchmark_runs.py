@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.experiments.benchmark import tiny
-from tests.experiments.runs.cells import TEST
+from tests.experiments.runs.planted import TEST
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(runs: types.SimpleNamespace) ->
     assert runs.resumed.code == 0, runs.resumed.said
     assert "Kept: 1 of 2 runs" in runs.resumed.said and "[1/2] popularity … next R@10" in runs.resumed.said
     assert "Table 1: Next item" in runs.resumed.said
-    assert runs.finished["popularity"] == runs.before["popularity"], "a finished cell is not run again"
+    assert runs.finished["popularity"] == runs.before["popularity"], "a finished run is not repeated"
     training = _result(runs.folder, "sasrec")["training"]
     assert training["epochs"][:2] == runs.epochs, "the clock, too, is that of the process that was killed"
     assert [epoch["epoch"] for epoch in training["epochs"]] == list(range(1, EPOCHS + 1))

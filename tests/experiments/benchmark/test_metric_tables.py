@@ -11,7 +11,7 @@ from experiments.benchmark.metric_tables import (
     make_group_tables,
     make_main_tables,
 )
-from experiments.benchmark.rows import SeedMean, group_runs, rank_means, summarise_metric
+from experiments.benchmark.rows import SeedMean, group_runs, summarise_metric
 from experiments.runs.result import RunResult
 from tests.experiments.benchmark.made_up import CONFIG, planned, result, unfinished
 
@@ -28,25 +28,6 @@ def first_column(results: list[RunResult]) -> dict[str, SeedMean]:
     table = make_main_tables(rows, find_cutoffs(rows))[0]
     assert table.columns[0] == MetricColumn(METRIC, "R@5")
     return {rows[row.row].label: row.cells[0] for row in table.rows}
-
-
-@pytest.mark.parametrize(
-    ("means", "wanted"),
-    [
-        ([0.1, 0.3, 0.2], [None, "best", "second"]),
-        ([0.3, 0.3, 0.2], ["best", "best", "second"]),
-        ([0.3, 0.2, 0.2, 0.1], ["best", "second", "second", None]),
-        ([0.3, 0.3], ["best", "best"]),
-        ([0.3], [None]),
-        ([None, 0.3, None, 0.1], [None, "best", None, "second"]),
-        ([0.12344, 0.12343], ["best", "second"]),  # alike as shown, not at full precision
-        ([0.1 + 0.2, 0.3, 0.2], ["best", "best", "second"]),  # alike but for the order of a sum
-        ([0.0, 0.0, 0.0], ["best", "best", "best"]),
-        ([], []),
-    ],
-)
-def test_best_and_second(means: list[float | None], wanted: list[str | None]) -> None:
-    assert rank_means(means) == wanted
 
 
 def test_means_and_spreads_over_seeds() -> None:

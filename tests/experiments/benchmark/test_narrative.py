@@ -113,7 +113,7 @@ def test_what_was_significant_is_counted(tmp_path: pathlib.Path) -> None:
     )
 
 
-def test_few_seeds_are_told() -> None:
+def test_few_seeds_are_reported() -> None:
     few = "rest on {} alone"
     assert few.format("one seed") in said([measured("DSPnet", 0.5)])[-1]
     two = [measured("DSPnet", 0.5, seed=seed) for seed in (7, 8)]
@@ -151,7 +151,7 @@ def test_whether_like_is_compared_with_like() -> None:
     assert "not all rows have the same model.item_dim" in told[2]
 
 
-def test_runs_of_different_machines_are_told() -> None:
+def test_runs_of_different_machines_are_reported() -> None:
     results = [result("DSPnet"), result("SASRec"), result("MSDP", machine={"processor": "Slow CPU", "cores": "1"})]
     assert warned(results)[2:] == [
         "Beware: runs had different machines, so their times cannot be compared: Slow CPU, 1; Fast CPU, 2."

@@ -4,7 +4,7 @@ from experiments.benchmark.plan import ABLATIONS, BenchmarkSpec, configure_metho
 from experiments.benchmark.store import add_keys
 from model.methods import METHODS
 from schemas.errors import UserError
-from tests.experiments.runs.cells import make_config, make_data
+from tests.experiments.runs.planted import make_config, make_data
 
 RATE = "training.learning_rate"
 

@@ -8,7 +8,7 @@ from experiments.benchmark.plan import BenchmarkSpec, plan_runs
 from experiments.benchmark.progress import RunProgress, describe_outcome, describe_runs, estimate_seconds_left
 from experiments.runs.result import RunCost, RunResult
 from reporting.console import Screen
-from tests.experiments.runs.cells import make_config
+from tests.experiments.runs.planted import make_config
 
 
 class Terminal(io.StringIO):

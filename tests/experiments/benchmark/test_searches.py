@@ -10,7 +10,7 @@ from experiments.tuning.search import NothingTrainedError
 from model.methods import METHODS
 from reporting.console import Screen
 from schemas.errors import UserError
-from tests.experiments.runs.cells import make_config, make_data
+from tests.experiments.runs.planted import make_config, make_data
 
 RATE = "training.learning_rate"
 SPEC = BenchmarkSpec(("popularity", "sasrec", "carca"), (5, 6), ("next", "period"))

@@ -12,7 +12,7 @@ import yaml
 
 from cli import main as cli
 from experiments.benchmark import benchmark
-from tests.experiments.runs.cells import make_config, planted_data
+from tests.experiments.runs.planted import make_config, planted_data
 
 ROOT = pathlib.Path(__file__).parents[3]
 

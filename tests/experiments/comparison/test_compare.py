@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.comparison.checks import check_same_test, compare_configs
-from experiments.comparison.compare import compare, default_names
+from experiments.comparison.compare import compare, make_default_names
 from experiments.comparison.runs import read_run
 from pipeline.run_metadata import REPORT_TYPE
 from schemas.errors import UserError
@@ -134,15 +134,18 @@ def test_the_same_run_twice(shop: Pipeline) -> None:
 def test_names(shop: Pipeline, here: pathlib.Path) -> None:
     write_evaluation(here / "x", name="other")
     runs = [read_run(run) for run in ("runs/shop", "runs/shop@2026-11-25", "x")]
-    assert default_names(runs) == ["shop@2026-11-26T17:13:21", "shop@2026-11-25T17:13:21", "other"]
-    assert default_names(runs[1:]) == ["shop", "other"]
-    assert default_names([runs[2]] * 2) == ["other@x", "other@x (2)"]
+    assert make_default_names(runs) == ["shop@2026-11-26T17:13:21", "shop@2026-11-25T17:13:21", "other"]
+    assert make_default_names(runs[1:]) == ["shop", "other"]
+    assert make_default_names([runs[2]] * 2) == ["other@x", "other@x (2)"]
     beside = read_run(str(write_evaluation(here / "y" / "z", name="other")) + "/")
-    assert default_names([runs[2], beside]) == ["other@x", "other@z"]
+    assert make_default_names([runs[2], beside]) == ["other@x", "other@z"]
     below = read_run(str(write_evaluation(here / "y" / "x", name="other")))
-    assert default_names([runs[2], below]) == ["other@x", "other@y/x"]
+    assert make_default_names([runs[2], below]) == ["other@x", "other@y/x"]
     shop.evaluated(SECOND.replace("957", "958"))
-    assert default_names([runs[0], read_run("runs/shop")]) == [f"shop@{SECOND}", f"shop@{SECOND.replace('957', '958')}"]
+    assert make_default_names([runs[0], read_run("runs/shop")]) == [
+        f"shop@{SECOND}",
+        f"shop@{SECOND.replace('957', '958')}",
+    ]
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", ""], ["a", "b", "c"]])

@@ -6,7 +6,7 @@ import pytest
 from experiments.runs import dataset as module
 from experiments.runs.dataset import Dataset, digest_data, prepare_dataset
 from pipeline.console import StepFailedError
-from tests.experiments.runs.cells import make_config, make_data
+from tests.experiments.runs.planted import make_config, make_data
 
 
 def _write(folder, **content):

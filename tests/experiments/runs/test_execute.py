@@ -11,10 +11,10 @@ import pytest
 from experiments.runs import execute as module
 from experiments.runs.execute import execute_run
 from experiments.runs.result import FAILED, FINISHED, OUT_OF_MEMORY, STOPPED, RunCost, RunResult
-from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, run_key
+from experiments.runs.run import EpochMessage, ErrorMessage, StageMessage, compute_run_key
 from pipeline.cache_keys import compute_source_digests
 from schemas.training import TrainingHistory
-from tests.experiments.runs.cells import make_cell, make_data
+from tests.experiments.runs.planted import make_data, make_run
 
 MIB = 2**20
 COST = (
@@ -74,7 +74,7 @@ def _be_killed(link, spec):
 def _run(monkeypatch, folder, work, memory_limit=None, killed=lambda: 0, **options):
     monkeypatch.setattr(module, "work", work)
     monkeypatch.setattr(module, "count_memory_kills", killed)
-    result = execute_run(make_cell(), make_data(folder), str(folder / "run"), memory_limit=memory_limit, **options)
+    result = execute_run(make_run(), make_data(folder), str(folder / "run"), memory_limit=memory_limit, **options)
     path = folder / "run" / "result.json"
     assert path.exists() == (result.status != STOPPED)
     assert not path.exists() or json.loads(path.read_text()) == result.to_json()
@@ -95,7 +95,7 @@ def test_finished(monkeypatch, tmp_path, keep_model):
     assert epochs == [*EPOCHS]
     assert stages == ["in training epoch 1", "in training epoch 2"]
     assert (result.method, result.status, result.seed) == ("sasrec", FINISHED, 7)
-    assert result.key == run_key(make_cell(), make_data(tmp_path).digest)
+    assert result.key == compute_run_key(make_run(), make_data(tmp_path).digest)
     assert result.source_digest == compute_source_digests()["Trainer"]
     assert (result.metrics, result.training) == ({"next_item/recall@10": 0.5}, TrainingHistory(EPOCHS))
     assert result.machine["cores"] and result.machine["processor"]

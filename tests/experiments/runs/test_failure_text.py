@@ -7,7 +7,7 @@ from experiments.runs.failure_text import (
     diagnose_exit,
     is_memory_error,
 )
-from tests.experiments.runs.cells import make_cell
+from tests.experiments.runs.planted import make_run
 
 GIB = 2**30
 TENSORFLOW = """Graph execution error:
@@ -26,22 +26,22 @@ class ResourceExhaustedError(Exception):
     ("run", "stage", "advice"),
     [
         (
-            make_cell(),
+            make_run(),
             "in training epoch 2",
             "lower training.batch_size, or compare with a sample of the items (training.candidates.sampling).",
         ),
         (
-            make_cell(candidates={"sampling": "uniform"}),
+            make_run(candidates={"sampling": "uniform"}),
             "before the first epoch",
             "lower training.batch_size, or lower training.candidates.number.",
         ),
         (
-            make_cell(candidates={"sampling": "in_batch"}),
+            make_run(candidates={"sampling": "in_batch"}),
             "before the first epoch",
             "--memory-gib, or lower training.batch_size.",
         ),
-        (make_cell(), "in the evaluation", "Raise --memory-gib, or lower evaluation.batch_size."),
-        (make_cell("popularity"), "while it counted", "Raise --memory-gib."),
+        (make_run(), "in the evaluation", "Raise --memory-gib, or lower evaluation.batch_size."),
+        (make_run("popularity"), "while it counted", "Raise --memory-gib."),
     ],
 )
 def test_over_the_limit(run, stage, advice):

@@ -6,7 +6,7 @@ import pytest
 from experiments.runs.result import RunCost, RunResult, explain_rerun, read_json, read_result, write_json, write_result
 from schemas.evaluation import Slice
 from schemas.training import TrainingHistory
-from tests.experiments.runs.cells import make_cell
+from tests.experiments.runs.planted import make_run
 
 GIB = 2**30
 
@@ -21,7 +21,7 @@ def _again(now=None, batch_size=256, peak=9 * GIB, **content):
         "config": {"evaluation": {"batch_size": batch_size}},
         **content,
     }
-    return explain_rerun(RunResult.from_json(result), make_cell(), "k1", "s1", now)
+    return explain_rerun(RunResult.from_json(result), make_run(), "k1", "s1", now)
 
 
 @pytest.mark.parametrize("memory_limit", [None, GIB, 16 * GIB])
@@ -71,18 +71,18 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "objective", "told"),
+    ("method", "objective", "expected"),
     [("dspnet", "bce", "bce"), ("bert4rec", "bce", "softmax"), ("msdp", "bce", "softmax")],
 )
-def test_the_objective_is_what_is_trained_with(method, objective, told):
-    result = RunResult.unmeasured(make_cell(method, objective=objective), "k", "s", "stopped")
-    assert result.objective == told and result.config["training"]["objective"] == objective
+def test_the_objective_is_what_is_trained_with(method, objective, expected):
+    result = RunResult.unmeasured(make_run(method, objective=objective), "k", "s", "stopped")
+    assert result.objective == expected and result.config["training"]["objective"] == objective
     assert (result.method, result.target, result.seed) == (method, "next", 7)
     assert (result.sampling, result.tuned) == ("none", {"training.learning_rate": 0.01})
 
 
 def _finished():
-    result = RunResult.unmeasured(make_cell(), "k", "s", "finished")
+    result = RunResult.unmeasured(make_run(), "k", "s", "finished")
     return dataclasses.replace(
         result,
         machine={"cores": 2},
@@ -95,7 +95,7 @@ def _finished():
     )
 
 
-@pytest.mark.parametrize("result", [_finished(), RunResult.unmeasured(make_cell(), "k", "s", "failed", "It failed.")])
+@pytest.mark.parametrize("result", [_finished(), RunResult.unmeasured(make_run(), "k", "s", "failed", "It failed.")])
 def test_a_result_is_read_as_it_was_written(tmp_path, result):
     assert read_result(str(tmp_path)) is None
     write_result(str(tmp_path), result)
@@ -123,7 +123,9 @@ def test_a_result_of_older_code_is_read():
 
 
 def test_a_result_is_relabelled_as_its_run_is_called_now():
-    run = dataclasses.replace(make_cell(), name="other", label="Other", tuned={})
-    result = _finished().relabel(run)
+    run = dataclasses.replace(make_run(), name="other", label="Other", tuned={})
+    older = dataclasses.replace(_finished(), objective="", sampling="")
+    result = older.relabel(run)
+    assert (result.objective, result.sampling) == ("softmax", "none"), "what older code did not write"
     assert (result.name, result.label, result.tuned) == ("other", "Other", {})
     assert (result.metrics, result.key, result.cost) == (_finished().metrics, "k", _finished().cost)

@@ -2,19 +2,19 @@ import dataclasses
 
 import pytest
 
-from experiments.runs.run import run_key, with_values
+from experiments.runs.run import change_values, compute_run_key
 from schemas.errors import UserError
-from tests.experiments.runs.cells import make_cell, make_config
+from tests.experiments.runs.planted import make_config, make_run
 
 
 def _key(run, data="d1", **values):
-    return run_key(dataclasses.replace(run, config=with_values(run.config, values)), data)
+    return compute_run_key(dataclasses.replace(run, config=change_values(run.config, values)), data)
 
 
 def test_values_are_changed_by_key():
-    config = with_values(make_config(), {"training.adversarial.weight": 0.5, "model.layers": 3})
+    config = change_values(make_config(), {"training.adversarial.weight": 0.5, "model.layers": 3})
     assert (config.training.adversarial.weight, config.model.layers, config.training.batch_size) == (0.5, 3, 20)
-    assert with_values(config, {}) == config
+    assert change_values(config, {}) == config
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_values_are_changed_by_key():
 )
 def test_values_that_do_not_fit_are_refused(values, message):
     with pytest.raises(UserError, match=message):
-        with_values(make_config(), values)
+        change_values(make_config(), values)
 
 
 def test_the_key_is_of_what_numbers_depend_on():
-    run = make_cell()
+    run = make_run()
     changes = (
         {"training.seed": 8},
         {"training.target": "period"},
@@ -46,7 +46,7 @@ def test_the_key_is_of_what_numbers_depend_on():
 
 
 def test_the_key_is_of_nothing_else():
-    run = make_cell()
+    run = make_run()
     other = dataclasses.replace(run, name="other", label="Other", tuned={})
     values = {
         "name": "elsewhere",
@@ -60,4 +60,4 @@ def test_the_key_is_of_nothing_else():
 
 @pytest.mark.parametrize(("method", "trained"), [("sasrec", True), ("dspnet", True), ("popularity", False)])
 def test_learned(method, trained):
-    assert make_cell(method).trained is trained
+    assert make_run(method).trained is trained

@@ -12,7 +12,7 @@ from experiments.runs.run import EpochMessage, RunSpec, StageMessage
 from experiments.runs.worker import Reporter, StoppedError, train
 from model import trainer
 from schemas.training import TrainingHistory
-from tests.experiments.runs.cells import make_cell, make_data
+from tests.experiments.runs.planted import make_data, make_run
 
 EPOCHS = [{"epoch": 1, "seconds": 2.0}, {"epoch": 2, "seconds": 1.0}]
 
@@ -46,7 +46,7 @@ def runs(monkeypatch):
 
 def _spec(folder, run=None, source_digest="s1", **data):
     made = dataclasses.replace(make_data(folder), **data)
-    return RunSpec(run or make_cell(), made, str(folder), source_digest, evaluate=True)
+    return RunSpec(run or make_run(), made, str(folder), source_digest, evaluate=True)
 
 
 def test_the_trainer_is_told_all_it_needs(runs, link, tmp_path):
@@ -73,7 +73,7 @@ def test_what_a_training_costs(runs, link, tmp_path):
 
 
 def test_what_is_counted_has_no_epochs(runs, link, tmp_path):
-    cost = train(_spec(tmp_path, make_cell("popularity")), link).cost
+    cost = train(_spec(tmp_path, make_run("popularity")), link).cost
     assert cost.epochs is cost.sequences_per_second is None and 0 <= cost.training_seconds < 60
     assert runs[0][1] == (), "there is nothing to report"
 
@@ -82,12 +82,12 @@ def test_what_is_trained_is_not_trained_again(runs, link, tmp_path):
     first = train(_spec(tmp_path), link)
     assert train(_spec(tmp_path), link) == first and len(runs) == 1
     assert not (tmp_path / "checkpoints").exists()
-    renamed = dataclasses.replace(make_cell(), label="Another")
+    renamed = dataclasses.replace(make_run(), label="Another")
     assert train(_spec(tmp_path, renamed), link) == dataclasses.replace(first, label="Another") and len(runs) == 1
 
 
 @pytest.mark.parametrize(
-    "change", [{"source_digest": "s2"}, {"digest": "other"}, {"run": make_cell(learning_rate=0.02)}, {}]
+    "change", [{"source_digest": "s2"}, {"digest": "other"}, {"run": make_run(learning_rate=0.02)}, {}]
 )
 def test_a_model_of_something_else_or_half_a_model_is_trained_anew(runs, link, tmp_path, change):
     train(_spec(tmp_path), link)

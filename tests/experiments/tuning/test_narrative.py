@@ -11,7 +11,7 @@ from experiments.tuning.narrative import (
     describe_search,
     describe_stage,
     describe_trial,
-    summarize,
+    summarise,
 )
 from experiments.tuning.result import SearchResult, TrialResult
 from pipeline.tuning_config import Dimension
@@ -90,7 +90,7 @@ def test_where_a_trial_is() -> None:
 
 
 def test_the_end_has_all_trials_in_a_table_and_the_best_to_paste() -> None:
-    lines = summarize(RESULT).splitlines()
+    lines = summarise(RESULT).splitlines()
     assert lines[1:7] == [
         "Trial   learning_rate   distribution.scales   NDCG@10   epochs         time",
         "─" * 91,
@@ -107,11 +107,11 @@ def test_the_end_has_all_trials_in_a_table_and_the_best_to_paste() -> None:
 
 
 def test_the_end_says_when_the_configuration_is_best_or_could_not_be_trained() -> None:
-    text = summarize(result(TRIALS[0], TRIALS[2]))
+    text = summarise(result(TRIALS[0], TRIALS[2]))
     assert "nothing to change" in text and "--set" not in text and "as configured, best" in text
-    text = summarize(result(trial(1, 1e-3, None, "failed", "It diverged."), TRIALS[1]))
+    text = summarise(result(trial(1, 1e-3, None, "failed", "It diverged."), TRIALS[1]))
     assert "The configuration as it is could not be trained." in text and "as configured, failed" in text
-    assert "a gain of +0.2500." in summarize(result(trial(1, 1e-3, 0.0), TRIALS[1])), "of nothing there is no share"
+    assert "a gain of +0.2500." in summarise(result(trial(1, 1e-3, 0.0), TRIALS[1])), "of nothing there is no share"
 
 
 def test_flags_and_yaml_say_the_same() -> None:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from experiments.runs.run import with_values
+from experiments.runs.run import change_values
 from experiments.tuning.search import list_dimensions
 from model.config import MONITOR, VALIDATION_METRIC
 from model.methods import METHODS, load
@@ -61,7 +61,7 @@ def test_all_that_is_searched_changes_the_training(method: str) -> None:
     assert losses(as_is) == before, "what changes it is the value"
     for dimension in list_dimensions(as_is):
         other = next(value for value in ends(dimension) if value != dimension.configured)
-        assert losses(with_values(as_is, {dimension.key: other})) != before, dimension.key
+        assert losses(change_values(as_is, {dimension.key: other})) != before, dimension.key
 
 
 @pytest.mark.parametrize("method", TRAINED)
@@ -70,7 +70,7 @@ def test_each_weight_of_an_own_term_is_searched(method: str) -> None:
     terms = load(METHODS[method].recommender).own_terms
     fixed = dict(terms(as_is.training))
     for dimension in list_dimensions(as_is):
-        changed = terms(with_values(as_is, {dimension.key: ends(dimension)[0]}).training)
+        changed = terms(change_values(as_is, {dimension.key: ends(dimension)[0]}).training)
         fixed = {name: weight for name, weight in fixed.items() if changed[name] == weight}
     assert not fixed
 

@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from experiments.runs.run import with_values
+from experiments.runs.run import change_values
 from experiments.tuning.search import NothingTrainedError, locate_search, search
 from model.config import MONITOR
 from reporting.console import Screen, short_path
@@ -44,7 +44,7 @@ def test_the_first_trial_is_the_configuration_as_it_is(tmp_path: pathlib.Path) -
     }
     assert result.configured == result.trials[0]
     tried = result.trials[1].values
-    assert with_values(executor.runs[0].config, tried) == executor.runs[1].config
+    assert change_values(executor.runs[0].config, tried) == executor.runs[1].config
     assert all(float(f"{value:.4g}") == value for value in tried.values())
 
 
@@ -93,11 +93,11 @@ def test_searches_of_other_things_are_not_mixed(tmp_path: pathlib.Path) -> None:
     folders.add(locate_search(as_is, "dspnet_minus", DATA, "f"))
     folders.add(locate_search(as_is, "dspnet", type(DATA)("x", "y", DATA.sequences, "other"), "f"))
     for values in ({"training.seed": 8}, {"model.dropout": 0.3}, {"windows.max_history": 7}):
-        folders.add(locate_search(with_values(as_is, values), "dspnet", DATA, "f"))
+        folders.add(locate_search(change_values(as_is, values), "dspnet", DATA, "f"))
     folders.add(locate_search(config(training={"epochs": EPOCHS}, tuning=RATE_ALONE), "dspnet", DATA, "f"))
     assert len(folders) == 7
     for values in ({"tuning.trials": 3}, {"name": "other"}, {"evaluation.batch_size": 7}):
-        assert locate_search(with_values(as_is, values), "dspnet", DATA, "f") in folders
+        assert locate_search(change_values(as_is, values), "dspnet", DATA, "f") in folders
     # Nor does what is searched for other methods.
     others = {"tuning": {"own": {"carca": {}}}, "training": {"epochs": EPOCHS}}
     assert locate_search(config(**others), "dspnet", DATA, "f") in folders

@@ -9,7 +9,7 @@ import sys
 
 from cli import main as cli
 from experiments.tuning import command
-from tests.experiments.runs.cells import planted_data
+from tests.experiments.runs.planted import planted_data
 
 
 def main(folder: str, *arguments: str) -> int:

@@ -29,7 +29,7 @@ def make_config(method: str = "sasrec", workdir: str = "runs", **training) -> Pi
     return parse_config(values, "test")
 
 
-def make_cell(method: str = "sasrec", **training) -> Run:
+def make_run(method: str = "sasrec", **training) -> Run:
     return Run(method, method.upper(), "baseline", make_config(method, **training), {"training.learning_rate": 0.01})
 
 
