@@ -36,7 +36,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-ablations", dest="ablations", action="store_false", help="do not measure DSPnet without its parts"
     )
     parser.add_argument(
-        "--keep-models", action="store_true", help="keep the models of the cells that are run, beside their results"
+        "--keep-models", action="store_true", help="keep the models of the runs, beside their results"
     )
 
 

@@ -247,7 +247,7 @@ class _ScreenHandler(logging.Handler):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    # What a failing step raises is logged here and by TFX's launcher, but told once, when the command ends.
+    # What a failing step raises is logged here and by TFX's launcher, but shown once, when the command ends.
     return record.levelno >= logging.ERROR and record.module not in ("launcher", "step_runner")
 
 
