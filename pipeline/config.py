@@ -65,7 +65,7 @@ class PipelineConfig(ConfigModel):
     enable_cache: bool = True
     """Steps whose inputs, settings and code have not changed are not run again."""
 
-    def training_job(
+    def make_training_job(
         self,
         *,
         checkpoint_dir: str,

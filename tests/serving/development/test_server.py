@@ -25,7 +25,7 @@ from serving.development.model import Signature
 from serving.development.refusals import RequestLimits
 from serving.development.server import DevelopmentServer
 from serving.development.versions import Versions
-from serving.ports import PortError, free_port
+from serving.ports import PortError, find_free_port
 from tests.serving.echo import DEADLINE, NAME, Server, eventually, histories, predict
 
 LIMITS = RequestLimits(request_bytes=20_000, rows=8)
@@ -437,7 +437,7 @@ def test_port_of_a_server_that_is_still_loading(echo_versions: pathlib.Path, fla
 
 
 def test_one_port_for_both(echo_versions: pathlib.Path) -> None:
-    port = free_port("--rest-port", 0)
+    port = find_free_port("--rest-port", 0)
     with pytest.raises(PortError, match=f"--grpc-port: 127.0.0.1:{port} cannot be had"):
         DevelopmentServer(Versions(NAME, str(echo_versions)), port, port)
 
