@@ -160,7 +160,7 @@ class Table:
             table.add_row(*line)
         return table
 
-    def to_text(self, width: int = 1000) -> str:
+    def to_text(self, width: int = 1_000_000) -> str:
         """Returns the caption, the table and the notes as plain text, without colours, as wide as it needs to be.
 
         Args:
