@@ -35,9 +35,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-ablations", dest="ablations", action="store_false", help="do not measure DSPnet without its parts"
     )
-    parser.add_argument(
-        "--keep-models", action="store_true", help="keep the models of the runs that are executed, beside their results"
-    )
+    parser.add_argument("--keep-models", action="store_true", help="keep the models of the runs, beside their results")
 
 
 def _run(arguments: argparse.Namespace) -> None:

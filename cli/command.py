@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from collections.abc import Callable
 
+from pipeline.exit_codes import STOPPED
 from schemas.errors import UserError
 
 
@@ -25,7 +26,7 @@ class Command:
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], None]
-    stopped: str = "Stopped. The same command resumes: finished steps are cached."
+    stopped: str = STOPPED
     description: str | None = None
 
 

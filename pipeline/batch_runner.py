@@ -33,10 +33,7 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
         raise UserError("--as-of: windows.history_days counts back from it, so give one, as in 2024-08-01")
     out = _make_absolute(out)
     log_file = os.path.abspath(os.path.basename(out) if "://" in out else out) + ".batch-recommend.log"
-    try:
-        version = model if "://" in model else os.path.abspath(find_version(model))
-    except OSError as error:
-        raise UserError(str(error)) from error
+    version = model if "://" in model else os.path.abspath(find_version(model))
     print(f"{config.name}: recommendations go to {_shorten(out)}, full log in {short_path(log_file)}")
     with redirect_output(log_file) as screen:
         # Imported here, because TensorFlow and Beam speak when they are imported.

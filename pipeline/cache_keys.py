@@ -17,20 +17,21 @@ _ITEM_NAMES = (
     "components/report/item_names.py",
     "components/sequence_example_gen/files.py",
 )
-_LOADER = "serving/saved_model.py"
+_LOADER = ("serving/saved_model.py", "serving/error_text.py")
+_TABLE = ("reporting/numbers.py", "reporting/table.py", "reporting/titles.py")
 
 SOURCES = {
     "SequenceExampleGen": (*_SHARED, "components/sequence_example_gen"),
     "StrictExampleValidator": (*_SHARED, "components/strict_example_validator"),
     "Catalogue": (*_SHARED, "components/catalogue"),
     "Trainer": (*_SHARED, "model", "components/trainer"),
-    "RankingEvaluator": (*_SHARED, "model", _LOADER, "components/ranking_evaluator"),
-    "InfraValidator": (*_SHARED, "model", _LOADER, "components/infra_validator"),
+    "RankingEvaluator": (*_SHARED, "model", *_LOADER, *_TABLE, "components/ranking_evaluator"),
+    "InfraValidator": (*_SHARED, "model", *_LOADER, "components/infra_validator"),
     "Pusher": (*_SHARED, "components/pusher", *_ITEM_NAMES),
     "Report": (
         *_SHARED,
         "model",
-        _LOADER,
+        *_LOADER,
         "reporting",
         "components/report",
         "components/sequence_example_gen/files.py",

@@ -65,7 +65,7 @@ class PipelineConfig(ConfigModel):
     enable_cache: bool = True
     """Steps whose inputs, settings and code have not changed are not run again."""
 
-    def training_job(
+    def make_training_job(
         self,
         *,
         checkpoint_dir: str,
@@ -73,7 +73,7 @@ class PipelineConfig(ConfigModel):
         catalogue_uri: str = "",
         sequences: Mapping[str, int] = MappingProxyType({}),
     ) -> TrainingJob:
-        """Returns what `model.trainer.run_fn` is told; arguments as for `model.job.TrainingJob`."""
+        """Returns what `model.trainer.run_fn` is given; arguments as for `model.job.TrainingJob`."""
         return TrainingJob(
             name=self.name,
             model=self.model,

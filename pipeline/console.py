@@ -19,9 +19,6 @@ from typing import Any, TextIO
 from reporting.console import Screen
 from reporting.numbers import format_bytes, format_seconds
 
-FAILED, WRONG_USAGE = 1, 2
-"""Exit codes: a step failed; what was asked cannot be done."""
-
 OWN_LOGGER = "dspnet"
 
 _STYLES = {"done": "green", "cached": "dim", "failed": "bold red"}
@@ -49,19 +46,6 @@ class StepFailedError(Exception):
 
     def __reduce__(self) -> tuple[type, tuple[str, str], dict[str, Any]]:
         return type(self), (self.step, str(self)), self.__dict__  # so that it can leave a worker process, notes and all
-
-
-def report_failure(error: Exception) -> int:
-    """Writes what went wrong on standard error, for people; returns the exit code: 1 for a step that failed, else 2."""
-    screen = Screen(sys.stderr)
-    if not isinstance(error, StepFailedError):
-        screen.line(str(error), "red")
-        return WRONG_USAGE
-    screen.line(f"\n{error.step} failed: {error}", "red")
-    notes = getattr(error, "__notes__", [])
-    if notes:
-        screen.line("\n".join(["", *notes]).rstrip())
-    return FAILED
 
 
 def describe_error(error: BaseException) -> str:
@@ -109,13 +93,13 @@ class StepReport:
     name: str
     outcome: str
     seconds: float
-    read_peak_bytes: int | None
+    peak_bytes: int | None
 
     def __str__(self) -> str:
         if self.outcome == "cached":
             return "cached"
         outcome = "" if self.outcome == "done" else f"{self.outcome} after "
-        peak = f", peak {format_bytes(self.read_peak_bytes)}" if self.read_peak_bytes else ""
+        peak = f", peak {format_bytes(self.peak_bytes)}" if self.peak_bytes else ""
         return f"{outcome}{format_seconds(self.seconds)}{peak}"
 
 
@@ -126,7 +110,7 @@ class Progress:
         screen: where to show it.
         steps: how many steps there will be.
         clock: returns the time, in seconds.
-        peak_bytes: returns the most memory since the step began, in bytes.
+        read_peak_bytes: returns the most memory since the step began, in bytes; None where there is no way to know.
     """
 
     def __init__(
@@ -139,7 +123,7 @@ class Progress:
         self._screen = screen
         self._steps = steps
         self._clock = clock
-        self._peak_bytes = read_peak_bytes
+        self._read_peak_bytes = read_peak_bytes
         self._began = clock()
         self.reports: list[StepReport] = []
 
@@ -152,13 +136,13 @@ class Progress:
 
     def finish(self, name: str, outcome: str) -> None:
         """Shows how the step that was started went; `outcome` as in `StepReport`."""
-        report = StepReport(name, outcome, self._clock() - self._step_began, self._peak_bytes())
+        report = StepReport(name, outcome, self._clock() - self._step_began, self._read_peak_bytes())
         self.reports.append(report)
         self._screen.end(self._line, str(report), _STYLES[outcome])
 
     def summarize(self) -> str:
         """Returns one line about all steps so far."""
-        peaks = [report.read_peak_bytes for report in self.reports if report.read_peak_bytes]
+        peaks = [report.peak_bytes for report in self.reports if report.peak_bytes]
         text = f"{len(self.reports)} steps in {format_seconds(self._clock() - self._began)}"
         return f"{text}, peak {format_bytes(max(peaks))}" if peaks else text
 
@@ -263,9 +247,8 @@ class _ScreenHandler(logging.Handler):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    # What a failing step raises is logged here and by TFX's launcher, but told once, by `report_failure`.
-    told = record.module in ("launcher", "step_runner")
-    return record.levelno >= logging.ERROR and not told
+    # What a failing step raises is logged here and by TFX's launcher, but shown once, when the command ends.
+    return record.levelno >= logging.ERROR and record.module not in ("launcher", "step_runner")
 
 
 def _make_log_handler(log: TextIO) -> logging.Handler:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.config import PipelineConfig, load_config
+from pipeline.exit_codes import run_command
 from schemas.errors import UserError
 
 IMAGE_SCHEMA_FILE = "/dspnet/schemas/sequence_examples.pbtxt"
@@ -98,13 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--output", required=True, metavar="FILE", help="JSON file to write")
     arguments = vars(parser.parse_args(argv))
-    try:
+
+    def work() -> None:
         compile_pipeline(load_config(arguments.pop("config"), arguments.pop("set")), **arguments)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"Wrote {arguments['output']}")
-    return 0
+        print(f"Wrote {arguments['output']}")
+
+    return run_command(work, "Stopped. Nothing was written.")
 
 
 if __name__ == "__main__":

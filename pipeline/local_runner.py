@@ -15,10 +15,10 @@ if not __package__:
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from pipeline.config import PipelineConfig, add_config_arguments, load_config
-from pipeline.console import StepFailedError, redirect_output, report_failure
+from pipeline.console import redirect_output
+from pipeline.exit_codes import run_command
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
-from schemas.errors import UserError
 
 if TYPE_CHECKING:
     from pipeline.run_result import PipelineResult
@@ -57,11 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Runs the pipeline on this machine, as `dspnet run` does.")
     add_config_arguments(parser)
     arguments = parser.parse_args(argv)
-    try:
-        run(load_config(arguments.config, arguments.set))
-    except (UserError, StepFailedError) as error:
-        return report_failure(error)
-    return 0
+    return run_command(lambda: run(load_config(arguments.config, arguments.set)))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def create_pipeline(
         examples=example_gen.outputs["examples"],
         catalogue=catalogue.outputs["catalogue"],
         run_fn=RUN_FN,
-        job=config.training_job(
+        job=config.make_training_job(
             # Outside the artifact's folder, which TFX removes when a step fails: a killed training resumes from here.
             checkpoint_dir=posixpath.join(pipeline_root, "checkpoints"),
             source_digest=digests.get("Trainer", ""),

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from public_data.parquet import EVENT_LOG_SCHEMA, event_log_writer
+from schemas.errors import UserError
 
 EPOCH_MS = 1465876799998
 BLOCK_BYTES = 64 << 20
@@ -81,7 +82,7 @@ def prepare(page_views: str, documents_meta: str, out_path: str, block_bytes: in
         How many rows were read, and how many left out for which reason.
 
     Raises:
-        ValueError: if a file is not one of Kaggle's, or a row cannot be read.
+        UserError: if a file is not one of Kaggle's, or a row cannot be read.
         FileNotFoundError: if a file is missing.
     """
     source_of_document = read_sources(documents_meta)
@@ -130,12 +131,12 @@ def read_sources(documents_meta: str) -> npt.NDArray[np.int32]:
         `NO_SOURCE` where that is empty, `NO_META` where the document is not in the file.
 
     Raises:
-        ValueError: if the file is not Kaggle's.
+        UserError: if the file is not Kaggle's.
     """
     table = pa.Table.from_batches(_read_csv(documents_meta, DOCUMENTS_META_COLUMNS, BLOCK_BYTES))
     documents = table["document_id"].to_numpy()
     if documents.min(initial=0) < 0:
-        raise ValueError(f"{documents_meta} is not Kaggle's: document_id {documents.min()} is negative")
+        raise UserError(f"{documents_meta} is not Kaggle's: document_id {documents.min()} is negative")
     sources = np.full(documents.max(initial=0) + 1, NO_META, dtype=np.int32)
     sources[documents] = pc.fill_null(table["source_id"], NO_SOURCE).to_numpy()
     return sources
@@ -157,7 +158,7 @@ def _read_csv(path: str, columns: dict[str, pa.DataType], block_bytes: int) -> I
                     raise ValueError(f"a {name} is empty")
             yield block
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"Cannot read {path} as Kaggle's Outbrain data: {error}. Expected CSV (unzipped, or .csv.gz) with a header "
             f"and the columns {list(columns)}"
         ) from error

@@ -139,6 +139,10 @@ class _Console(rich.console.Console):
     def on_broken_pipe(self) -> None:
         raise OutputClosedError
 
+    def show_cursor(self, show: bool = True) -> bool:
+        """Leaves the cursor as it is: a process that is killed or suspended could not show it again."""
+        return False
+
 
 class _LiveLine:
     """The last lines of a terminal: a step that has begun, with its time, and a text that is redrawn below it."""

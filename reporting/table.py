@@ -20,7 +20,7 @@ _MARKDOWN = re.compile(r"([\\`*<>&\[\]|#~]|(?<![^\W_])_|_(?![^\W_]))")
 
 _TEXT_RANKS = {"best": "¹", "second": "²", None: ""}
 _SIGNIFICANT = "*"
-_WIDEST = 1000
+_WIDEST = 1_000_000
 """Characters of a line at which a table in plain text is cut."""
 _MARKDOWN_RANKS = {"best": "**{}**", "second": "<u>{}</u>", None: "{}"}
 _HTML_RANKS = {"best": "<strong>{}</strong>", "second": "<u>{}</u>", None: "{}"}

@@ -42,7 +42,7 @@ def fingerprints(raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
     return (hashes % np.uint64(FINGERPRINT_BUCKETS)).astype(np.int64)
 
 
-def user_hasher(salt: bytes) -> Callable[[str], bytes]:
+def make_user_hasher(salt: bytes) -> Callable[[str], bytes]:
     """Returns a function from a user's raw id to the first 16 bytes of HMAC-SHA-256 of it under the salt."""
     # Keying is the same for all users; copying the keyed state saves about a sixth of the time of each hash.
     keyed = hmac.new(salt, digestmod="sha256")

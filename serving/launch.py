@@ -15,7 +15,7 @@ from schemas.errors import UserError
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from serving import model_server
 from serving.model_server import AUTO, DEVELOPMENT, DOCKER, TENSORFLOW, MissingServerError
-from serving.ports import HOST, free_port
+from serving.ports import HOST, find_free_port
 from serving.saved_model import needs_scann
 from serving.version_folders import find_versions
 
@@ -94,7 +94,7 @@ def serve(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> No
     try:
         endpoint = endpoint.validate()
         server, program = choose_server(endpoint, environment)
-        ports = free_port("--rest-port", endpoint.rest_port), free_port("--grpc-port", endpoint.grpc_port)
+        ports = find_free_port("--rest-port", endpoint.rest_port), find_free_port("--grpc-port", endpoint.grpc_port)
         endpoint = dataclasses.replace(endpoint, rest_port=ports[0], grpc_port=ports[1])
         if server == DEVELOPMENT:
             _serve_in_process(endpoint)
@@ -152,10 +152,10 @@ def describe_addresses(endpoint: Endpoint) -> str:
 def _replace_process(endpoint: Endpoint, server: str, program: str, environment: Mapping[str, str]) -> NoReturn:
     arguments = (program, endpoint.name, endpoint.model, endpoint.rest_port, endpoint.grpc_port)
     if server == TENSORFLOW:
-        command = model_server.model_server_command(*arguments)
+        command = model_server.make_model_server_command(*arguments)
         print("TensorFlow Serving. It listens on all interfaces of this machine, without authentication.")
     else:
-        command = model_server.docker_command(*arguments)
+        command = model_server.make_docker_command(*arguments)
         print(f"TensorFlow Serving in docker, image {model_server.IMAGE}.")
     print(f"Model {endpoint.name}, newest version {os.path.basename(find_newest_version(endpoint.model))}")
     print(describe_addresses(endpoint))

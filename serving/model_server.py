@@ -59,7 +59,7 @@ def find_docker(environment: Mapping[str, str]) -> str | None:
     return docker if answer.returncode == 0 else None
 
 
-def model_server_command(program: str, name: str, base: str, rest_port: int, grpc_port: int) -> list[str]:
+def make_model_server_command(program: str, name: str, base: str, rest_port: int, grpc_port: int) -> list[str]:
     """Returns the command line of TensorFlow Serving.
 
     Args:
@@ -78,8 +78,8 @@ def model_server_command(program: str, name: str, base: str, rest_port: int, grp
     ]
 
 
-def docker_command(docker: str, name: str, base: str, rest_port: int, grpc_port: int) -> list[str]:
-    """Returns the command line that runs TensorFlow Serving's image; arguments as in `model_server_command`."""
+def make_docker_command(docker: str, name: str, base: str, rest_port: int, grpc_port: int) -> list[str]:
+    """Returns the command line that runs TensorFlow Serving's image; arguments as in `make_model_server_command`."""
     return [
         docker,
         "run",

@@ -15,7 +15,7 @@ class PortError(UserError):
     """A port cannot be had; the message says which and what to do."""
 
 
-def free_port(flag: str, port: int) -> int:
+def find_free_port(flag: str, port: int) -> int:
     """Returns a port that is free at the moment, for a server that is about to be started.
 
     Args:

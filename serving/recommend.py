@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.errors import UserError
 from schemas.served_model import ITEM_NAMES_FILE
-from serving.error_text import first_line
+from serving.error_text import extract_message
 from serving.recommendations import Question, Recommendations
 from serving.saved_model import UnusableModelError, load_saved_model
 from serving.version_folders import find_versions
@@ -67,7 +67,7 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
         answer = Recommendations.from_outputs({name: _to_lists(tensor) for name, tensor in outputs.items()}, top)
     except Exception as error:  # a foreign model raises anything
         raise UnusableModelError(
-            f"--model: {folder} did not answer with recommendations ({first_line(error)}). Is it a model of this "
+            f"--model: {folder} did not answer with recommendations ({extract_message(error)}). Is it a model of this "
             "project? A run prints where it pushed its model"
         ) from error
     names, names_note = _read_names(folder, [raw_id for raw_id, _ in answer.items])
@@ -116,7 +116,7 @@ def _read_names(folder: str, items: Sequence[str]) -> tuple[dict[str, str], tupl
     try:
         rows = pq.read_table(path, columns=["id", "name"], filters=[("id", "in", items)]).to_pylist()
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        return {}, (f"The names of the items cannot be read ({path}: {first_line(error)})",)
+        return {}, (f"The names of the items cannot be read ({path}: {extract_message(error)})",)
     return {row["id"]: row["name"] for row in rows if row["name"]}, ()
 
 

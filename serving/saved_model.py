@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.errors import UserError
 from schemas.served_model import EXACT, RETRIEVAL_FILE, RetrievalDescription
-from serving.error_text import named
+from serving.error_text import summarize_error
 
 TAG = "serve"
 """The tag of the graph that a model server loads."""
@@ -64,6 +64,6 @@ def load_saved_model(folder: str) -> Any:
         return tf.saved_model.load(folder, tags=[TAG])
     except Exception as error:  # a broken SavedModel raises anything
         raise UnusableModelError(
-            f"{folder} cannot be loaded ({named(error)}). It may be half copied or damaged: wait for the copy to end, "
-            "copy it again, or give the folder of another version"
+            f"{folder} cannot be loaded ({summarize_error(error)}). It may be half copied or damaged: wait for the "
+            "copy to end, copy it again, or give the folder of another version"
         ) from error

@@ -3,8 +3,6 @@
 import itertools
 import unicodedata
 
-from rich.cells import cell_len
-
 from reporting.table import Column, Row, Table
 from serving.recommendations import Recommendations
 
@@ -35,15 +33,6 @@ def format_table(recommendations: Recommendations) -> str:
     ]
     columns = [Column(title, words=title != "score") for title in ("", *titles[0], *titles[1])]
     return Table(tuple(columns), tuple(rows), notes=recommendations.notes).to_text()
-
-
-def display_width(text: str) -> int:
-    """Returns how many cells of a terminal a text takes.
-
-    >>> display_width("milk"), display_width("牛乳")
-    (4, 4)
-    """
-    return cell_len(text)
 
 
 def _escape(text: str) -> str:

@@ -34,9 +34,23 @@ def test_every_python_folder_is_a_package() -> None:
     assert not [path for path in files if not (path.parent / "__init__.py").exists()]
 
 
-def test_the_schema_is_packaged(monkeypatch) -> None:
-    patterns = setup_arguments(monkeypatch)["package_data"]["schemas"]
-    assert any((ROOT / "schemas" / "sequence_examples.pbtxt").match(pattern) for pattern in patterns)
+def test_every_file_that_is_no_python_is_packaged(monkeypatch) -> None:
+    arguments = setup_arguments(monkeypatch)
+    packages = [ROOT.joinpath(*name.split(".")) for name in arguments["packages"]]
+    packaged = {
+        path
+        for name, patterns in arguments["package_data"].items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*name.split(".")).glob(pattern)
+    }
+    others = {
+        path
+        for package in packages
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert ROOT / "schemas" / "sequence_examples.pbtxt" in others
+    assert others == {path for path in packaged if path.is_file()}
 
 
 def test_the_lock_satisfies_the_requirements(monkeypatch) -> None:

@@ -29,7 +29,7 @@ LINE_BREAKS = "[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
 """Pattern of the characters at which `str.splitlines` breaks a text."""
 
 HashUser = Callable[[str], bytes]
-"""Function from a user's raw id to the 16 bytes of `schemas.identity.user_hasher`."""
+"""Function from a user's raw id to the 16 bytes of `schemas.identity.make_user_hasher`."""
 
 
 @dataclasses.dataclass(frozen=True)

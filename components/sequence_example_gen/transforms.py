@@ -75,7 +75,7 @@ class ReadLog(beam.DoFn):
     def setup(self) -> None:
         """Remembers the hashes of users seen lately."""
         # Blocks of one log share most users, and HMAC is what ingest spends most time on.
-        hash_user = identity.user_hasher(self._salt)
+        hash_user = identity.make_user_hasher(self._salt)
         self._hash_user = functools.lru_cache(maxsize=REMEMBERED_USERS)(hash_user)
 
     def process(self, shard: sources.InputShard) -> Iterator[Any]:

@@ -116,7 +116,7 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
         eval_files=data.glob_files(VALIDATION),
         model_run_dir=spec.training_folder,
         serving_model_dir=spec.model_folder,
-        custom_config=run.config.training_job(
+        custom_config=run.config.make_training_job(
             checkpoint_dir=spec.checkpoints_folder,
             source_digest=spec.source_digest,
             catalogue_uri=data.catalogue_uri,

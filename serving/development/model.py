@@ -15,7 +15,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, prediction_log_pb2
 
 from schemas.served_model import SERVING_DEFAULT, WARMUP_FILE
 from serving.development.refusals import Reason, RefusalError, RequestLimits
-from serving.error_text import first_line
+from serving.error_text import extract_message
 from serving.saved_model import TAG, load_saved_model
 
 
@@ -62,7 +62,7 @@ class Signature:
             answer = self.function(**tensors)
             return {name: answer[name].numpy() for name in outputs}
         except tf.errors.InvalidArgumentError as error:
-            raise RefusalError(first_line(error)) from error
+            raise RefusalError(extract_message(error)) from error
 
     def _output_names(self, only: Sequence[str]) -> list[str]:
         known = sorted(self.definition.outputs)
@@ -189,7 +189,7 @@ def _as_tensor(array: npt.NDArray[Any], spec: tf.TensorSpec) -> tf.Tensor:
     try:
         return tf.constant(array, spec.dtype)
     except (TypeError, ValueError) as error:
-        raise RefusalError(f"Input {spec.name!r}: {first_line(error)}") from error
+        raise RefusalError(f"Input {spec.name!r}: {extract_message(error)}") from error
 
 
 def _as_array(name: str, proto: tensor_pb2.TensorProto, limits: RequestLimits) -> npt.NDArray:

@@ -35,7 +35,7 @@ _HEADER_BYTES = 64 * 1024
 _BACKLOG = 128
 
 _MODEL = "/v1/models/{name:[^/:]+}"
-_VERSION = r"/versions/{version:\d{1,18}}"
+_VERSION = r"/versions/{version:[0-9]{1,18}}"
 
 _logger = logging.getLogger(__name__)
 
@@ -144,10 +144,13 @@ class _Api:
         """Returns the application; it belongs to one event loop."""
         application = web.Application(middlewares=[self._answer], client_max_size=self._limits.request_bytes)
         for model in (_MODEL, _MODEL + _VERSION):
-            application.router.add_get(model, self._get_status, allow_head=False)
-            application.router.add_get(f"{model}/metadata", self._get_metadata, allow_head=False)
-            application.router.add_post(f"{model}:predict", self._predict, expect_handler=self._invite_body)
-            application.router.add_post(f"{model}:{{method:classify|regress}}", self._refuse_method)
+            for method, path, handler in (
+                ("GET", model, self._get_status),
+                ("GET", f"{model}/metadata", self._get_metadata),
+                ("POST", f"{model}:predict", self._predict),
+                ("POST", f"{model}:{{method:classify|regress}}", self._refuse_method),
+            ):
+                application.router.add_route(method, path, handler, expect_handler=self._invite_body)
         return application
 
     async def finish(self) -> None:
@@ -198,13 +201,16 @@ class _Api:
         try:
             async with asyncio.timeout(IDLE_SECONDS):
                 body = await request.read()
+        except ConnectionError as error:  # nobody is there to read this; it is no failure of the server
+            raise web.HTTPBadRequest(text="The connection broke off before the body had arrived") from error
         except TimeoutError as error:
             raise web.HTTPRequestTimeout(text=f"The body did not arrive within {IDLE_SECONDS:g} s") from error
         model = self._versions.select(*_get_model(request))
-        answer = await asyncio.get_running_loop().run_in_executor(
-            self._threads, json_tensors.predict, model, body, self._limits
-        )
-        return web.Response(body=answer, content_type="application/json")
+        try:
+            answer = self._threads.submit(json_tensors.predict, model, body, self._limits)
+        except RuntimeError as error:  # the threads are shut down
+            raise web.HTTPServiceUnavailable(text="The server is being stopped") from error
+        return web.Response(body=await asyncio.wrap_future(answer), content_type="application/json")
 
     async def _refuse_method(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]

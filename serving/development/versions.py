@@ -11,7 +11,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 from schemas.errors import UserError
 from serving.development.model import LoadedModel, load_model
 from serving.development.refusals import Reason, RefusalError
-from serving.error_text import named
+from serving.error_text import summarize_error
 from serving.version_folders import find_versions, list_files
 
 RETRY_SECONDS = 60.0
@@ -172,7 +172,7 @@ class Versions:
             if list_files(folder) != files:
                 raise OSError("its files changed while it was loaded, so it is still being copied")
         except Exception as error:  # a broken SavedModel raises anything
-            reason = named(error)
+            reason = summarize_error(error)
             self._set_state(version, VersionState("END", reason))
             if failure is None:
                 _logger.warning("Version %d cannot be served, and is tried again later. %s", version, reason)

@@ -329,9 +329,41 @@ def test_a_command_is_a_file_and_an_entry_in_the_list() -> None:
     assert {command.name.replace("-", "_") for command in main.COMMANDS} == files
 
 
-@pytest.mark.parametrize("arguments", [["config", "--describe"], ["config"], ["run"]])
-def test_a_reader_that_leaves_is_no_failure(arguments: list[str], config: str, tmp_path: pathlib.Path) -> None:
-    command = [sys.executable, "-m", "cli.main", *arguments, "--config", config, "--set", f"workdir={tmp_path}"]
+@pytest.mark.parametrize(
+    "module", ["cli.main config --describe", "cli.main config", "cli.main run", "pipeline.local_runner"]
+)
+def test_a_reader_that_leaves_is_no_failure(module: str, config: str, tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", *module.split(), "--config", config, "--set", f"workdir={tmp_path}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == (b"", 141)
+
+
+def test_no_standard_output_is_no_failure(config: str) -> None:
+    command = f"exec {sys.executable} -m cli.main config --config {config} >&-"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, check=False)
+    assert (done.stderr, done.returncode) == (b"", 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "shown"),
+    [
+        (KeyboardInterrupt(), 130, "\nStopped. The same command resumes: finished steps are cached.\n"),
+        (StepFailedError("Trainer", "no data"), 1, "\nTrainer failed: no data\n"),
+        (UserError("source.path: nothing there"), 2, "source.path: nothing there\n"),
+    ],
+)
+def test_the_runner_of_the_pipeline_ends_as_the_command_does(
+    error: BaseException,
+    code: int,
+    shown: str,
+    config: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(local_runner, "run", fail)
+    assert local_runner.main(["--config", config]) == code
+    assert capsys.readouterr().err == shown

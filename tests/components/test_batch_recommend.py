@@ -80,7 +80,7 @@ def read(out: str, partitions: int) -> dict[str, dict]:
 
 
 def user(raw_id: str) -> str:
-    return identity.user_hasher(SALT.encode())(raw_id).hex()
+    return identity.make_user_hasher(SALT.encode())(raw_id).hex()
 
 
 def write(path: pathlib.Path, events: list[Event], *more: str) -> dict:

@@ -94,7 +94,7 @@ def test_it_is_trained_exported_served_and_evaluated(added, tmp_path):
     sizes = {"train": 300, "val": 40, "test": 60}
     data = {split: planted(size, seed=number) for number, (split, size) in enumerate(sizes.items())}
     files = {split: [write_examples(tmp_path / split / "data.gz", rows)] for split, rows in data.items()}
-    job = parse_config(VALUES, "test").training_job(
+    job = parse_config(VALUES, "test").make_training_job(
         checkpoint_dir=str(tmp_path / "checkpoints"),
         source_digest="",
         catalogue_uri=write_catalogues(tmp_path / "catalogue", data["train"]),

@@ -1,5 +1,8 @@
+import ast
 import os
 import pathlib
+import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,11 +11,60 @@ from components.sequence_example_gen.config import SourceConfig
 from pipeline.cache_keys import SOURCES, compute_digest, compute_source_digests, fingerprint_item_names, fingerprint_log
 from schemas.errors import UserError
 
+ROOT = pathlib.Path(__file__).parents[2]
+
 
 def test_every_source_exists() -> None:
-    root = pathlib.Path(__file__).parents[2]
-    assert all((root / source).exists() for sources in SOURCES.values() for source in sources)
+    assert all((ROOT / source).exists() for sources in SOURCES.values() for source in sources)
     assert len(set(compute_source_digests().values())) == len(SOURCES)
+
+
+@pytest.mark.parametrize("component", sorted(SOURCES))
+def test_the_digest_covers_all_that_the_step_imports(component: str) -> None:
+    start = {"Trainer": "model.trainer"}.get(component) or _find_executor(component)
+    covered = [ROOT / source for source in SOURCES[component]]
+    missed = {path for path in _find_imported(start) if not any(path.is_relative_to(source) for source in covered)}
+    # A package says nothing that its step could depend on.
+    assert {str(path.relative_to(ROOT)) for path in missed if path.name != "__init__.py"} == set()
+
+
+def _find_executor(component: str) -> str:
+    """Returns the module of a component's executor, from the call of the class in `pipeline.pipeline`."""
+    for node in ast.walk(ast.parse((ROOT / "pipeline" / "pipeline.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and any(name.name == component for name in node.names):
+            assert node.module is not None
+            return node.module.replace(".component", ".executor")
+    raise LookupError(component)
+
+
+def _find_imported(start: str) -> set[pathlib.Path]:
+    """Returns the files of this project that a module imports, directly or not, and those that it names in a text."""
+    found: set[pathlib.Path] = set()
+    names = [start]
+    while names:
+        path = _find_module(names.pop())
+        if path is not None and path not in found:
+            found.add(path)
+            names += _list_names(path)
+    return found
+
+
+def _find_module(name: str) -> pathlib.Path | None:
+    place = ROOT.joinpath(*name.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+def _list_names(path: pathlib.Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            yield from (node.module, *(f"{node.module}.{name.name}" for name in node.names))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            module = node.value.partition(":")[0]  # as in the list of methods: "model.baselines.carca:CARCANetwork"
+            if re.fullmatch(r"\w+(\.\w+)+", module):
+                yield module
 
 
 def test_digest_changes_with_code_and_only_then(tmp_path: pathlib.Path) -> None:

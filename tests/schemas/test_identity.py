@@ -37,11 +37,11 @@ def _hmac_by_hand(message: bytes, salt: bytes) -> bytes:
 
 def test_user_hash_is_the_start_of_an_hmac_sha_256():
     for raw_id in ("", "user-1", "Zoë"):
-        found = identity.user_hasher(b"salt")(raw_id)
+        found = identity.make_user_hasher(b"salt")(raw_id)
         assert found == _hmac_by_hand(raw_id.encode(), b"salt")[: identity.USER_HASH_BYTES]
         assert hmac.new(b"salt", raw_id.encode(), "sha256").digest().startswith(found)
 
 
 def test_user_hash_depends_on_user_and_salt():
-    hashes = {identity.user_hasher(salt)(user) for user in ("user-1", "user-2") for salt in (b"salt", b"pepper")}
+    hashes = {identity.make_user_hasher(salt)(user) for user in ("user-1", "user-2") for salt in (b"salt", b"pepper")}
     assert len(hashes) == 4

@@ -7,7 +7,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 import serving
-from serving.model_server import GRPC_PORT, IMAGE, REST_PORT, docker_command, model_server_command
+from serving.model_server import GRPC_PORT, IMAGE, REST_PORT, make_docker_command, make_model_server_command
 
 DEPLOY = pathlib.Path(serving.__file__).parent / "deploy"
 NAME = "complete_journey"
@@ -24,7 +24,7 @@ def test_kubernetes() -> None:
     pod = deployment["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     assert container["image"] == IMAGE
-    command = model_server_command(container["command"][0], NAME, f"/models/{NAME}", REST_PORT, GRPC_PORT)
+    command = make_model_server_command(container["command"][0], NAME, f"/models/{NAME}", REST_PORT, GRPC_PORT)
     assert container["command"] + container["args"] == command
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
         "rest": REST_PORT,
@@ -51,7 +51,7 @@ def test_the_docker_line_is_the_one_that_serve_runs() -> None:
     readme = (DEPLOY / "README.md").read_text()
     (line,) = re.findall(r"^docker run.*?^```", readme, re.DOTALL | re.MULTILINE)
     base = f"$PWD/runs/{NAME}/serving_model/{NAME}"
-    expected = docker_command("docker", NAME, f"/{base}", REST_PORT, GRPC_PORT)
+    expected = make_docker_command("docker", NAME, f"/{base}", REST_PORT, GRPC_PORT)
     assert shlex.split(line.removesuffix("```").replace("\\\n", " ").replace("$PWD", "/$PWD")) == expected
 
 

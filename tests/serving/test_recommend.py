@@ -101,6 +101,11 @@ def test_table_stays_aligned_in_any_script() -> None:
     assert r"milk\x1b[31m\n" in lines[4] and r"a\u202eb" in lines[5]
 
 
+def test_an_id_of_any_length_is_shown_whole() -> None:
+    raw_id = "x" * 5000
+    assert raw_id in format_table(Recommendations(items=[(raw_id, 1.0)], scenes=[("cart", 2.0)]))
+
+
 def test_table_with_names_and_notes() -> None:
     names = {"milk": "Milk, whole\x1b[2J", "tea": "not recommended"}
     answer = Recommendations([("milk", 1.5), ("bread", 0.25)], [("cart", 2.0)], names, ("Nothing is known.",))

@@ -11,8 +11,8 @@ import pytest
 
 from serving.development.server import DevelopmentServer
 from serving.development.versions import Versions
-from serving.model_server import model_server_command
-from serving.ports import free_port
+from serving.model_server import make_model_server_command
+from serving.ports import find_free_port
 from tests.serving.echo import DEADLINE, NAME, Server, environment, eventually
 
 
@@ -28,8 +28,8 @@ def _tensorflow_serving(base: pathlib.Path) -> Iterator[Server]:
     program = os.environ.get("TF_MODEL_SERVER")
     if not program:
         pytest.skip("no TensorFlow Serving here: set TF_MODEL_SERVER")
-    rest_port, grpc_port = free_port("REST", 0), free_port("gRPC", 0)
-    command = model_server_command(program, NAME, str(base), rest_port, grpc_port)
+    rest_port, grpc_port = find_free_port("REST", 0), find_free_port("gRPC", 0)
+    command = make_model_server_command(program, NAME, str(base), rest_port, grpc_port)
     # By default a version that is half copied would be tried again after a minute, five times.
     command += ["--load_retry_interval_micros=100000", "--max_num_load_retries=1000"]
     process = subprocess.Popen([*command, "--file_system_poll_wait_seconds=1"], env=environment())

@@ -72,7 +72,7 @@ class Ingest:
 
 def user(raw_id):
     """The user_id feature of a raw id under the tests' salt."""
-    return identity.user_hasher(SALT.encode())(raw_id).hex().encode()
+    return identity.make_user_hasher(SALT.encode())(raw_id).hex().encode()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from serving.development.model import Signature
 from serving.development.refusals import RequestLimits
 from serving.development.server import DevelopmentServer
 from serving.development.versions import Versions
-from serving.ports import PortError, free_port
+from serving.ports import PortError, find_free_port
 from tests.serving.echo import DEADLINE, NAME, Server, eventually, histories, predict
 
 LIMITS = RequestLimits(request_bytes=20_000, rows=8)
@@ -99,12 +99,25 @@ def test_what_is_no_http_gets_json_too(server: Server) -> None:
     assert '{"error": "' in _say(server, "this is not http\r\n\r\n")
 
 
-def test_a_client_that_leaves_early_harms_nobody(server: Server) -> None:
+def test_a_client_that_leaves_early_harms_nobody(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_connection((server.host, server.rest_port), DEADLINE) as connection:
         connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(65536) == b""
     assert server.post({"instances": [ROW]})[0] == 200
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_expectation_that_nobody_knows_is_passed_over(server: Server, method: str) -> None:
+    path, body = (PATH, json.dumps({"instances": [ROW]})) if method == "POST" else (PATH.partition(":")[0], "")
+    with _connection(server) as connection:
+        connection.request(method, path, body, {"Expect": "the-unexpected"})
+        assert connection.getresponse().status == 200
+
+
+def test_a_version_has_digits_of_ascii(server: Server) -> None:
+    assert server.http("GET", f"{PATH.partition(':')[0]}/versions/%D9%A1")[0] == 400
 
 
 def _say(server: Server, request: str) -> str:
@@ -375,6 +388,16 @@ def test_a_stop_does_not_wait_for_ever(
             call.result()
 
 
+def test_a_call_after_the_last_moment_is_no_failure(
+    echo_versions: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with DevelopmentServer(Versions(NAME, str(echo_versions)), 0, 0) as development:
+        development.start()
+        development._rest._api._threads.shutdown()
+        status, answer = Server(echo_versions, development.rest_port, 0).post({"instances": [ROW]})
+        assert (status, answer) == (503, {"error": "The server is being stopped"}) and not caplog.records
+
+
 def _ask(connection: http.client.HTTPConnection, method: str = "POST") -> tuple[int, str | None]:
     path, body = (PATH, json.dumps({"instances": [ROW]})) if method == "POST" else (PATH.partition(":")[0], None)
     connection.request(method, path, body)
@@ -414,7 +437,7 @@ def test_port_of_a_server_that_is_still_loading(echo_versions: pathlib.Path, fla
 
 
 def test_one_port_for_both(echo_versions: pathlib.Path) -> None:
-    port = free_port("--rest-port", 0)
+    port = find_free_port("--rest-port", 0)
     with pytest.raises(PortError, match=f"--grpc-port: 127.0.0.1:{port} cannot be had"):
         DevelopmentServer(Versions(NAME, str(echo_versions)), port, port)
 
