@@ -49,7 +49,7 @@ def create_pipeline(
         schema_file: the TFMD schema, as seen from where the step runs.
     """
     digests = source_digests or {}
-    example_gen = SequenceExampleGen(settings=_ingest_settings(config), input_fingerprint=input_fingerprint)
+    example_gen = SequenceExampleGen(settings=_make_ingest_settings(config), input_fingerprint=input_fingerprint)
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     schema = tfx.components.ImportSchemaGen(schema_file=schema_file)
     validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"])
@@ -127,7 +127,7 @@ def create_pipeline(
     )  # fmt: skip
 
 
-def _ingest_settings(config: PipelineConfig) -> str:
+def _make_ingest_settings(config: PipelineConfig) -> str:
     settings = IngestSettings(
         source=config.source,
         windows=config.windows,

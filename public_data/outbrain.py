@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from public_data.parquet import EVENT_LOG_SCHEMA, event_log_writer
+from public_data.parquet import EVENT_LOG_SCHEMA, open_event_log
 from schemas.errors import UserError
 
 EPOCH_MS = 1465876799998
@@ -87,15 +87,17 @@ def prepare(page_views: str, documents_meta: str, out_path: str, block_bytes: in
     """
     source_of_document = read_sources(documents_meta)
     counts = RowCounts()
-    with event_log_writer(out_path) as writer:
+    with open_event_log(out_path) as writer:
         for views in _read_csv(page_views, PAGE_VIEWS_COLUMNS, block_bytes):
-            log, block_counts = event_log(views, source_of_document)
+            log, block_counts = make_event_log(views, source_of_document)
             writer.write_batch(log)
             counts += block_counts
     return counts
 
 
-def event_log(views: pa.RecordBatch, source_of_document: npt.NDArray[np.int32]) -> tuple[pa.RecordBatch, RowCounts]:
+def make_event_log(
+    views: pa.RecordBatch, source_of_document: npt.NDArray[np.int32]
+) -> tuple[pa.RecordBatch, RowCounts]:
     """Turns page views into events.
 
     Args:

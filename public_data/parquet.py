@@ -26,13 +26,13 @@ ITEM_NAMES_SCHEMA = pa.schema(
 """Columns of a table of item names, as `report.items` of a configuration expects them."""
 
 
-def event_log_writer(out_path: str) -> contextlib.AbstractContextManager[pq.ParquetWriter]:
-    """Opens a `parquet_writer` of `EVENT_LOG_SCHEMA`."""
-    return parquet_writer(out_path, EVENT_LOG_SCHEMA)
+def open_event_log(out_path: str) -> contextlib.AbstractContextManager[pq.ParquetWriter]:
+    """Opens a writer of an event log; see `open_parquet`."""
+    return open_parquet(out_path, EVENT_LOG_SCHEMA)
 
 
 @contextlib.contextmanager
-def parquet_writer(out_path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def open_parquet(out_path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Opens a writer whose file appears at `out_path` only when all went well.
 
     A pipeline that finds a file there takes it for whole, so a half-written one must never have that name.

@@ -121,7 +121,7 @@ class Evaluation:
         k: cut-offs of the metrics.
         slices: parts of the test split that are measured by themselves, by name.
         models: by name, the candidate first.
-        differences: of the candidate to each other model, by the model's name, then by metric.
+        differences: the candidate minus each other model, by the model's name, then by metric.
         catalogue: sizes of the train split's catalogues; None in a file of an older version.
         name: name of the pipeline.
         settings: the section ``evaluation`` of the configuration.

@@ -55,7 +55,7 @@ class Signature:
             RefusalError: if inputs are missing, unexpected, of a wrong dtype or shape, or refused by the model itself;
                 if an output does not exist.
         """
-        outputs = self._output_names(only)
+        outputs = self._choose_outputs(only)
         self._check_names(inputs)
         tensors = {name: _as_tensor(inputs[name], spec) for name, spec in self.inputs.items()}
         try:
@@ -64,7 +64,7 @@ class Signature:
         except tf.errors.InvalidArgumentError as error:
             raise RefusalError(extract_message(error)) from error
 
-    def _output_names(self, only: Sequence[str]) -> list[str]:
+    def _choose_outputs(self, only: Sequence[str]) -> list[str]:
         known = sorted(self.definition.outputs)
         if not set(only) <= set(known) or len(set(only)) < len(only):
             raise RefusalError(f"output_filter: expected names of {known}, each once. Received: {list(only)}")

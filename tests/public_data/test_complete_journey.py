@@ -40,7 +40,7 @@ def test_event_log_joins_on_product_store_and_week_in_order_of_time():
         (100, 10, 1, "0", "A"), (101, 10, 1, "9", "0"), (7, 10, 1, "9", "9"), (100, 9, 9, "1", "1")
     )
 
-    log = complete_journey.event_log(transactions, promotions)
+    log = complete_journey.make_event_log(transactions, promotions)
 
     assert log.schema.equals(EVENT_LOG_SCHEMA)
     assert [tuple(row.values()) for row in log.to_pylist()] == [
@@ -54,14 +54,14 @@ def test_event_log_joins_on_product_store_and_week_in_order_of_time():
 @pytest.mark.parametrize("reverse", [False, True])
 def test_of_two_promotions_the_greatest_stands_whatever_their_order(reverse):
     promotions = [(100, 10, 1, "0", "D"), (100, 10, 1, "6", "A"), (100, 10, 1, "6", "0")]
-    log = complete_journey.event_log(
+    log = complete_journey.make_event_log(
         _transactions((1, 10, 100, 1, _at(0))), _promotions(*promotions[:: -1 if reverse else 1])
     )
     assert log["scene_id"].to_pylist() == ["6/A"]
 
 
 def test_no_promotions_at_all():
-    log = complete_journey.event_log(_transactions((1, 10, 100, 1, _at(0))), _promotions())
+    log = complete_journey.make_event_log(_transactions((1, 10, 100, 1, _at(0))), _promotions())
     assert log["scene_id"].to_pylist() == ["0/0"]
 
 
@@ -79,7 +79,7 @@ def test_items_are_named_by_what_is_known(category, kind, size, name):
         [("product_id", pa.int64()), *((column, pa.string()) for column in complete_journey.PRODUCT_COLUMNS[1:])]
     )
     row = dict(zip(schema.names, (7, "GROCERY", category, kind, size), strict=True))
-    names = complete_journey.item_names(pa.Table.from_pylist([row], schema=schema))
+    names = complete_journey.name_items(pa.Table.from_pylist([row], schema=schema))
     assert names.schema.equals(ITEM_NAMES_SCHEMA)
     assert names.to_pylist() == [{"item_id": "7", "name": name}]
 
