@@ -96,6 +96,17 @@ def world(tmp_path_factory):
     return World(folder, served, served.items, served.scenes)
 
 
+@pytest.fixture
+def asked_here(monkeypatch):
+    """Asks in this process, for tests of what becomes of the answers: to start TensorFlow anew takes seconds."""
+
+    def run(arguments, requests, time_limit):
+        request_file, answer_file = map(pathlib.Path, arguments)
+        answer_file.write_text(json.dumps(fresh_process.answer(json.loads(request_file.read_text()))))
+
+    monkeypatch.setattr(candidate, "_run_script", run)
+
+
 def ask(world, signature="serving_default"):
     """Asks the good model about every history in a fresh process."""
     exclude = encode_ids(world.items, world.items.fingerprints[:1])
@@ -103,11 +114,13 @@ def ask(world, signature="serving_default"):
     return candidate.ask(world.good, requests, 60)
 
 
+@pytest.mark.usefixtures("asked_here")
 def test_a_model_without_item_vectors_is_blessed(world):
     world.export("carca", served_model.build(TRAIN, name="carca").module)
     assert model_utils.is_infra_validated(world.run("carca"))
 
 
+@pytest.mark.usefixtures("asked_here")
 def test_a_model_that_counts_is_blessed(world):
     catalogues = world.served.items, world.served.scenes
     world.export("counted", ServingModule(own_frequency.from_catalogues(*catalogues), *catalogues, max_history=6))
@@ -125,6 +138,7 @@ def test_a_good_model_is_blessed_as_tfx_does(world, caplog):
     assert "s and answered 136 requests of the test split, " in reason and reason in caplog.messages
 
 
+@pytest.mark.usefixtures("asked_here")
 def test_an_empty_test_split_is_said(world):
     blessing = world.run("good", examples="empty")
     assert model_utils.is_infra_validated(blessing)
@@ -185,6 +199,7 @@ class Lying(ServingModule):
         return self.change(super()._answer(items, outputs))
 
 
+@pytest.mark.usefixtures("asked_here")
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
@@ -211,6 +226,7 @@ def test_wrong_answers_are_refused(world, name, change, reason):
     assert re.match(reason, said), said
 
 
+@pytest.mark.usefixtures("asked_here")
 def test_weights_that_are_no_numbers_are_refused(world):
     broken = served_model.build(TRAIN, repeat_head=False)
     weights = broken.network.trainable_variables[0]
@@ -299,6 +315,7 @@ def test_a_signature_that_takes_numbers_is_refused(world):
     assert world.reason_against("numbers") == "serving_examples takes examples as int64, where string is expected"
 
 
+@pytest.mark.usefixtures("asked_here")
 def test_a_model_for_another_catalogue_is_refused(world):
     fields = dataclasses.fields(world.items)
     items = dataclasses.replace(world.items, **{field.name: getattr(world.items, field.name)[::-1] for field in fields})
@@ -322,6 +339,7 @@ def test_a_process_that_dies_decides_nothing(world, script, reason, tmp_path, mo
         candidate.ask(world.good, [], 60)
 
 
+@pytest.mark.usefixtures("asked_here")
 def test_an_error_while_answering_names_the_request(world):
     items, scenes = (np.full(shape, b"x", object) for shape in ((2, 3), (3, 3)))
     inputs = {HISTORY_ITEM_IDS: items, HISTORY_SCENE_IDS: scenes}
