@@ -7,7 +7,7 @@ READY := $(ROOT)/.venv/.ready
 CONFIG ?= configs/complete_journey.yaml
 ARGS ?=
 WORKERS ?= 2
-TYPED := schemas reporting model serving public_data components pipeline experiments cli
+TYPED := schemas reporting model serving public_data components pipeline experiments cli benchmarks setup.py
 
 export TF_USE_LEGACY_KERAS := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2

@@ -95,7 +95,7 @@ def _measure(
 
     if family.startswith("DSPnet"):
         sampling = {"sampling": "log_uniform", "number": negatives} if family.endswith("sampled") else {}
-        config = TrainingConfig(objective=objective, candidates=sampling)
+        config = TrainingConfig.model_validate({"objective": objective, "candidates": sampling})
         network = DSPnetNetwork(ModelConfig(item_dim=width, scene_dim=4, max_length=history), items, SCENES)
         model = DSPnet(network, config, batch, np.full(items, -np.log(items), np.float32))
         compile_model(model)

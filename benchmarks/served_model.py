@@ -29,7 +29,7 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)
     network = build_network(config, *catalogues)
     network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
-    serve = ServingConfig(retrieval=retrieval)
+    serve = ServingConfig.model_validate({"retrieval": retrieval})
     begin = time.perf_counter()
     module = ServingModule(network, *catalogues, max_history=500, config=serve)
     export(module, folder, "random", RetrievalDescription(retrieval))
