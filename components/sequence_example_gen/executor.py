@@ -60,6 +60,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         refuse(problems, balance, settings, rejects_uri)
         balance.check()
         _log.info("SequenceExampleGen: %s", balance)
+        if balance["rows_rejected"]:
+            _log.info("The rejected rows are listed in %s/rejects-*.csv", rejects_uri)
         _complete_empty(balance, settings, artifact.uri, rejects_uri, staging)
         _describe(artifact, balance)
 

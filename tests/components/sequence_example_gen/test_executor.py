@@ -108,7 +108,8 @@ def test_windows_of_one_user_are_not_side_by_side(ingest, tmp_path):
     assert len(rows) > 300 and neighbours < 0.1 * len(rows)
 
 
-def test_bad_rows_of_each_kind_are_listed_and_counted(ingest, tmp_path):
+def test_bad_rows_of_each_kind_are_listed_and_counted(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
     bad = (
         b"private-x,a,s\n"  # row 5
         b",a,s,100\nprivate-x,,s,100\nprivate-x,a,s,\n"  # 6 to 8
@@ -134,6 +135,7 @@ def test_bad_rows_of_each_kind_are_listed_and_counted(ingest, tmp_path):
     assert run.count("events_rejected") == run.count("rows_rejected") == 8
     assert run.count("rejected_missing_field") == 3 and run.count("rejected_invalid_utf8") == 1
     assert "private" not in run.rejects()
+    assert f"The rejected rows are listed in {run.outputs['rejects'][0].uri}/rejects-*.csv" in caplog.messages
     assert {raw for _, raw in run.id_map("items")} == {"a", "b", "c", "z"}
 
 
