@@ -52,7 +52,7 @@ EXTRAS = {
 setuptools.setup(
     name="dspnet",
     version="0.1.0",
-    description="DSPnet: recommends the next items and scenes from purchase logs, as a TFX pipeline.",
+    description="DSPnet: recommends the next items and scenes from event logs, as a TFX pipeline.",
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),

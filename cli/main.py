@@ -8,20 +8,19 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from cli import batch_recommend, benchmark, compare, config, prepare, recommend, run, serve, tune
+from cli import batch_recommend, benchmark, check, compare, config, prepare, recommend, run, serve, tune
 from pipeline.exit_codes import run_command
 
 COMMANDS = tuple(
-    module.COMMAND for module in (run, config, prepare, compare, benchmark, tune, recommend, batch_recommend, serve)
+    module.COMMAND
+    for module in (check, run, config, prepare, compare, benchmark, tune, recommend, batch_recommend, serve)
 )
 """All commands, in the order in which `dspnet --help` lists them."""
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands; its result holds the `cli.command.Command` as ``command``."""
-    parser = argparse.ArgumentParser(
-        prog="dspnet", description="Recommends the next items and scenes from purchase logs."
-    )
+    parser = argparse.ArgumentParser(prog="dspnet", description="Recommends the next items and scenes from event logs.")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         below = parsers.add_parser(command.name, help=command.help, description=command.description)

@@ -11,7 +11,7 @@ import pydantic
 import yaml
 
 from components.report.config import ReportConfig
-from components.sequence_example_gen.config import SourceConfig, SplitConfig, WindowsConfig
+from components.sequence_example_gen.config import IngestSettings, SourceConfig, SplitConfig, WindowsConfig
 from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.job import TrainingJob
 from model.methods import METHODS
@@ -64,6 +64,16 @@ class PipelineConfig(ConfigModel):
     """Apache Beam."""
     enable_cache: bool = True
     """Steps whose inputs, settings and code have not changed are not run again."""
+
+    def make_ingest_settings(self) -> IngestSettings:
+        """Returns what SequenceExampleGen is given."""
+        return IngestSettings(
+            source=self.source,
+            windows=self.windows,
+            split=self.split,
+            partitions=self.beam.partitions,
+            demo=self.demo,
+        )
 
     def make_training_job(
         self,

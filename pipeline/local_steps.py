@@ -11,11 +11,15 @@ from pipeline import pipeline, prepare
 from pipeline.cache_keys import compute_source_digests, fingerprint_item_names, fingerprint_log
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
-from pipeline.run_metadata import ARTIFACTS_FOLDER, METADATA_FILE, RunRecord, read_run
+from pipeline.run_metadata import ARTIFACTS_FOLDER, EXAMPLES_TYPE, METADATA_FILE, RunRecord, read_run
+from pipeline.split_sizes import find_size_problems
 from pipeline.step_runner import StepRunner
 from reporting.console import Screen, short_path
+from schemas.errors import UserError
+from schemas.sequences import SPLITS
 
-PREPARATION = ("SequenceExampleGen", "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue")
+INGEST = "SequenceExampleGen"
+PREPARATION = (INGEST, "StatisticsGen", "ImportSchemaGen", "StrictExampleValidator", "Catalogue")
 """The steps before a model is trained, by id."""
 
 
@@ -49,7 +53,13 @@ def run_steps(
     prepare.prepare_names_if_missing(config.source, config.report.items)
     connection = metadata.sqlite_metadata_connection_config(os.path.join(folder, METADATA_FILE))
     run_id = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    runner = StepRunner(screen, run_id, steps)
+
+    def inspect(step: str) -> None:
+        # A search or a benchmark, which runs some steps alone, has needs of its own.
+        if step == INGEST and steps is None:
+            refuse_small_splits(config, read_run(mlmd.MetadataStore(connection), run_id))
+
+    runner = StepRunner(screen, run_id, steps, inspect)
     definition = pipeline.create_pipeline(
         config,
         pipeline_root=os.path.join(folder, ARTIFACTS_FOLDER),
@@ -70,3 +80,15 @@ def run_steps(
             if report_file:
                 runner.progress.save(report_file)
     return read_run(mlmd.MetadataStore(connection), run_id) if runner.progress else None
+
+
+def refuse_small_splits(config: PipelineConfig, run: RunRecord) -> None:
+    """Stops a run whose ingest, new or from the cache, has left too little to train on or to measure on.
+
+    Raises:
+        UserError: says what is wrong and what to do, before any costly step.
+    """
+    properties = run.get_only(EXAMPLES_TYPE).properties
+    problems = find_size_problems(config, {split: int(properties[f"sequences_{split}"]) for split in SPLITS})
+    if problems:
+        raise UserError("\n".join(problems))

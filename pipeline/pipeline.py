@@ -14,7 +14,6 @@ from components.pusher.component import Pusher
 from components.ranking_evaluator.component import RankingEvaluator
 from components.report.component import Report
 from components.sequence_example_gen.component import SequenceExampleGen
-from components.sequence_example_gen.config import IngestSettings
 from components.strict_example_validator.component import StrictExampleValidator
 from components.trainer.component import Trainer
 from pipeline.config import PipelineConfig
@@ -49,7 +48,9 @@ def create_pipeline(
         schema_file: the TFMD schema, as seen from where the step runs.
     """
     digests = source_digests or {}
-    example_gen = SequenceExampleGen(settings=_make_ingest_settings(config), input_fingerprint=input_fingerprint)
+    example_gen = SequenceExampleGen(
+        settings=config.make_ingest_settings().model_dump_json(), input_fingerprint=input_fingerprint
+    )
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     schema = tfx.components.ImportSchemaGen(schema_file=schema_file)
     validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"])
@@ -125,17 +126,6 @@ def create_pipeline(
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(config.beam.args),
     )  # fmt: skip
-
-
-def _make_ingest_settings(config: PipelineConfig) -> str:
-    settings = IngestSettings(
-        source=config.source,
-        windows=config.windows,
-        split=config.split,
-        partitions=config.beam.partitions,
-        demo=config.demo,
-    )
-    return settings.model_dump_json()
 
 
 def _add_to_cache_key(component: base_component.BaseComponent, digest: str) -> None:

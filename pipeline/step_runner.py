@@ -1,7 +1,7 @@
 """TFX's LocalDagRunner, step by step, with a person watching."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import absl.logging
@@ -32,13 +32,21 @@ class StepRunner(local_dag_runner.LocalDagRunner):
         screen: where to report.
         run_id: name of the run in ML Metadata.
         steps: ids of the steps to run; the others are left alone. None runs all.
+        inspect: is given the id of each step that came to its end, and raises an error to stop the run there.
 
     Attributes:
         progress: the reports, once the run has begun; None when only the `tfx` command has called `run`.
     """
 
-    def __init__(self, screen: Screen, run_id: str, steps: Collection[str] | None = None):
+    def __init__(
+        self,
+        screen: Screen,
+        run_id: str,
+        steps: Collection[str] | None = None,
+        inspect: Callable[[str], None] = lambda step: None,
+    ):
         super().__init__()
+        self._inspect = inspect
         self._screen = screen
         self._steps = steps
         self.run_id = run_id
@@ -69,6 +77,7 @@ class StepRunner(local_dag_runner.LocalDagRunner):
             self.progress.start(step)
             try:
                 outcome = _launch(pipeline, nodes[step].pipeline_node, deployment, connection)
+                self._inspect(step)
             except BaseException as error:
                 self.progress.finish(step, "failed")
                 if not isinstance(error, Exception):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from components.sequence_example_gen.timestamps import format_time
 from components.sequence_example_gen.windows import Windows, find_covered
 from schemas import sequences
 
@@ -42,10 +43,13 @@ class Balance:
     Attributes:
         counts: numbers by name: ``rows_in``, ``rows_rejected``, ``events_in``, ``events_<outcome>``,
             ``events_rejected``, ``rejected_<reason>`` (rows), ``sequences_<split>``, ``windows_tried``,
-            ``windows_short_history`` and ``windows_short_future``.
+            ``windows_short_history`` and ``windows_short_future``; ``users``, ``items`` and ``scenes`` of all good
+            events.
+        times: those of the first and the last good event, in unix microseconds; None without any.
     """
 
     counts: Mapping[str, int]
+    times: tuple[int, int] | None = None
 
     def __getitem__(self, name: str) -> int:
         return self.counts.get(name, 0)
@@ -71,6 +75,13 @@ class Balance:
             f"source.max_bad_share allows {max_bad_share:.2%}. The rows are listed in {folder}/rejects-*.csv; mend the "
             "log or raise source.max_bad_share."
         )
+
+    def describe_times(self) -> str:
+        """Returns a sentence about the first and the last event: it shows a wrong unit of time at once."""
+        if self.times is None:
+            return "The log has no event that could be read."
+        first, last = map(format_time, self.times)
+        return f"The log's events lie between {first} and {last} (UTC)."
 
     def check(self) -> None:
         """Checks that no event was lost or counted twice.

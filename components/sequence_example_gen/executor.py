@@ -1,10 +1,9 @@
-"""Executor of SequenceExampleGen: builds the Beam graph, runs it, and reports the balance."""
+"""Executor of SequenceExampleGen: runs the ingest, and reports the balance."""
 
 import logging
 import os
 from typing import Any
 
-import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from tfx import types
 from tfx.components.util import examples_utils
@@ -13,9 +12,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import Artifacts
-from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
+from components.sequence_example_gen.ingest import IngestFolders, find_problems, ingest
 from schemas import sequences
 from schemas.identity import read_salt
 
@@ -40,96 +39,43 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         salt = read_salt(settings.demo)
-        if settings.source.layout == "events":
-            splits.plan_cuts(settings.windows, settings.split)  # Refuses wrong cutoffs before any work.
         artifact = artifact_utils.get_single_instance(output_dict["examples"])
-        id_map_uri = artifact_utils.get_single_uri(output_dict["id_map"])
-        rejects_uri = artifact_utils.get_single_uri(output_dict["rejects"])
-        staging = os.path.join(self._get_tmp_dir(), "staging")
-        split_uris = [os.path.join(artifact.uri, f"Split-{split}") for split in sequences.SPLITS]
-        for folder in (*split_uris, id_map_uri, rejects_uri, staging):
-            if not FileSystems.exists(folder):
-                FileSystems.mkdirs(folder)
-
-        shards = sources.list_shards(settings.source)
-        summary = os.path.join(staging, "summary.json")
-        with self._make_beam_pipeline() as pipeline:
-            build(pipeline, settings, salt, shards, artifact.uri, id_map_uri, rejects_uri, staging, summary)
-        counts, problems = graph.read_summary(summary)
-        balance = Balance(counts)
-        refuse(problems, balance, settings, rejects_uri)
-        balance.check()
+        folders = IngestFolders(
+            examples=artifact.uri,
+            id_map=artifact_utils.get_single_uri(output_dict["id_map"]),
+            rejects=artifact_utils.get_single_uri(output_dict["rejects"]),
+            staging=os.path.join(self._get_tmp_dir(), "staging"),
+        )
+        balance = ingest(settings, salt, folders, self._make_beam_pipeline)
+        refuse(balance, settings, folders.rejects)
         _log.info("SequenceExampleGen: %s", balance)
         if balance["rows_rejected"]:
-            _log.info("The rejected rows are listed in %s/rejects-*.csv", rejects_uri)
-        _complete_empty(balance, settings, artifact.uri, rejects_uri, staging)
+            _log.info("The rejected rows are listed in %s/rejects-*.csv", folders.rejects)
         _describe(artifact, balance)
 
 
-def build(
-    pipeline: beam.Pipeline,
-    settings: IngestSettings,
-    salt: bytes,
-    shards: list[sources.InputShard],
-    examples_uri: str,
-    id_map_uri: str,
-    rejects_uri: str,
-    staging: str,
-    summary: str,
-) -> None:
-    """Builds the graph: read, group by partition, cut and write; ids and counters beside it."""
-    log = graph.read_log(pipeline, settings.source, settings.partitions, salt, shards, rejects_uri, staging)
-    cut = (
-        log.events
-        | "ByPartition" >> beam.GroupByKey()
-        | "CutAndWrite" >> beam.ParDo(transforms.WriteSequences(settings, examples_uri, staging))
-    )
-    ids = (
-        log.ids
-        | "ByFingerprint" >> beam.GroupByKey()
-        | "WriteIdMap" >> beam.ParDo(transforms.WriteIdMap(id_map_uri, staging))
-    )
-    graph.sum_counters((*log.counters, cut, ids), summary, staging)
-
-
-def refuse(problems: list[str], balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
-    """Stops a run whose result must not be used.
+def refuse(balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
+    """Stops a run whose result must not be used; its rejected rows are copied to where they outlive the failure.
 
     Raises:
         ValueError: says what is wrong, how much, and what to do.
     """
-    if problems:
-        raise ValueError("\n".join(sorted(problems)))
-    if balance.bad_share > settings.source.max_bad_share:
-        raise ValueError(balance.describe_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
-    if not balance["sequences_train"]:
-        raise ValueError(
-            f"No training sequence is left of {settings.source.path}. {balance}. Of {balance['windows_tried']:,} pairs "
-            f"of user and cutoff, {balance['windows_short_history']:,} had fewer than windows.min_history="
-            f"{settings.windows.min_history} events before it and {balance['windows_short_future']:,} more had fewer "
-            f"than windows.min_future={settings.windows.min_future} after it. Check windows.cutoffs against the log's "
-            "dates."
-        )
+    if problems := find_problems(balance, settings, _locate_kept_rejects(rejects_uri)):
+        _keep_rejects(rejects_uri)
+        raise ValueError("\n".join(problems))
 
 
-def _keep_rejects(rejects_uri: str) -> str:
-    """Copies the rejected rows to where they outlive the failure: TFX deletes the outputs of a failed step."""
-    kept = rejects_uri.rstrip("/") + ".failed"
+def _locate_kept_rejects(rejects_uri: str) -> str:
+    return rejects_uri.rstrip("/") + ".failed"
+
+
+def _keep_rejects(rejects_uri: str) -> None:
+    """Copies the rejected rows: TFX deletes the outputs of a failed step."""
+    kept = _locate_kept_rejects(rejects_uri)
     if not FileSystems.exists(kept):
         FileSystems.mkdirs(kept)
     paths = [found.path for found in FileSystems.match([f"{rejects_uri}/rejects-*.csv"])[0].metadata_list]
     FileSystems.copy(paths, [os.path.join(kept, os.path.basename(path)) for path in paths])
-    return kept
-
-
-def _complete_empty(balance: Balance, settings: IngestSettings, uri: str, rejects_uri: str, staging: str) -> None:
-    """Writes a file without records where there would be none, so that readers need no special case."""
-    for split in sequences.SPLITS:
-        if not balance[f"sequences_{split}"]:
-            path = examples.locate_shard(uri, split, 0, settings.partitions)
-            examples.write_empty_shard(path, staging)
-    if not balance["rows_rejected"]:
-        rejects.write_empty_rejects(f"{rejects_uri}/rejects-00000-00000.csv", staging)
 
 
 def _describe(artifact: types.Artifact, balance: Balance) -> None:

@@ -80,3 +80,14 @@ def read_summary(summary: str) -> tuple[dict[str, int], list[str]]:
     with FileSystems.open(summary) as file:
         counters = json.loads(file.read())
     return counters[transforms.COUNT], list(counters[transforms.PROBLEM])
+
+
+def read_times(summary: str) -> tuple[int, int] | None:
+    """Returns the times of the first and the last event, unix microseconds, of a graph that has cut sequences.
+
+    They are None where there is no event.
+    """
+    with FileSystems.open(summary) as file:
+        counters = json.loads(file.read())
+    first, last = (counters[kind].values() for kind in (transforms.FIRST_TIME, transforms.LAST_TIME))
+    return (min(first), max(last)) if first else None

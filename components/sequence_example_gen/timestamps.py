@@ -46,6 +46,15 @@ def to_microseconds(moment: datetime.datetime) -> int:
     return int(np.datetime64(moment, "us").astype(np.int64))
 
 
+def format_time(microseconds: int) -> str:
+    """Writes unix microseconds for people, to the second, in UTC.
+
+    >>> format_time(1_720_000_000_000_000)
+    '2024-07-03 09:46:40'
+    """
+    return str(np.datetime64(microseconds, "us").astype("datetime64[s]")).replace("T", " ")
+
+
 def parse_timestamps(array: pa.Array, timestamp_format: str, name: str) -> Times:
     """Parses a column of times.
 

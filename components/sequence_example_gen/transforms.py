@@ -32,8 +32,8 @@ from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from schemas import identity, sequences
 
-COUNT, PROBLEM = "count", "problem"
-"""Kinds of counters."""
+COUNT, PROBLEM, FIRST_TIME, LAST_TIME = "count", "problem", "first_time", "last_time"
+"""Kinds of counters; the times of a partition, in unix microseconds, are named by its number and so never summed."""
 
 Counter = tuple[tuple[str, str], int]
 
@@ -135,6 +135,7 @@ class WriteSequences(beam.DoFn):
         passed = ~(short_history | short_future)
         made = examples.shuffle(tried.select(passed), events)
         counts = {
+            "users": len(windows.find_user_bounds(events["user_high"], events["user_low"])) - 1,
             "windows_tried": len(tried),
             "windows_short_history": short_history.sum(),
             "windows_short_future": (short_future & ~short_history).sum(),
@@ -147,6 +148,8 @@ class WriteSequences(beam.DoFn):
                 path = examples.locate_shard(self._examples_uri, split, partition, self._settings.partitions)
                 examples.write_shard(path, self._staging, chosen, events)
         yield from (((COUNT, name), int(count)) for name, count in counts.items())
+        yield (FIRST_TIME, str(partition)), int(events["time"].min())
+        yield (LAST_TIME, str(partition)), int(events["time"].max())
 
     def _candidates(self, events: blocks.Columns) -> windows.Windows:
         settings = self._settings
@@ -162,7 +165,7 @@ class WriteSequences(beam.DoFn):
 
 
 class WriteIdMap(beam.DoFn):
-    """Transform from ``((kind, shard), its id maps)`` to a problem for each clash of two ids; writes a Parquet file."""
+    """Transform from ``((kind, shard), its id maps)`` to their number and a problem for each clash; writes a file."""
 
     def __init__(self, id_map_uri: str, staging: str):
         self._id_map_uri = id_map_uri
@@ -175,6 +178,7 @@ class WriteIdMap(beam.DoFn):
         for one, other in clashes:
             text = f"Two {kind} have one fingerprint: {one!r} and {other!r}. Rename one of them in the log."
             yield (PROBLEM, text), 1
+        yield (COUNT, kind), len(merged)
         with files.create_whole(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
             pq.write_table(merged, file)
 
@@ -208,7 +212,7 @@ def split_id_map(id_map: pa.RecordBatch, shards: int) -> list[tuple[int, pa.Reco
 
 def write_summary(counters: list[Counter], path: str, staging: str) -> None:
     """Writes the summed counters as JSON, so that the executor can read them after the run."""
-    summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}}
+    summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}, FIRST_TIME: {}, LAST_TIME: {}}
     for (kind, name), number in sorted(counters):
         summary[kind][name] = number
     with files.create_whole(path, staging) as file:

@@ -88,6 +88,7 @@ def running(folder, request):
 
     start("first", lambda: _kept(folder, LEFT))
     start("broken", lambda: _broken(folder))
+    start("untested", lambda: _untested(folder))
     start("second", lambda: _kept(folder, LEFT_SECOND), after=["first"])
     start("registered", lambda: _tfx(folder, "pipeline", "create", "--pipeline_path", str(RUNNER)), after=["first"])
     start("run_by_tfx", lambda: _tfx(folder, "run", "create", "--pipeline_name", "planted"), ["registered", "second"])
@@ -116,6 +117,10 @@ def _kept(folder, place):
 
 def _broken(folder):
     return _pipeline(folder, "--set", "name=broken", "--set", "source.columns.item_id=product")
+
+
+def _untested(folder):
+    return _pipeline(folder, "--set", "name=untested", "--set", "split.weights={train: 9, val: 1, test: 0}")
 
 
 def _tfx(folder, group, command, *arguments):
@@ -156,6 +161,12 @@ def second(first, running):
 def broken(running):
     """A run whose first step fails, beside the first one: the log has no column `product`."""
     return running["broken"].result()
+
+
+@pytest.fixture(scope="session")
+def untested(running):
+    """A run whose log is read, but leaves nothing to test on."""
+    return running["untested"].result()
 
 
 @pytest.fixture(scope="session")

@@ -85,3 +85,9 @@ def test_a_failing_step_is_named_with_its_reason(broken):
     assert broken.returncode == 1
     assert "SequenceExampleGen failed" in broken.stderr and "product" in broken.stderr
     assert "Traceback" not in broken.stderr and "run.log" in broken.stderr
+
+
+def test_a_run_without_a_test_split_stops_right_after_the_ingest(untested):
+    assert untested.returncode == 1
+    assert "SequenceExampleGen failed: The test split has 0 sequences" in untested.stderr
+    assert "SequenceExampleGen … failed" in untested.stdout and "[3/11]" not in untested.stdout
