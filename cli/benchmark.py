@@ -42,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
     from experiments.benchmark.benchmark import benchmark
     from experiments.benchmark.plan import Limits, read_spec
-    from experiments.runs.memory import read_limit
+    from pipeline.memory import read_limit
 
     spec = read_spec(config, arguments.methods, arguments.seeds, arguments.targets, arguments.ablations)
     limits = Limits(read_limit(arguments.memory_gib), arguments.trials)

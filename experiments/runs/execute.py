@@ -10,7 +10,6 @@ from multiprocessing.connection import Connection
 
 from experiments.runs.dataset import Dataset
 from experiments.runs.failure_text import describe_exception, describe_over_limit, describe_refusal, diagnose_exit
-from experiments.runs.memory import count_memory_kills
 from experiments.runs.process import WorkerProcess
 from experiments.runs.result import (
     FAILED,
@@ -26,6 +25,7 @@ from experiments.runs.result import (
 from experiments.runs.run import EpochMessage, ErrorMessage, Run, RunSpec, StageMessage
 from pipeline.cache_keys import compute_source_digests
 from pipeline.console import redirect_output
+from pipeline.memory import count_memory_kills
 from reporting.environment import describe_machine
 
 WATCH_SECONDS = 0.2

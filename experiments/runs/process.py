@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from experiments.runs.memory import prefer_to_be_killed
+from pipeline.memory import prefer_to_be_killed
 from reporting.console import short_path
 from schemas.errors import UserError
 

@@ -4,12 +4,12 @@ import os
 import sys
 
 from experiments.runs.dataset import prepare_dataset
-from experiments.runs.memory import read_limit
 from experiments.tuning.narrative import describe_search, summarise
 from experiments.tuning.result import BEST_FILE, TRIALS_FILE
 from experiments.tuning.search import list_dimensions, locate_searches, search
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
+from pipeline.memory import read_limit
 from reporting.console import Screen, short_path
 from schemas.errors import UserError
 

@@ -3,8 +3,8 @@ import math
 import psutil
 import pytest
 
-from experiments.runs import memory as module
-from experiments.runs.memory import choose_limit, count_memory_kills, measure_available, read_limit
+from pipeline import memory as module
+from pipeline.memory import choose_limit, count_memory_kills, measure_available, read_limit
 from schemas.errors import UserError
 
 MIB, GIB = 2**20, 2**30
