@@ -8,12 +8,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from cli import batch_recommend, benchmark, check, compare, config, prepare, recommend, run, serve, tune
+from cli import batch_recommend, benchmark, check, compare, config, init, prepare, recommend, run, serve, tune
 from pipeline.exit_codes import run_command
 
 COMMANDS = tuple(
     module.COMMAND
-    for module in (check, run, config, prepare, compare, benchmark, tune, recommend, batch_recommend, serve)
+    for module in (init, check, run, config, prepare, compare, benchmark, tune, recommend, batch_recommend, serve)
 )
 """All commands, in the order in which `dspnet --help` lists them."""
 

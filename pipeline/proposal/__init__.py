@@ -1,0 +1,1 @@
+"""Proposal of a configuration for a log that nobody has described: `dspnet init`."""
