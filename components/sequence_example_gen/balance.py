@@ -7,6 +7,7 @@ import numpy as np
 
 from components.sequence_example_gen.windows import Windows, find_covered
 from schemas import sequences
+from schemas.errors import UserError
 
 EVENT_OUTCOMES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
 
@@ -71,6 +72,15 @@ class Balance:
             f"source.max_bad_share allows {max_bad_share:.2%}. The rows are listed in {folder}/rejects-*.csv; mend the "
             "log or raise source.max_bad_share."
         )
+
+    def check_has_rows(self, path: str) -> None:
+        """Checks that the log at a path is not empty.
+
+        Raises:
+            UserError: if not even a bad row was read.
+        """
+        if not self["rows_in"]:
+            raise UserError(f"{path} holds no events. Expected a row an event: check that the log was written whole.")
 
     def check(self) -> None:
         """Checks that no event was lost or counted twice.

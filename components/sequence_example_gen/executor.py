@@ -100,6 +100,7 @@ def refuse(problems: list[str], balance: Balance, settings: IngestSettings, reje
     """
     if problems:
         raise ValueError("\n".join(sorted(problems)))
+    balance.check_has_rows(settings.source.path)
     if balance.bad_share > settings.source.max_bad_share:
         raise ValueError(balance.describe_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
     if not balance["sequences_train"]:
