@@ -93,6 +93,7 @@ def _recommend(
     balance = Balance(counts)
     if problems:
         raise ValueError("\n".join(sorted(problems)))
+    balance.check_has_rows(source.path)
     if balance.bad_share > source.max_bad_share:
         raise ValueError(balance.describe_bad_rows(source.max_bad_share, output.rejects))
     if not balance["rows_rejected"]:

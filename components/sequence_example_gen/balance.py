@@ -8,6 +8,7 @@ import numpy as np
 from components.sequence_example_gen.timestamps import format_time
 from components.sequence_example_gen.windows import Windows, find_covered
 from schemas import sequences
+from schemas.errors import UserError
 
 EVENT_OUTCOMES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
 
@@ -82,6 +83,15 @@ class Balance:
             return "The log has no event that could be read."
         first, last = map(format_time, self.times)
         return f"The log's events lie between {first} and {last} (UTC)."
+
+    def check_has_rows(self, path: str) -> None:
+        """Checks that the log at a path is not empty.
+
+        Raises:
+            UserError: if not even a bad row was read.
+        """
+        if not self["rows_in"]:
+            raise UserError(f"{path} holds no events. Expected a row an event: check that the log was written whole.")
 
     def check(self) -> None:
         """Checks that no event was lost or counted twice.

@@ -7,6 +7,12 @@ import pydantic
 
 from schemas.config_model import ConfigModel
 
+STAND_IN = "\x1f"
+"""Unit separator of ASCII: it stands for a delimiter of several bytes while CSV is parsed."""
+
+_TABS = {"tab": "\t", "\\t": "\t"}
+"""How people write a tab where none can be typed."""
+
 
 class ColumnsConfig(ConfigModel):
     """Which column of the log holds what."""
@@ -34,13 +40,21 @@ class SourceConfig(ConfigModel):
     path: str = ""
     """A file, a folder or a glob on any Beam filesystem; with `format: tfds`, the data set's name."""
     format: Literal["csv", "parquet", "jsonl", "fields", "tfds"] = "csv"
-    """How files are written; csv and jsonl may be gzipped. `fields` is appendix B of the paper as printed."""
+    """How files are written; text may be .gz, .bz2 or .zst. `fields` is appendix B of the paper as printed."""
     layout: Literal["events", "sequences"] = "events"
     """`events`: a row an event. `sequences`: a row a user, already cut into the paper's seven fields."""
     columns: ColumnsConfig = ColumnsConfig()
     """Names of the columns when `layout` is `events`."""
-    delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
-    """Separator of CSV columns."""
+    header: tuple[str, ...] | None = None
+    """Names of the columns of CSV that has no header line; null reads them from line 1."""
+    delimiter: str = ","
+    """Separator of CSV columns, of one character or several; a tab is written tab or \\t."""
+    quote: Literal['"', "none"] = '"'
+    """What encloses CSV fields that hold a delimiter; none reads quotes as text."""
+    newlines_in_fields: bool = False
+    """Quoted CSV fields may run over lines; otherwise a row is a line, and a quote left open costs its row alone."""
+    encoding: str = "utf-8"
+    """Encoding of text files, by its name in Python, such as utf-16 or cp1252."""
     timestamp_format: Literal["unix_s", "unix_ms", "unix_us", "iso8601", "yyyymmdd"] = "unix_s"
     """How times are written; times without a zone are UTC."""
     tfds_split: str = "train"
@@ -50,10 +64,42 @@ class SourceConfig(ConfigModel):
     max_bad_share: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.01
     """The run stops when a larger share of rows is bad."""
 
+    @pydantic.field_validator("delimiter", mode="after")
+    @classmethod
+    def _separates(cls, value: str) -> str:
+        value = _TABS.get(value, value)
+        if not value or set(value) & set("\n\r") or (len(value) > 1 and STAND_IN in value):
+            raise ValueError(
+                f"must be text in one line, such as ',' (in quotes where YAML needs them). Received: {value!r}"
+            )
+        return value
+
+    @pydantic.field_validator("header", mode="after")
+    @classmethod
+    def _names_columns(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value or "" in value or len(set(value)) != len(value)):
+            raise ValueError(f"must name each column of the file, and no two alike. Received: {list(value)}")
+        return value
+
+    @pydantic.field_validator("encoding", mode="after")
+    @classmethod
+    def _encodes(cls, value: str) -> str:
+        try:
+            "a\n".encode(value)
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"must be an encoding of text that Python knows, such as utf-16 or cp1252. Received: {value!r}"
+            ) from error
+        return value
+
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "SourceConfig":
         if not self.path:
             raise ValueError("path is missing: name the log, in the file or with --set source.path=PATH")
+        if self.header is not None and self.format != "csv":
+            raise ValueError(f"header names the columns of CSV: with format {self.format!r}, leave it out")
+        if '"' in self.delimiter and self.quote == '"':
+            raise ValueError("delimiter holds the quote that encloses fields: set quote to none, too")
         if self.format == "fields" and self.layout != "sequences":
             raise ValueError("format 'fields' holds sequences: set layout to 'sequences'")
         if self.format == "tfds" and self.layout != "events":

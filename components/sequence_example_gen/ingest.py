@@ -53,7 +53,7 @@ def ingest(
         What became of every event. Whether it is fit for use is for `find_problems` to say.
 
     Raises:
-        UserError: if a cutoff is missing, the log cannot be read, or two ids share a fingerprint.
+        UserError: if a cutoff is missing, the log cannot be read or is empty, or two ids share a fingerprint.
     """
     if settings.source.layout == "events":
         splits.plan_cuts(settings.windows, settings.split)  # Refuses wrong cutoffs before any work.
@@ -66,6 +66,7 @@ def ingest(
     if problems:
         raise UserError("\n".join(sorted(problems)))
     balance = Balance(counts, graph.read_times(summary))
+    balance.check_has_rows(settings.source.path)
     balance.check()
     _complete_empty(balance, settings, folders)
     return balance

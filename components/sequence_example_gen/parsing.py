@@ -28,6 +28,9 @@ EVENTS = pa.schema(
 LINE_BREAKS = "[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
 """Pattern of the characters at which `str.splitlines` breaks a text."""
 
+MAX_ID_BYTES = 512
+"""Longest id, in UTF-8: a longer text is no name but content, or several fields that were read as one."""
+
 HashUser = Callable[[str], bytes]
 """Function from a user's raw id to the 16 bytes of `schemas.identity.make_user_hasher`."""
 
@@ -76,11 +79,29 @@ class Ids:
         """Rows whose id is not UTF-8: bool [n]."""
         return np.append(find_nulls(self.values), False)[self.codes]
 
-    @property
-    def broken(self) -> npt.NDArray[np.bool_]:
-        """Rows whose id holds a line break: bool [n]. Such a text is several lines of a log that were read as one."""
-        broken = pc.fill_null(pc.match_substring_regex(self.values, LINE_BREAKS), False).to_numpy(zero_copy_only=False)
-        return np.append(broken, False)[self.codes]
+    def find_unfit(self, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:
+        """Returns which texts are no ids: masks [n] with reason and detail.
+
+        A text with a line break, or too long, is several lines or fields of a log that were read as one, and may hold
+        a user. Fingerprints are not made of texts with a NUL.
+
+        Args:
+            name: the column's name, for the detail.
+        """
+        unfit = (
+            (pc.match_substring_regex(self.values, LINE_BREAKS), rejects.LINE_BREAK_IN_ID, "an id with a line break"),
+            (pc.match_substring(self.values, "\0"), rejects.NUL_IN_ID, "an id with a NUL"),
+            (
+                pc.greater(pc.binary_length(self.values), MAX_ID_BYTES),
+                rejects.ID_TOO_LONG,
+                f"an id longer than {MAX_ID_BYTES} bytes",
+            ),
+        )
+        return [(self._spread(mask), reason, f"column {name}: {detail}") for mask, reason, detail in unfit]
+
+    def _spread(self, mask: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+        """Returns for each row [n] what a mask [v] says of its value; null and no value say False."""
+        return np.append(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), False)[self.codes]
 
     def filter(self, mask: npt.NDArray[np.bool_]) -> "Ids":
         """Returns the ids of a mask [n], without the values that no longer occur."""
@@ -117,10 +138,11 @@ def fingerprint_ids(ids: Ids) -> tuple[npt.NDArray[np.int64], pa.RecordBatch]:
 
 
 def add_id_errors(errors: rejects.RowErrors, ids: Ids, name: str) -> None:
-    """Marks rows whose id is missing, not UTF-8, or holds a line break."""
+    """Marks rows whose id is missing, not UTF-8, holds a line break or a NUL, or is too long."""
     errors.add(ids.missing, rejects.MISSING_FIELD, f"column {name}: empty")
     errors.add(ids.invalid, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
-    errors.add(ids.broken, rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
+    for mask, reason, detail in ids.find_unfit(name):
+        errors.add(mask, reason, detail)
 
 
 def find_time_errors(times: Times, timestamp_format: str, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:

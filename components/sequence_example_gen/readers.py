@@ -43,7 +43,7 @@ def read_shard(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     }
     try:
         yield from readers[source.format](shard, source)
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError) as error:
         raise make_unreadable_error(shard.path, source.format, error) from error
 
 

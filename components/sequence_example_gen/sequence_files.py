@@ -128,7 +128,8 @@ class _Part:
             ids = parse_ids(values, name, trim=True)
             errors.add(per_row(ids.missing, rows), rejects.MISSING_FIELD, f"column {name}: an empty element")
             errors.add(per_row(ids.invalid, rows), rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
-            errors.add(per_row(ids.broken, rows), rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
+            for mask, reason, detail in ids.find_unfit(name):
+                errors.add(per_row(mask, rows), reason, detail)
         for mask, reason, detail in find_time_errors(self._times, self._format, self._names[2]):
             errors.add(per_row(mask, self._rows[2]), reason, detail)
 

@@ -139,11 +139,12 @@ def split_shard(shard: InputShard, source: SourceConfig) -> Iterator[InputShard]
 
 def make_unreadable_error(path: str, kind: str, error: Exception) -> SourceError:
     """Returns the error for a file that cannot be read as what it should be."""
-    gzipped = "gzipped " if path.endswith(".gz") else ""
+    codec = files.find_codec(path)
+    expected = f"{codec} compressed {kind}" if codec else kind
     # Only the kind of a parser's error is shown: its text may quote a line of the log, and with it a user's id.
     return SourceError(
-        f"{path} cannot be read; expected {gzipped}{kind} ({type(error).__name__}). Check that the file is complete "
-        "and that source.format and the .gz ending say what it is."
+        f"{path} cannot be read; expected {expected} ({type(error).__name__}). Check that the file "
+        "is complete and that source.format and the ending of its name say what it is."
     )
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.sequence_example_gen import parsing
+from components.sequence_example_gen import parsing, rejects
 from components.sequence_example_gen.casting import SourceError, cast_or_null, cast_to_text
+from components.sequence_example_gen.sources import RawBatch
 from components.sequence_example_gen.timestamps import parse_timestamps
 
 SECOND = 1_506_826_800  # 2017-10-01T03:00:00Z
@@ -48,6 +49,29 @@ def test_ids_point_out_what_is_missing_or_invalid():
     assert ids.invalid.tolist() == [False, False, False, True, False]
     kept = ids.filter(np.array([True, False, False, False, True]))
     assert kept.values.to_pylist() == ["a"] and kept.codes.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a" * 512, None),
+        ("é" * 256, None),
+        ("a" * 513, "id_too_long"),
+        ("é" * 257, "id_too_long"),
+        ("a\0", "nul_in_id"),
+        ("\0", "nul_in_id"),
+        ("a\nb", "line_break_in_id"),
+    ],
+)
+def test_what_is_no_id_is_a_bad_row_in_every_column(text, reason):
+    for column in ("user_id", "item_id", "scene_id"):
+        names = ("user_id", "item_id", "scene_id")
+        columns = {name: pa.array(["x", text if name == column else "x"]) for name in names}
+        raw = RawBatch({**columns, "timestamp": pa.array([1, 1])}, np.array([1, 2]), rejects.make_empty_rejects())
+        parsed = parsing.parse_events(raw, "unix_s", lambda _: bytes(16))
+        assert parsed.rejects["reason"].to_pylist() == ([reason] if reason else [])
+        assert parsed.rejects["row"].to_pylist() == ([2] if reason else [])
+        assert all(column in detail for detail in parsed.rejects["detail"].to_pylist())
 
 
 @pytest.mark.parametrize(
