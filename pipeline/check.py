@@ -16,9 +16,10 @@ from pipeline.config import BeamConfig, PipelineConfig
 from pipeline.console import StepFailedError, describe_error, redirect_output
 from pipeline.split_sizes import find_size_problems, find_size_warnings
 from pipeline.workspace import find_workspace
+from reporting.console import short_path
 from schemas.errors import UserError
 from schemas.identity import DEMO_SALT, read_salt
-from schemas.sequences import SPLITS
+from schemas.sequences import SPLITS, TRAIN
 
 if TYPE_CHECKING:
     from components.sequence_example_gen.balance import Balance
@@ -43,6 +44,11 @@ class RejectedRow:
     reason: str
     detail: str
 
+    @property
+    def place(self) -> str:
+        """Where it is in its file, for people."""
+        return f"row {self.row:,}" if self.file.lower().endswith(".parquet") else f"line {self.row:,}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
@@ -64,23 +70,27 @@ class Findings:
 
     def __str__(self) -> str:
         lines = [f"  {label:<12}{text}" for label, text in self._list_facts()]
-        lines += [f"  Rejected: {row.file}, row {row.row:,}: {row.detail} ({row.reason})" for row in self.rejected]
+        lines += [
+            f"  Rejected: {short_path(row.file)}, {row.place}: {row.detail} ({row.reason})" for row in self.rejected
+        ]
         lines += [f"Beware: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _list_facts(self) -> list[tuple[str, str]]:
         balance = self.balance
-        rejected = f"{balance['rows_rejected']:,} ({balance.bad_share:.2%})"
+        rejected = f"{balance['rows_rejected']:,} ({balance.bad_share:.2%}) rejected"
         rejected += "".join(f"; {count:,} {reason}" for reason, count in balance.reasons.items())
-        counted = (f"{balance[name]:,} {name}" for name in ("users", "items", "scenes"))
+        events, _, made = str(balance).partition(" -> sequences: ")
         facts = [
-            ("rows", f"{balance['rows_in']:,} read, {rejected} rejected"),
-            ("log", ", ".join(counted)),
-            ("times", balance.describe_times().removeprefix("The log's events lie ")),
-            ("balance", str(balance).partition(" -> ")[0]),
-            ("sequences", ", ".join(f"{balance[f'sequences_{split}']:,} {split}" for split in SPLITS)),
+            ("rows", f"{balance['rows_in']:,} read, {rejected}"),
+            ("log", ", ".join(_count(balance[f"{name}s"], name) for name in ("user", "item", "scene"))),
+            ("times", balance.describe_times()),
+            ("balance", events),
+            ("sequences", made),
         ]
-        outside = ", ".join(f"{part.outside_share:.1%} in {split}" for split, part in self.coverage.items() if part)
+        outside = ", ".join(
+            f"{part.outside_share:.1%} in {split}" for split, part in self.coverage.items() if part.targets
+        )
         if outside:
             facts.append(("targets", f"outside the catalogue, so never recommended: {outside}"))
         return facts
@@ -108,7 +118,7 @@ def check(config: PipelineConfig) -> None:
     if findings.problems:
         count = len(findings.problems)
         listed = "\n".join(f"- {problem}" for problem in findings.problems)
-        raise StepFailedError("check", f"{count} problem{'s' if count > 1 else ''} would stop `dspnet run`:\n{listed}")
+        raise StepFailedError("check", f"{_count(count, 'problem')} would stop `dspnet run`:\n{listed}")
     print("Nothing here would stop `dspnet run`.")
 
 
@@ -135,17 +145,21 @@ def examine(config: PipelineConfig, folder: str) -> Findings:
         balance = ingest(settings, DEMO_SALT.encode(), folders, lambda: beam.Pipeline(argv=list(BeamConfig().args)))
     except UserError as error:
         raise UserError("\n".join([*problems, str(error)])) from error
-    found = find_problems(balance, settings, "the folder of the rejects of `dspnet run`")
+    found = find_problems(balance, settings)
     sizes = {split: balance[f"sequences_{split}"] for split in SPLITS}
-    if sizes["train"]:
+    if sizes[TRAIN]:
         found += find_size_problems(config, sizes)
     return Findings(
         balance=balance,
         coverage=measure_coverage(folders.examples),
         rejected=read_first_rejects(folders.rejects),
         problems=(*problems, *found),
-        warnings=tuple(find_size_warnings(config, sizes)),
+        warnings=tuple(find_size_warnings(config, sizes)) if sizes[TRAIN] else (),
     )
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def find_setting_problems(config: PipelineConfig) -> list[str]:

@@ -41,8 +41,8 @@ def find_size_warnings(config: PipelineConfig, sizes: Mapping[str, int]) -> list
     warnings = []
     if config.model.method.trained and not sizes[VALIDATION]:
         warnings.append(
-            f"The val split is empty: training runs for all {config.training.epochs} epochs (training.epochs), without "
-            "early stopping."
+            f"The val split is empty: training lasts for training.epochs={config.training.epochs}, without early "
+            "stopping."
         )
     if FEWEST_TESTS <= sizes[TEST] < FEW_TESTS:
         warnings.append(

@@ -98,18 +98,20 @@ def assign_roles(columns: Mapping[str, Sequence[str]], typed_times: Sequence[str
         UserError: if a log has no column for the user, the item or the time; lists the columns there are.
     """
     notes: list[str] = []
-    formats = {name: detect_time_format(values) for name, values in columns.items() if name not in typed_times}
-    times = [*typed_times, *(name for name, format in formats.items() if format)]
-    if not times and (clock := _find_own_clock(columns)):
-        times, formats[clock] = [clock], TimeFormat("unix_s")
-        notes.append(
-            f"Column {clock!r} holds numbers that are no times of these years; they are read as seconds of a clock."
+    user = _find_named({name: values for name, values in columns.items() if _tells_apart(values)}, _USERS)
+    item = _find_named({name: values for name, values in columns.items() if name != user}, _ITEMS)
+    free = {name: values for name, values in columns.items() if name not in (user, item)}
+    formats = {name: detect_time_format(values) for name, values in free.items() if name not in typed_times}
+    time = _find_time(free, typed_times, formats, notes)
+    if time is None:
+        raise UserError(
+            f"No column holds times. {_list_columns(columns)} Expected one with unix seconds (or milli- or "
+            "microseconds), ISO 8601, yyyymmdd or dates such as 31/12/2024; a log without times has no next item."
         )
-    time = _find_time(columns, times, notes)
-    left = {name: values for name, values in columns.items() if name not in times}
-    user = _find_named({name: values for name, values in left.items() if _tells_apart(values)}, _USERS)
-    item = _find_named({name: values for name, values in left.items() if name != user}, _ITEMS)
-    ids = [name for name in left if name not in (user, item) and _may_be_id(left[name])]
+    # Ids may look like unix seconds, but not like dates.
+    dates = {name for name, format in formats.items() if format and not format.is_number} | {time, *typed_times}
+    left = {name: values for name, values in free.items() if name not in dates}
+    ids = [name for name in left if simplify_name(name) not in _TIMES and _may_be_id(left[name])]
     if user is None:
         user = _take(ids, "user", columns, notes)
     if item is None:
@@ -117,10 +119,10 @@ def assign_roles(columns: Mapping[str, Sequence[str]], typed_times: Sequence[str
     rest = {name: values for name, values in left.items() if name not in (user, item)}
     keep = _find_keep(rest)
     kept_names = {candidate.column for candidate in keep}
-    free = {name: values for name, values in rest.items() if name not in kept_names}
-    scene = _find_named(free, _SCENES)
+    places = {name: values for name, values in rest.items() if name not in kept_names}
+    scene = _find_named(places, _SCENES)
     others = tuple(
-        name for name, values in free.items() if name != scene and _may_be_scene(values, columns[user], columns[item])
+        name for name, values in places.items() if name != scene and _may_be_scene(values, columns[user], columns[item])
     )
     if scene is None and has_names and len(others) == 1 and not keep:
         scene, others = others[0], ()
@@ -146,17 +148,31 @@ def _find_named(columns: Mapping[str, Sequence[str]], known: Sequence[str]) -> s
     return next((names[name] for name in known if name in names), None)
 
 
-def _find_time(columns: Mapping[str, Sequence[str]], times: Sequence[str], notes: list[str]) -> str:
-    if not times:
-        raise UserError(
-            f"No column holds times. {_list_columns(columns)} Expected one with unix seconds (or milli- or "
-            "microseconds), ISO 8601, yyyymmdd or dates such as 31/12/2024; a log without times has no next item."
+def _find_time(
+    columns: Mapping[str, Sequence[str]],
+    typed: Sequence[str],
+    formats: dict[str, TimeFormat | None],
+    notes: list[str],
+) -> str | None:
+    """Returns the column of the time; None if there is none.
+
+    A name for times counts most; after that a type for times or dates before numbers, which ids may look like.
+    """
+    known = {name: format for name, format in formats.items() if format}
+    dates = [name for name in columns if name in typed or (name in known and not known[name].is_number)]
+    times = dates + [name for name in known if name not in dates]
+    if not times and (clock := _find_own_clock(columns)):
+        formats[clock] = TimeFormat("unix_s")
+        notes.append(
+            f"Column {clock!r} holds numbers that are no times of these years; they are read as seconds of a clock."
         )
+        return clock
+    if not times:
+        return None
     named = _find_named({name: columns[name] for name in times}, _TIMES)
-    chosen = named or times[0]
     if len(times) > 1 and named is None:
-        notes.append(f"Several columns hold times ({', '.join(times)}); {chosen!r} is taken.")
-    return chosen
+        notes.append(f"Several columns may hold the time ({', '.join(times)}); {times[0]!r} is taken.")
+    return named or times[0]
 
 
 def _find_own_clock(columns: Mapping[str, Sequence[str]]) -> str | None:
@@ -203,7 +219,7 @@ def _find_keep(columns: Mapping[str, Sequence[str]]) -> tuple[KeepCandidate, ...
         filled = [value for value in values if value]
         distinct = sorted(set(filled), key=lambda value: (-filled.count(value), value)) if len(set(filled)) < 50 else []
         words = {value.lower().replace(" ", "") for value in distinct}
-        is_rating = bool(distinct) and (
+        is_rating = len(distinct) > 1 and (
             simplify_name(name) in _RATINGS or (words in _RATING_SCALES and name.startswith("column_"))
         )
         if is_rating and all(map(looks_like_number, distinct)):

@@ -5,7 +5,6 @@ import csv
 import dataclasses
 import io
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from schemas.errors import UserError
@@ -120,6 +119,8 @@ def detect_dialect(text: str, encoding: str, notes: Sequence[str] = ()) -> Diale
     has_header = _has_header(rows)
     names = rows[0] if has_header else [f"column_{place}" for place in range(1, width + 1)]
     fitting = [tuple(row) for row in rows[1 if has_header else 0 :] if len(row) == len(names)]
+    if quote == "none":
+        notes = [*notes, "Some quotes open a field and do not close it, so quotes are read as text."]
     return Dialect(
         encoding, delimiter, quote, in_fields, has_header, tuple(names), tuple(fitting[:MOST_LINES]), tuple(notes)
     )
@@ -147,17 +148,18 @@ def _split_lines(text: str) -> list[str]:
 
 
 def _choose_delimiter(lines: list[str]) -> tuple[str, int]:
-    """Returns the separator by which most lines have one number of columns, and that number."""
+    """Returns the separator by which nearly all lines have the number of columns of the first, and that number."""
     best: tuple[float, int, str] = (0.0, 0, "")
     for delimiter in DELIMITERS:
+        if delimiter == " " and best[1]:
+            break  # names and times hold blanks
         for quote in ('"', "none"):
-            widths = Counter(len(row) for row in _parse_lines(lines, delimiter, quote))
-            width, count = widths.most_common(1)[0]
-            share = round(count / len(lines), 2)
-            if width >= FEWEST_COLUMNS and share >= FEWEST_FITTING and (share, width) > best[:2]:
-                best = (share, width, delimiter)
+            widths = [len(row) for row in _parse_lines(lines, delimiter, quote)]
+            share = round(widths.count(widths[0]) / len(lines), 2)
+            if widths[0] >= FEWEST_COLUMNS and share >= FEWEST_FITTING and (share, widths[0]) > best[:2]:
+                best = (share, widths[0], delimiter)
     if not best[1]:
-        tried = ", ".join("tab" if text == "\t" else "blank" if text == " " else text for text in DELIMITERS)
+        tried = ", ".join({"\t": "tab", " ": "blank"}.get(text, text) for text in DELIMITERS)
         raise UserError(
             f"No separator gives {FEWEST_COLUMNS} columns or more (user, item, time) in nearly every line; tried "
             f"{tried}. Expected CSV, JSON Lines or Parquet: check that the file is an event log, a row an event."

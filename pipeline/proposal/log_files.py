@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -156,7 +157,7 @@ def _refuse_other_texts(path: str, text: str) -> None:
         )
     if text.startswith("<"):
         raise UserError(f"{path} begins with '<', as HTML and XML do. Expected CSV, JSON Lines or Parquet.")
-    if text.split(":")[0].strip().replace(" ", "_") == "user_id":
+    if re.match(r"user[ _]id *:[^\n]*\n *(history|future)[ _]", text):
         raise UserError(
             f"{path} looks like the paper's sequence files, which are already cut. They need no proposal: set "
             "source.format to fields, source.layout to sequences, and leave windows.cutoffs empty."

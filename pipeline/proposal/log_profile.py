@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from components.sequence_example_gen import parsing, readers, rejects, sources
+from components.sequence_example_gen import parquet, parsing, readers, rejects, sources
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.windows import find_user_bounds
 from schemas.identity import DEMO_SALT, make_user_hasher
@@ -72,7 +72,7 @@ class LogProfile:
 
     Attributes:
         rows: number of rows that were read.
-        reasons: rejected rows by reason.
+        rejected: rejected rows by reason and detail.
         first_time: that of the first event, unix microseconds.
         last_time: that of the last event, unix microseconds.
         items: number of items.
@@ -82,7 +82,7 @@ class LogProfile:
     """
 
     rows: int
-    reasons: Mapping[str, int]
+    rejected: Mapping[tuple[str, str], int]
     first_time: int
     last_time: int
     items: int
@@ -93,12 +93,12 @@ class LogProfile:
     @property
     def events(self) -> int:
         """Number of good events."""
-        return self.rows - sum(self.reasons.values())
+        return self.rows - sum(self.rejected.values())
 
     @property
     def bad_share(self) -> float:
         """Share of the rows that are bad."""
-        return sum(self.reasons.values()) / max(self.rows, 1)
+        return sum(self.rejected.values()) / max(self.rows, 1)
 
     @property
     def number_of_users(self) -> int:
@@ -118,16 +118,18 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
     Raises:
         SourceError: if the log cannot be read.
     """
-    shards = [part for shard in sources.list_shards(source) for part in sources.split_shard(shard, source)]
+    shards = sources.list_shards(source)
+    if source.format == "parquet":
+        shards = [part for shard in shards for part in parquet.split_parquet(shard, source)[0]]
     hash_user = functools.lru_cache(_REMEMBERED_USERS)(make_user_hasher(DEMO_SALT.encode()))
     held, items, scenes = _HeldEvents(), _DistinctIds(), _DistinctIds()
-    reasons: Counter[str] = Counter()
+    rejected: Counter[tuple[str, str]] = Counter()
     times: list[int] = []
     rows = done = 0
     for shard in _spread(shards):
         for parsed in _parse(shard, source, hash_user):
             rows += parsed.rows_in
-            reasons.update(dict(rejects.count_reasons(parsed.rejects)))
+            rejected.update(rejects.count_details(parsed.rejects))
             if len(parsed.events):
                 users, item_ids, moments = (parsed.events[name].to_numpy() for name in ("user_high", "item", "time"))
                 held.add(users, item_ids, moments)
@@ -143,12 +145,12 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
         return None
     first, last = times
     share = done / len(shards) if rows >= MOST_ROWS else 1.0
-    return LogProfile(rows, dict(reasons), first, last, items.count(), scenes.count(), held.sort(), share)
+    return LogProfile(rows, dict(rejected), first, last, items.count(), scenes.count(), held.sort(), share)
 
 
 def _parse(shard: sources.InputShard, source: SourceConfig, hash_user: parsing.HashUser) -> Iterator[parsing.Parsed]:
     for raw in readers.read_shard(shard, source):
-        yield parsing.parse_events(raw, source.timestamp_format, hash_user)
+        yield parsing.parse_events(raw, source, hash_user)
 
 
 def _spread(shards: list[sources.InputShard]) -> list[sources.InputShard]:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
+from components.sequence_example_gen import rejects
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
 from pipeline.memory import measure_available
@@ -14,6 +15,12 @@ from pipeline.proposal.model_size import ModelSize, choose_size
 from pipeline.proposal.split_plan import SplitPlan, plan_split
 from schemas.errors import UserError
 from schemas.sequences import TRAIN
+
+MISSING_SCENE = "unknown"
+"""Scene that is proposed for events without one."""
+
+_MOST_REASONS = 3
+"""Reasons for bad rows that are spelled out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,28 +102,39 @@ def _describe_source(files: LogFiles, roles: Roles) -> dict[str, Any]:
 
 
 def _profile(source: dict[str, Any]) -> tuple[LogProfile, list[str]]:
-    """Reads the log; it settles in `source` what only the whole log tells: quotes, and how many rows are bad."""
+    """Reads the log; it settles in `source` what only the whole log tells: quotes, scenes, bad rows."""
     notes = []
     try:
-        profile = profile_log(SourceConfig.model_validate(source))
+        profile = _read(source)
     except SourceError:
         # A quote that is never closed, most likely; if it is something else, the second error says so.
         if source["format"] != "csv" or "quote" in source:
             raise
         source["quote"] = "none"
-        profile = profile_log(SourceConfig.model_validate(source))
+        profile = _read(source)
         notes.append("A quote opens a field and is never closed, so quotes are read as text.")
-    if profile is None:
-        raise UserError(f"{source['path']}: no row could be read as an event, as columns and times were understood.")
+    scene = source["columns"]["scene_id"]
+    if empty := profile.rejected.get((rejects.MISSING_FIELD, f"column {scene}: empty")):
+        source["missing_scene"] = MISSING_SCENE
+        profile = _read(source)
+        notes.append(f"Events without a scene ({empty:,}) get the scene {MISSING_SCENE!r}.")
     default = SourceConfig.model_fields["max_bad_share"].default
     if profile.bad_share > default:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in profile.reasons.items())
+        frequent = sorted(profile.rejected.items(), key=lambda entry: (-entry[1], entry[0]))[:_MOST_REASONS]
+        reasons = "; ".join(f"{count:,} {reason}, {detail}" for (reason, detail), count in frequent)
         source["max_bad_share"] = min(1.0, math.ceil(profile.bad_share * 120) / 100)
         notes.append(
             f"{profile.bad_share:.1%} of the rows are bad ({reasons}), more than source.max_bad_share allows by "
             "default; it was raised. `dspnet check` shows the first of them: mend the log if you can."
         )
     return profile, notes
+
+
+def _read(source: dict[str, Any]) -> LogProfile:
+    profile = profile_log(SourceConfig.model_validate(source))
+    if profile is None:
+        raise UserError(f"{source['path']}: no row could be read as an event, as columns and times were understood.")
+    return profile
 
 
 def _note_sizes(profile: LogProfile, split: SplitPlan, model: ModelSize) -> list[str]:

@@ -46,11 +46,12 @@ def _list_facts(proposal: Proposal) -> Iterator[tuple[str, str]]:
     yield "repeats", f"{profile.users.measure_repeats():.1%} of the events are about an item that the user had before"
     yield "ties", f"{profile.users.measure_ties():.1%} of the events share user and time with another"
     for candidate in roles.keep:
-        yield "keep?", f"column {candidate.column} tells kinds of events apart: {', '.join(candidate.values)}"
+        what = "holds ratings" if candidate.is_rating else "tells kinds of events apart"
+        yield "keep?", f"column {candidate.column} {what}: {', '.join(candidate.values)}"
     cutoffs = ", ".join(
         f"{cutoff:%Y-%m-%d}" if not cutoff.hour else f"{cutoff:%Y-%m-%d %H:%M}" for cutoff in split.cutoffs
     )
-    yield "split", f"by {split.by}" + (f", cutoffs {cutoffs}" if cutoffs else "")
+    yield "split", f"by {split.by}" + (f", cutoff{'s' if len(split.cutoffs) > 1 else ''} {cutoffs}" if cutoffs else "")
     yield "sequences", "about " + ", ".join(f"{split.sizes[name]:,} {name}" for name in SPLITS)
     yield (
         "model",

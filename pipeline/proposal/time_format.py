@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.timestamps import parse_timestamps
 
 PATTERNS = (
@@ -43,8 +44,9 @@ PATTERNS = (
 _EARLIEST, _LATEST = 1980, 2100
 """Years that a log's times lie between: any number of seconds would do for a time, few do for one of these years."""
 
+_ISO = SourceConfig(path="any", timestamp_format="iso8601")
 _SAMPLE = 500
-_INTEGER = re.compile(r"\d+(\.0*)?")
+_INTEGER = re.compile(r"[1-9]\d*(\.0*)?")  # a number with a leading zero is an id
 _DECIMAL = re.compile(r"\d+\.\d+|\d+(\.\d+)?[eE]\+?\d+")
 
 
@@ -64,6 +66,11 @@ class TimeFormat:
 
     def __str__(self) -> str:
         return self.pattern or self.format
+
+    @property
+    def is_number(self) -> bool:
+        """Whether times are numbers of units, which ids may look like."""
+        return self.pattern is None and self.format.startswith("unix")
 
 
 def detect_time_format(values: Sequence[str]) -> TimeFormat | None:
@@ -115,7 +122,7 @@ def _is_yyyymmdd(value: str) -> bool:
 def _is_iso(value: str) -> bool:
     if not re.match(r"\d{4}-\d{2}-\d{2}", value):
         return False
-    times = parse_timestamps(pa.array([value]), "iso8601", "time")
+    times = parse_timestamps(pa.array([value]), _ISO, "time")
     return not (times.unparsable[0] or times.out_of_range[0])
 
 

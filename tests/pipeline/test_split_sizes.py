@@ -47,5 +47,5 @@ def test_all_problems_are_listed() -> None:
 def test_few_tests_and_no_validation_are_warned_of() -> None:
     few, empty = (find_size_warnings(configure(), sizes(100, *rest)) for rest in ((5, 99), (0, 100)))
     assert "99 sequences: too few to rely on" in few[0]
-    assert "The val split is empty: training runs for all 100 epochs" in empty[0]
+    assert "The val split is empty: training lasts for training.epochs=100" in empty[0]
     assert (len(few), len(empty)) == (1, 1)

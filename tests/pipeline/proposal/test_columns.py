@@ -90,3 +90,12 @@ def test_a_clock_that_begins_with_the_user_is_said_to_be_one() -> None:
 def test_what_is_missing_is_named_with_the_columns_there_are(columns: dict[str, list[str]], missing: str) -> None:
     with pytest.raises(UserError, match=f"{missing}.*{', '.join(columns)}"):
         assign_roles(columns, (), has_names=True)
+
+
+def test_ids_that_look_like_times_are_ids() -> None:
+    ids = [str(1_600_000_000 + RNG.randrange(50)) for _ in range(ROWS)]
+    named = assign_roles({"user": USERS, "item_id": ids, "ts": TIMES}, (), has_names=True)
+    assert (named.item, named.time, named.notes) == ("item_id", "ts", ())
+    dates = ["2024-07-01 12:00"] * ROWS
+    nameless = assign_roles({"column_1": USERS, "column_2": ids, "column_3": dates}, (), has_names=False)
+    assert (nameless.item, nameless.time) == ("column_2", "column_3")

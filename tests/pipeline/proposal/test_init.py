@@ -154,8 +154,17 @@ def test_bad_rows_are_told_and_allowed_for(tmp_path: pathlib.Path, capfd: pytest
     with path.open("a") as file:
         file.write("ann,,home,5\n" * 100)
     assert main.main(["init", str(path), "--out", str(tmp_path / "proposed.yaml")]) == 0
-    assert "2.6% of the rows are bad (100 missing_field)" in capfd.readouterr().out
+    assert "2.6% of the rows are bad (100 missing_field, column item: empty)" in capfd.readouterr().out
     assert load_config(str(tmp_path / "proposed.yaml")).source.max_bad_share == 0.04
+
+
+def test_events_without_a_scene_are_kept(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture) -> None:
+    path = write_csv(tmp_path)
+    with path.open("a") as file:
+        file.write(f"ann,item 1,,{START}\n" * 100)
+    assert main.main(["init", str(path), "--out", str(tmp_path / "proposed.yaml")]) == 0
+    assert "Events without a scene (100) get the scene 'unknown'" in capfd.readouterr().out
+    assert load_config(str(tmp_path / "proposed.yaml")).source.missing_scene == "unknown"
 
 
 def test_a_tiny_log_gets_a_proposal_too(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

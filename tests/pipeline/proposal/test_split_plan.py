@@ -56,3 +56,12 @@ def test_clocks_that_begin_with_the_user_are_no_dates() -> None:
 def test_sizes_are_those_of_all_users_where_a_sample_was_kept() -> None:
     half, all_users = (plan_split(make_events(3000, 30, 180, 180, share)) for share in (0.5, 1.0))
     assert half.cutoffs and half.sizes["train"] > 1.5 * all_users.sizes["train"] or half.cutoffs != all_users.cutoffs
+
+
+def test_a_log_whose_items_are_new_every_day_is_split_by_user() -> None:
+    users = make_events(3000, 30, 180, 180)
+    days = (users.times - START) // DAY
+    news = UserEvents(users.users, days * 1000 + users.items, users.times, 1.0)
+    plan = plan_split(news)
+    assert plan.by == "user" and len(plan.cutoffs) == 1 and "items that are new by then" in plan.reason
+    assert plan_split(users).outside == 0.0
