@@ -24,7 +24,7 @@ from serving import saved_model
 from tests import served_model
 
 BEAM_ARGS = ("--runner=FnApiRunner", "--direct_num_workers=1")
-SALT = "test salt"
+SALT = "the salt of the tests"
 HEADER = "user_id,item_id,scene_id,timestamp"
 DAY = 86_400
 AS_OF = datetime.datetime(1970, 1, 21)
