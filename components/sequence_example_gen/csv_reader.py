@@ -48,7 +48,7 @@ def read_csv(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
         first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
         header = _FIRST_LINE.match(first)[0]  # type: ignore[index]  # It matches anything.
         names = _read_header(shard.path, source, header, bool(first.strip()), quotes)
-        check_columns(wanted, names, shard.path)
+        wanted = check_columns(wanted, names, shard.path)
         line = 2
         for block in itertools.chain([first[len(header) :]], blocks):
             ends = _line_ends(block)

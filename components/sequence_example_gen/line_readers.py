@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from components.sequence_example_gen import files, rejects
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.sources import InputShard, RawBatch, check_rows, select_columns
+from components.sequence_example_gen.sources import FILTER_PREFIX, InputShard, RawBatch, check_rows, select_columns
 from schemas import events, sequences
 
 READ_BYTES = 16 << 20
@@ -145,6 +145,8 @@ def _batch(rows: list[int], records: list[Record], wanted: dict[str, str]) -> Ra
 
 
 def _converter(field: str) -> Callable[[Any], Any]:
+    if field.startswith(FILTER_PREFIX):
+        return _filter_text
     scalar = _time_text if field in _TIME_FIELDS else _text
     if field not in _LIST_FIELDS:
         return scalar
@@ -165,6 +167,13 @@ def _text(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else False
+
+
+def _filter_text(value: Any) -> str | None:
+    """Returns a value of a column that only `source.keep` looks at: what it cannot compare is not kept."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _time_text(value: Any) -> Any:

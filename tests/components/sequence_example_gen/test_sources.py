@@ -160,6 +160,12 @@ def test_what_cannot_be_read_is_refused(ingest, tmp_path):
             ingest(source, CUT)
 
 
+def test_a_column_that_is_there_twice_is_refused(ingest, tmp_path):
+    (tmp_path / "log.csv").write_text("user_id,item_id,scene_id,timestamp,item_id\n1,2,3,4,5\n")
+    with pytest.raises(ValueError, match="log.csv has more than one column 'item_id'"):
+        ingest({"path": str(tmp_path / "log.csv")}, CUT)
+
+
 def test_a_log_without_a_header_is_refused_without_quoting_it(ingest, tmp_path):
     (tmp_path / "log.csv").write_text("private-ann,a,s,1\n")
     with pytest.raises(ValueError, match="has no column 'user_id', .*is the header missing") as error:
@@ -169,7 +175,7 @@ def test_a_log_without_a_header_is_refused_without_quoting_it(ingest, tmp_path):
 
 def test_a_log_of_a_header_alone_is_refused(ingest, tmp_path):
     (tmp_path / "log.csv").write_text(csv([]))
-    with pytest.raises(ValueError, match="No training sequence is left"):
+    with pytest.raises(ValueError, match=r"log.csv holds no events\."):
         ingest({"path": str(tmp_path / "log.csv")}, CUT)
 
 
