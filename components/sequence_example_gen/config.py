@@ -15,6 +15,12 @@ COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([+-]?\d+(?:\.\d+)?)\s*")
 _TIME_DIRECTIVES = "%YymdjbBHIMSfpaAz"
 """Letters of `SourceConfig.time_pattern`: those that mean the same to Python and to C."""
 
+STAND_IN = "\x1f"
+"""Unit separator of ASCII: it stands for a delimiter of several bytes while CSV is parsed."""
+
+_TABS = {"tab": "\t", "\\t": "\t"}
+"""How people write a tab where none can be typed."""
+
 
 class ColumnsConfig(ConfigModel):
     """Which column of the log holds what."""
@@ -42,13 +48,21 @@ class SourceConfig(ConfigModel):
     path: str = ""
     """A file, a folder or a glob on any Beam filesystem; with `format: tfds`, the data set's name."""
     format: Literal["csv", "parquet", "jsonl", "fields", "tfds"] = "csv"
-    """How files are written; csv and jsonl may be gzipped. `fields` is appendix B of the paper as printed."""
+    """How files are written; text may be .gz, .bz2 or .zst. `fields` is appendix B of the paper as printed."""
     layout: Literal["events", "sequences"] = "events"
     """`events`: a row an event. `sequences`: a row a user, already cut into the paper's seven fields."""
     columns: ColumnsConfig = ColumnsConfig()
     """Names of the columns when `layout` is `events`."""
-    delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
-    """Separator of CSV columns."""
+    header: tuple[str, ...] | None = None
+    """Names of the columns of CSV that has no header line; null reads them from line 1."""
+    delimiter: str = ","
+    """Separator of CSV columns, of one character or several; a tab is written tab or \\t."""
+    quote: Literal['"', "none"] = '"'
+    """What encloses CSV fields that hold a delimiter; none reads quotes as text."""
+    newlines_in_fields: bool = False
+    """Quoted CSV fields may run over lines; otherwise a row is a line, and a quote left open costs its row alone."""
+    encoding: str = "utf-8"
+    """Encoding of text files, by its name in Python, such as utf-16 or cp1252."""
     missing_scene: Annotated[str, pydantic.Field(min_length=1)] | None = None
     """Scene of the events that have none; null rejects such events."""
     keep: dict[str, tuple[str | bool | int | float, ...] | str] = {}
@@ -124,6 +138,34 @@ class SourceConfig(ConfigModel):
             raise ValueError(f"must be one line of text. Received: {value!r}")
         return value
 
+    @pydantic.field_validator("delimiter", mode="after")
+    @classmethod
+    def _separates(cls, value: str) -> str:
+        value = _TABS.get(value, value)
+        if not value or set(value) & set("\n\r") or (len(value) > 1 and STAND_IN in value):
+            raise ValueError(
+                f"must be text in one line, such as ',' (in quotes where YAML needs them). Received: {value!r}"
+            )
+        return value
+
+    @pydantic.field_validator("header", mode="after")
+    @classmethod
+    def _names_columns(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value or "" in value or len(set(value)) != len(value)):
+            raise ValueError(f"must name each column of the file, and no two alike. Received: {list(value)}")
+        return value
+
+    @pydantic.field_validator("encoding", mode="after")
+    @classmethod
+    def _encodes(cls, value: str) -> str:
+        try:
+            "a\n".encode(value)
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"must be an encoding of text that Python knows, such as utf-16 or cp1252. Received: {value!r}"
+            ) from error
+        return value
+
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "SourceConfig":
         if not self.path:
@@ -132,6 +174,10 @@ class SourceConfig(ConfigModel):
             raise ValueError("keep and missing_scene are for events: with layout 'sequences', leave them out")
         if self.columns.scene_id is None and self.missing_scene:
             raise ValueError("missing_scene has no use without columns.scene_id: all events are in the scene 'all'")
+        if self.header is not None and self.format != "csv":
+            raise ValueError(f"header names the columns of CSV: with format {self.format!r}, leave it out")
+        if '"' in self.delimiter and self.quote == '"':
+            raise ValueError("delimiter holds the quote that encloses fields: set quote to none, too")
         if self.format == "fields" and self.layout != "sequences":
             raise ValueError("format 'fields' holds sequences: set layout to 'sequences'")
         if self.format == "tfds" and self.layout != "events":

@@ -12,8 +12,8 @@ from components.sequence_example_gen import rejects
 from components.sequence_example_gen.casting import TEXT, cast_to_text, classify_ids, encode, find_missing, find_nulls
 from components.sequence_example_gen.column_types import classify_spelling
 from components.sequence_example_gen.config import SourceConfig
-from components.sequence_example_gen.row_filter import find_kept
-from components.sequence_example_gen.sources import RawBatch, name_filter_field, select_columns
+from components.sequence_example_gen.row_filter import find_kept_rows
+from components.sequence_example_gen.sources import RawBatch, select_columns
 from components.sequence_example_gen.timestamps import Times, describe_format, parse_timestamps
 from schemas import catalogue, events, identity
 
@@ -33,6 +33,9 @@ LINE_BREAKS = "[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
 
 ONLY_SCENE = "all"
 """The scene of all events of a log without scenes."""
+
+MAX_ID_BYTES = 512
+"""Longest id, in UTF-8: a longer text is no name but content, or several fields that were read as one."""
 
 HashUser = Callable[[str], bytes]
 """Function from a user's raw id to the 16 bytes of `schemas.identity.make_user_hasher`."""
@@ -90,11 +93,29 @@ class Ids:
         """Rows whose value is no id: bool [n]."""
         return np.append(find_nulls(self.values), False)[self.codes]
 
-    @property
-    def broken(self) -> npt.NDArray[np.bool_]:
-        """Rows whose id holds a line break: bool [n]. Such a text is several lines of a log that were read as one."""
-        broken = pc.fill_null(pc.match_substring_regex(self.values, LINE_BREAKS), False).to_numpy(zero_copy_only=False)
-        return np.append(broken, False)[self.codes]
+    def find_unfit(self, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:
+        """Returns which texts are no ids: masks [n] with reason and detail.
+
+        A text with a line break, or too long, is several lines or fields of a log that were read as one, and may hold
+        a user. Fingerprints are not made of texts with a NUL.
+
+        Args:
+            name: the column's name, for the detail.
+        """
+        unfit = (
+            (pc.match_substring_regex(self.values, LINE_BREAKS), rejects.LINE_BREAK_IN_ID, "an id with a line break"),
+            (pc.match_substring(self.values, "\0"), rejects.NUL_IN_ID, "an id with a NUL"),
+            (
+                pc.greater(pc.binary_length(self.values), MAX_ID_BYTES),
+                rejects.ID_TOO_LONG,
+                f"an id longer than {MAX_ID_BYTES} bytes",
+            ),
+        )
+        return [(self._spread(mask), reason, f"column {name}: {detail}") for mask, reason, detail in unfit]
+
+    def _spread(self, mask: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+        """Returns for each row [n] what a mask [v] says of its value; null and no value say False."""
+        return np.append(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), False)[self.codes]
 
     def filter(self, mask: npt.NDArray[np.bool_]) -> "Ids":
         """Returns the ids of a mask [n], without the values that no longer occur."""
@@ -147,7 +168,7 @@ def find_id_errors(ids: Ids, name: str) -> list[tuple[npt.NDArray[np.bool_], str
     return [
         (ids.missing, rejects.MISSING_FIELD, f"column {name}: empty"),
         (ids.invalid, reason, f"column {name}: {detail}"),
-        (ids.broken, rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break"),
+        *ids.find_unfit(name),
     ]
 
 
@@ -175,7 +196,8 @@ def parse_events(raw: RawBatch, source: SourceConfig, hash_user: HashUser) -> Pa
         SourceError: if a column has a type that cannot hold what it should.
     """
     rows_in = len(raw.rows) + raw.rejects.num_rows
-    raw = _keep_rows(raw, source)
+    kept = find_kept_rows(raw.columns, source)
+    raw = raw if kept.all() else raw.filter(kept)
     names = select_columns(source)
     errors = rejects.RowErrors(len(raw.rows))
     ids = _parse_all_ids(raw, source)
@@ -214,13 +236,6 @@ def parse_events(raw: RawBatch, source: SourceConfig, hash_user: HashUser) -> Pa
 
 def _holds_text(ids: Mapping[str, Ids], field: str) -> bool:
     return field in ids and ids[field].are_text
-
-
-def _keep_rows(raw: RawBatch, source: SourceConfig) -> RawBatch:
-    kept = np.ones(len(raw.rows), bool)
-    for column, wanted in source.keep.items():
-        kept &= find_kept(raw.columns[name_filter_field(source, column)], wanted, column)
-    return raw if kept.all() else raw.filter(kept)
 
 
 def _parse_all_ids(raw: RawBatch, source: SourceConfig) -> dict[str, Ids]:

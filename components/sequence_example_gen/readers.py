@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.sequence_example_gen import csv_reader, hive_folders, line_readers, parquet, rejects
 from components.sequence_example_gen.casting import SourceError
@@ -44,23 +43,18 @@ def read_shard(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     try:
         for raw in readers[source.format](shard, source):
             yield _add_folder_columns(raw, shard, source)
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError) as error:
         raise make_unreadable_error(shard.path, source.format, error) from error
 
 
 def _add_folder_columns(raw: RawBatch, shard: InputShard, source: SourceConfig) -> RawBatch:
-    """Returns a batch with the columns that the file lacks and its folders hold.
-
-    JSON Lines have no columns that all records share: a record without the column takes that of the folder.
-    """
+    """Returns a batch with the columns that the file lacks and its folders hold."""
     folders = hive_folders.read_folder_columns(shard.path)
     columns = dict(raw.columns)
     for field, column in select_columns(source).items():
         if column in folders and field not in columns:
             value = pa.array([folders[column]], pa.string())
             columns[field] = pa.DictionaryArray.from_arrays(np.zeros(len(raw.rows), np.int32), value)
-        elif column in folders and source.format == "jsonl" and folders[column] is not None:
-            columns[field] = pc.fill_null(columns[field], folders[column])
     return dataclasses.replace(raw, columns=columns)
 
 

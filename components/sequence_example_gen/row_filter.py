@@ -1,6 +1,7 @@
 """Filter of rows, `source.keep`: a log of clicks, carts and buys is read as a log of one of them."""
 
 import operator
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +10,33 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from components.sequence_example_gen.casting import cast_or_null, cast_to_text, encode
-from components.sequence_example_gen.config import COMPARISON
+from components.sequence_example_gen.config import COMPARISON, SourceConfig
+from components.sequence_example_gen.sources import name_filter_field
 
 Wanted = tuple[str | bool | int | float, ...] | str
 """Values of a column, or a comparison with a number."""
 
 _COMPARISONS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+def find_kept_rows(columns: Mapping[str, pa.Array], source: SourceConfig) -> npt.NDArray[np.bool_]:
+    """Finds the rows of a batch that `source.keep` keeps.
+
+    Args:
+        columns: the fields of `sources.select_columns` [n].
+        source: what to keep.
+
+    Returns:
+        bool [n].
+
+    Raises:
+        SourceError: if a column has a type that cannot be compared.
+    """
+    kept = np.ones(len(next(iter(columns.values()))), bool)
+    for column, wanted in source.keep.items():
+        kept &= find_kept(columns[name_filter_field(source, column)], wanted, column)
+    return kept
 
 
 def find_kept(array: pa.Array, wanted: Wanted, name: str) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
-from components.sequence_example_gen import hive_folders
+from components.sequence_example_gen import files, hive_folders
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
 from schemas import events, sequences
@@ -94,7 +94,8 @@ def check_columns(wanted: dict[str, str], found: list[str], path: str) -> dict[s
     folders = hive_folders.read_folder_columns(path)
     twice = [column for column in wanted.values() if found.count(column) > 1]
     if twice:
-        raise SourceError(f"{path} has more than one column {twice[0]!r}; expected one. Rename the others.")
+        number = found.count(twice[0])
+        raise SourceError(f"{path} has {number} columns named {twice[0]!r}; rename all but one of them.")
     missing = [column for column in wanted.values() if column not in found and column not in folders]
     if missing:
         # Without any wanted name the first line may be data, and data may name a user.
@@ -164,11 +165,12 @@ def _names_users(path: str, source: SourceConfig) -> bool:
 
 def make_unreadable_error(path: str, kind: str, error: Exception) -> SourceError:
     """Returns the error for a file that cannot be read as what it should be."""
-    gzipped = "gzipped " if path.endswith(".gz") else ""
+    codec = files.find_codec(path)
+    expected = f"{codec} compressed {kind}" if codec else kind
     # Only the kind of a parser's error is shown: its text may quote a line of the log, and with it a user's id.
     return SourceError(
-        f"{path} cannot be read; expected {gzipped}{kind} ({type(error).__name__}). Check that the file is complete "
-        "and that source.format and the .gz ending say what it is."
+        f"{path} cannot be read; expected {expected} ({type(error).__name__}). Check that the file "
+        "is complete and that source.format and the ending of its name say what it is."
     )
 
 

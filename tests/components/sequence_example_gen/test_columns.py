@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.sequence_example_gen import parsing
+from components.sequence_example_gen import parsing, rejects
 from components.sequence_example_gen.casting import SourceError, cast_or_null, cast_to_text
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.local_times import parse_by_pattern, to_utc
+from components.sequence_example_gen.sources import RawBatch
 from components.sequence_example_gen.timestamps import format_time, parse_timestamps
 
 SECOND = 1_506_826_800  # 2017-10-01T03:00:00Z
@@ -92,6 +93,29 @@ def test_nan_and_null_are_missing_also_in_a_dictionary():
     codes = pa.array([0, 1, 2, None], pa.int8())
     ids = parsing.parse_ids(pa.DictionaryArray.from_arrays(codes, pa.array([1.0, None, float("nan")])), "item_id")
     assert ids.missing.tolist() == [False, True, True, True] and not ids.invalid.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a" * 512, None),
+        ("é" * 256, None),
+        ("a" * 513, "id_too_long"),
+        ("é" * 257, "id_too_long"),
+        ("a\0", "nul_in_id"),
+        ("\0", "nul_in_id"),
+        ("a\nb", "line_break_in_id"),
+    ],
+)
+def test_what_is_no_id_is_a_bad_row_in_every_column(text, reason):
+    for column in ("user_id", "item_id", "scene_id"):
+        names = ("user_id", "item_id", "scene_id")
+        columns = {name: pa.array(["x", text if name == column else "x"]) for name in names}
+        raw = RawBatch({**columns, "timestamp": pa.array([1, 1])}, np.array([1, 2]), rejects.make_empty_rejects())
+        parsed = parsing.parse_events(raw, source(), lambda _: bytes(16))
+        assert parsed.rejects["reason"].to_pylist() == ([reason] if reason else [])
+        assert parsed.rejects["row"].to_pylist() == ([2] if reason else [])
+        assert all(column in detail for detail in parsed.rejects["detail"].to_pylist())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.sequence_example_gen import readers
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.hive_folders import is_hidden, read_folder_columns
+from components.sequence_example_gen.sources import InputShard
 from tests.components.sequence_example_gen.conftest import user
 
 CUT = {"cutoffs": ["2024-07-02"]}
@@ -82,6 +85,17 @@ def test_a_column_of_the_file_comes_before_its_folder(ingest, tmp_path):
     text = f"{HEADER},scene_id\n7,1,{HISTORY},inner\n7,3,{FUTURE},inner\n"
     write_text(tmp_path / "log" / "scene_id=outer" / "x.csv", text)
     assert [raw for _, raw in ingest({"path": str(tmp_path / "log")}, CUT).id_map("scenes")] == ["inner"]
+
+
+def test_a_record_without_the_column_takes_that_of_its_folder(tmp_path):
+    event = {"user_id": "u", "item_id": "1", "timestamp": HISTORY}
+    path = tmp_path / "scene_id=outer" / "x.jsonl"
+    write_text(
+        path, "\n".join(json.dumps({**event, **more}) for more in ({}, {"scene_id": "inner"}, {"scene_id": None}))
+    )
+    source = SourceConfig(path=str(path), format="jsonl")
+    (raw,) = readers.read_shard(InputShard(0, str(path)), source)
+    assert raw.columns["scene_id"].to_pylist() == ["outer", "inner", None]
 
 
 def test_users_in_names_of_folders_are_refused_without_naming_one(ingest, tmp_path):

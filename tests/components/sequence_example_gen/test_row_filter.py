@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.sequence_example_gen import parsing, readers
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.row_filter import find_kept
+from components.sequence_example_gen.sources import InputShard
 from tests.components.sequence_example_gen.conftest import user
 
 CUT = {"cutoffs": ["1970-01-11"]}
@@ -91,6 +93,21 @@ def test_rows_left_out_are_counted_and_never_judged(ingest, tmp_path, form):
     # 1 of the 3 rows that are left is bad.
     with pytest.raises(ValueError, match=r"1 of 3 rows is bad \(33.33%\): 1 missing_field \(column user_id: empty\)"):
         ingest({**source, "max_bad_share": 0.3}, CUT)
+
+
+def test_json_that_is_left_out_is_not_judged(tmp_path):
+    records = [
+        {"user_id": [1], "item_id": "a", "scene_id": "s", "timestamp": 1, "rating": 3.5},
+        {"user_id": [1], "item_id": "a", "scene_id": "s", "timestamp": 1, "rating": 4.5},
+        {"user_id": "u", "item_id": "a", "scene_id": "s", "timestamp": 1, "rating": [5]},
+        {"user_id": "u", "item_id": "a", "scene_id": "s", "timestamp": 1, "rating": 4.5},
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, records)))
+    source = SourceConfig(path=str(tmp_path / "log.jsonl"), format="jsonl", keep={"rating": ">=4"})
+    (raw,) = readers.read_shard(InputShard(0, source.path), source)
+    parsed = parsing.parse_events(raw, source, lambda _: bytes(16))
+    assert parsed.rejects.to_pydict()["row"] == [2] and parsed.rejects.to_pydict()["reason"] == ["wrong_type"]
+    assert (parsed.rows_in, parsed.rows_filtered, len(parsed.events)) == (4, 2, 1)
 
 
 def test_a_filter_that_leaves_nothing_or_has_no_column(ingest, tmp_path):
