@@ -39,9 +39,12 @@ def apply_override(values: dict[str, Any], override: str, config: type[ConfigMod
 
 
 def find_kind(config: type[ConfigModel], key: str) -> Any:
-    """Returns the type of what a dotted key holds; None if there is no such key, or its section has free keys."""
+    """Returns the type of what a dotted key holds; None if there is no such key."""
     kind: Any = config
     for name in key.split("."):
+        if typing.get_origin(kind) is dict:
+            kind = typing.get_args(kind)[1]
+            continue
         if not (isinstance(kind, type) and issubclass(kind, ConfigModel) and name in kind.model_fields):
             return None
         kind = kind.model_fields[name].annotation
@@ -55,13 +58,16 @@ def read_value(text: str, kind: Any) -> Any:
     ('|', '|', '007', None)
     >>> read_value("[1, 2]", tuple[str, ...]), read_value("[1, 2]", tuple[int, ...])
     (['1', '2'], [1, 2])
+    >>> read_value(">4", tuple[str | int, ...] | str), read_value("[4]", tuple[str | int, ...] | str)
+    ('>4', [4])
 
     Raises:
         yaml.YAMLError: if it is no YAML where it should be.
     """
     leaves, is_text = _find_leaves(kind)
     if not is_text:
-        return yaml.safe_load(text)
+        # One line holds no block scalar: what begins like one is a comparison, as in `>=4`.
+        return text if str in leaves and text[:1] == ">" else yaml.safe_load(text)
     if types.NoneType in leaves and text in _NULLS:
         return None
     if text[:1] in ("'", '"'):

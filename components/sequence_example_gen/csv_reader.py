@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from components.sequence_example_gen import csv_header, csv_records, line_blocks, rejects
+from components.sequence_example_gen import csv_header, csv_records, hive_folders, line_blocks, rejects
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.csv_dialect import Dialect, make_dialect
 from components.sequence_example_gen.csv_records import RecordBlock
@@ -42,12 +42,14 @@ def read_csv(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     names: list[str | None]
     if source.header is None:
         first = next(lines, None)
-        names = csv_header.read_header(shard.path, source, first, list(wanted.values()))
+        folders = hive_folders.read_folder_columns(shard.path)
+        expected = [column for column in wanted.values() if column not in folders]
+        names = csv_header.read_header(shard.path, source, first, expected)
         assert first is not None
         lines = itertools.chain([first.skip_first()], lines)
     else:
         names = [*source.header]
-    check_columns(wanted, [name for name in names if name is not None], shard.path)
+    wanted = check_columns(wanted, [name for name in names if name is not None], shard.path)
     places = {field: names.index(column) for field, column in wanted.items()}
     parser = _Parser(dialect, len(names), sorted(set(places.values())))
     for records in csv_records.find_records(lines, dialect, shard.path):

@@ -12,6 +12,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import Artifacts
+from components.sequence_example_gen import parsing, refusals
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
 from components.sequence_example_gen.ingest import IngestFolders, find_problems, ingest
@@ -48,7 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         balance = ingest(settings, salt, folders, self._make_beam_pipeline)
         refuse(balance, settings, folders.rejects)
-        _log.info("SequenceExampleGen: %s", balance)
+        _report(balance, settings)
         if balance["rows_rejected"]:
             _log.info("The rejected rows are listed in %s/rejects-*.csv", folders.rejects)
         _describe(artifact, balance)
@@ -63,6 +64,19 @@ def refuse(balance: Balance, settings: IngestSettings, rejects_uri: str) -> None
     if problems := find_problems(balance, settings, _locate_kept_rejects(rejects_uri)):
         _keep_rejects(rejects_uri)
         raise ValueError("\n".join(problems))
+
+
+def _report(balance: Balance, settings: IngestSettings) -> None:
+    """Tells what became of the log, and what was done to it that a person may not expect."""
+    source = settings.source
+    _log.info("SequenceExampleGen: %s", balance)
+    _log.info("%s", balance.describe_times())
+    if outside := refusals.find_cutoffs_outside(balance, settings):
+        _log.warning("Outside of these times: %s", ", ".join(outside))
+    if source.columns.scene_id is None and source.layout == "events":
+        _log.info("source.columns.scene_id is null: all events are in one scene, %r", parsing.ONLY_SCENE)
+    if balance["scenes_filled"]:
+        _log.info("%s events without a scene got %r", f"{balance['scenes_filled']:,}", source.missing_scene)
 
 
 def _locate_kept_rejects(rejects_uri: str) -> str:

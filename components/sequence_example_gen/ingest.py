@@ -7,7 +7,7 @@ from collections.abc import Callable
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
+from components.sequence_example_gen import examples, graph, refusals, rejects, sources, splits, transforms
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
 from schemas import sequences
@@ -55,36 +55,35 @@ def ingest(
     Raises:
         UserError: if a cutoff is missing, the log cannot be read or is empty, or two ids share a fingerprint.
     """
-    if settings.source.layout == "events":
+    if settings.source.layout == "events" and settings.split.by != "last":
         splits.plan_cuts(settings.windows, settings.split)  # Refuses wrong cutoffs before any work.
     folders.create()
     shards = sources.list_shards(settings.source)
     summary = os.path.join(folders.staging, "summary.json")
     with make_pipeline() as pipeline:
         _build(pipeline, settings, salt, shards, folders, summary)
-    counts, problems = graph.read_summary(summary)
-    if problems:
-        raise UserError("\n".join(sorted(problems)))
-    balance = Balance(counts, graph.read_times(summary))
-    balance.check_has_rows(settings.source.path)
+    merged = graph.read_summary(summary)
+    if problems := refusals.find_log_problems(merged, settings.source):
+        raise UserError("\n".join(problems))
+    balance = Balance(merged.counts, merged.times, merged.rejected)
     balance.check()
     _complete_empty(balance, settings, folders)
     return balance
 
 
-def find_problems(balance: Balance, settings: IngestSettings, rejects_folder: str) -> list[str]:
+def find_problems(balance: Balance, settings: IngestSettings, rejects_folder: str | None = None) -> list[str]:
     """Returns why the result of an ingest must not be used: what is wrong, how much, and what to do.
 
     Args:
         balance: what became of the events.
         settings: those of the ingest.
-        rejects_folder: where the rejected rows are listed for the person to read.
+        rejects_folder: where a person finds the rejected rows listed; None if they are not kept.
     """
     problems = []
     if balance.bad_share > settings.source.max_bad_share:
-        problems.append(balance.describe_bad_rows(settings.source.max_bad_share, rejects_folder))
+        problems.append(balance.describe_bad_rows(settings.source, rejects_folder))
     if not balance["sequences_train"]:
-        problems.append(_describe_empty_train(balance, settings))
+        problems.append(refusals.describe_empty_train(balance, settings))
     return problems
 
 
@@ -96,7 +95,7 @@ def _build(
     folders: IngestFolders,
     summary: str,
 ) -> None:
-    """Builds the graph: read, group by partition, cut and write; ids and counters beside it."""
+    """Builds the graph: read, group by partition, cut and write; ids and summary beside it."""
     staging = folders.staging
     log = graph.read_log(pipeline, settings.source, settings.partitions, salt, shards, folders.rejects, staging)
     cut = (
@@ -109,17 +108,7 @@ def _build(
         | "ByFingerprint" >> beam.GroupByKey()
         | "WriteIdMap" >> beam.ParDo(transforms.WriteIdMap(folders.id_map, staging))
     )
-    graph.sum_counters((*log.counters, cut, ids), summary, staging)
-
-
-def _describe_empty_train(balance: Balance, settings: IngestSettings) -> str:
-    return (
-        f"No training sequence is left of {settings.source.path}. {balance}. Of {balance['windows_tried']:,} pairs "
-        f"of user and cutoff, {balance['windows_short_history']:,} had fewer than windows.min_history="
-        f"{settings.windows.min_history} events before it and {balance['windows_short_future']:,} more had fewer "
-        f"than windows.min_future={settings.windows.min_future} after it. {balance.describe_times()} Check "
-        "windows.cutoffs against these dates, and source.timestamp_format if the log's dates are others."
-    )
+    graph.merge_summaries((*log.summaries, cut, ids), summary, staging)
 
 
 def _complete_empty(balance: Balance, settings: IngestSettings, folders: IngestFolders) -> None:

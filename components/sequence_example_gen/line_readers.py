@@ -9,10 +9,11 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from components.sequence_example_gen import rejects
+from components.sequence_example_gen import hive_folders, rejects
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.line_blocks import MAX_LINE_BYTES, LineBlock, read_line_blocks
+from components.sequence_example_gen.row_filter import find_kept_rows
 from components.sequence_example_gen.sources import InputShard, RawBatch, check_rows, select_columns
 from schemas import events, sequences
 
@@ -46,7 +47,6 @@ def read_jsonl(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     Raises:
         SourceError: if the file is one JSON document, or gives more or fewer rows than it has lines.
     """
-    wanted = select_columns(source)
     blocks = read_line_blocks(shard.path, source)
     first = next(blocks, None)
     if first is None:
@@ -62,7 +62,7 @@ def read_jsonl(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
                 continue
             rows.append(row)
             records.append(_load(line))
-        batch = _batch(rows, records, wanted)
+        batch = _batch(rows, records, source, shard.path)
         where = f"{shard.path}, lines {block.first_line:,} to {block.last_line:,}"
         check_rows(where, lines=len(block.ends) - blank, rows=len(batch.rows) + batch.rejects.num_rows)
         yield batch
@@ -70,13 +70,12 @@ def read_jsonl(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
 
 def read_fields(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """Reads sequences written as ``name: value`` lines; a record starts at each ``user_id`` line, which numbers it."""
-    wanted = select_columns(source)
     fields = _FieldRecords()
     for block in read_line_blocks(shard.path, source):
         for row, line in _number_lines(block):
             fields.add(row, line)
-        yield _batch(*fields.take(), wanted)
-    yield _batch(*fields.take(last=True), wanted)
+        yield _batch(*fields.take(), source, shard.path)
+    yield _batch(*fields.take(last=True), source, shard.path)
     check_rows(shard.path, lines=fields.lines - fields.blank, rows=fields.lines_taken)
 
 
@@ -180,20 +179,27 @@ class _FieldRecords:
         return taken
 
 
-def _batch(rows: list[int], records: list[Record], wanted: dict[str, str]) -> RawBatch:
-    """Turns records into columns of text (or lists of text); values of a wrong type reject their row."""
+def _batch(rows: list[int], records: list[Record], source: SourceConfig, path: str) -> RawBatch:
+    """Turns records into columns of text (or lists of text); values of a wrong type reject their row.
+
+    A record without a column takes that of the file's folders. A row that `source.keep` leaves out is not judged.
+    """
     errors = rejects.RowErrors(len(records))
     for reason, detail in _WHY.items():
         errors.add(np.array([record == reason for record in records], bool), reason, detail)
     objects = [{} if isinstance(record, str) else record for record in records]
-    columns = {}
-    for field, column in wanted.items():
+    folders = hive_folders.read_folder_columns(path)
+    columns, wrong = {}, {}
+    for field, column in select_columns(source).items():
         convert = _converter(field)
-        values = [convert(record.get(column)) for record in objects]
-        wrong = np.array([value is False for value in values], bool)
-        errors.add(wrong, rejects.WRONG_TYPE, f"column {column}: neither text nor a whole number, nor a list of these")
+        values = [convert(record.get(column, folders.get(column))) for record in objects]
+        wrong[column] = np.array([value is False for value in values], bool)
         kind = pa.list_(pa.string()) if field in _LIST_FIELDS else pa.string()
         columns[field] = pa.array([None if value is False else value for value in values], kind)
+    kept = find_kept_rows(columns, source)
+    for column, mask in wrong.items():
+        detail = f"column {column}: neither text nor a whole number, nor a list of these"
+        errors.add(mask & kept, rejects.WRONG_TYPE, detail)
     numbers = np.array(rows, np.int64)
     good = pa.array(errors.good)
     columns = {field: array.filter(good) for field, array in columns.items()}

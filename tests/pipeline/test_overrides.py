@@ -40,6 +40,21 @@ def test_text_stays_text():
     assert load_source('quote="').quote == '"' and load_source("quote=none").quote == "none"
 
 
+@pytest.mark.parametrize(
+    ("typed", "keep"),
+    [
+        ("rating=>=4", {"rating": ">=4"}),
+        ("rating=>4", {"rating": ">4"}),
+        ("rating=<4.5", {"rating": "<4.5"}),
+        ('rating=">=4"', {"rating": ">=4"}),
+        ("event_type=[buy, 4]", {"event_type": ("buy", 4)}),
+        ("dt=[2024-07-01]", {"dt": ("2024-07-01",)}),
+    ],
+)
+def test_a_filter_is_what_is_typed(typed, keep):
+    assert load_source(f"keep.{typed}").keep == keep
+
+
 def test_other_values_are_yaml():
     for text, kind, value in (("3", int, 3), ("true", bool, True), ("[1, 2]", tuple[int, ...], [1, 2])):
         assert read_value(text, kind) == value
@@ -59,7 +74,7 @@ def test_what_is_written_by_this_project_reads_back():
 def test_keys_are_found_in_the_configuration():
     assert find_kind(PipelineConfig, "source.delimiter") is str
     assert find_kind(PipelineConfig, "source.nothing") is None
-    assert find_kind(PipelineConfig, "evaluation.thresholds.x") is None
+    assert find_kind(PipelineConfig, "evaluation.thresholds.x") is float
 
 
 @pytest.mark.parametrize(

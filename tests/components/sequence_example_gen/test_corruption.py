@@ -96,7 +96,7 @@ def test_no_fault_tells_a_user_or_loses_a_line(tmp_path, form, newlines):
         path.write_bytes(data)
         try:
             parsed = [
-                parsing.parse_events(raw, "unix_s", HASH_USER)
+                parsing.parse_events(raw, source, HASH_USER)
                 for raw in readers.read_shard(InputShard(0, str(path)), source)
             ]
         except ValueError as error:

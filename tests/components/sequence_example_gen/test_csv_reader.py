@@ -220,7 +220,7 @@ def test_a_row_that_the_parser_loses_stops_the_run(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"log.csv, lines 2 to 5: 3 lines should each be a row, but 2 rows were read"):
         read(tmp_path / "log.csv", HEADER + b"\nu,i,s,1\n\nu,i,s,2\nu\n")
     batch = line_readers._batch
-    monkeypatch.setattr(line_readers, "_batch", lambda rows, records, wanted: batch(rows[1:], records[1:], wanted))
+    monkeypatch.setattr(line_readers, "_batch", lambda rows, records, *rest: batch(rows[1:], records[1:], *rest))
     with pytest.raises(ValueError, match=r"log.jsonl, lines 1 to 4: 3 lines should each be a row, but 2 rows were"):
         read(tmp_path / "log.jsonl", b'{"user_id": 1}\n\n{}\n{\n', format="jsonl")
 
@@ -237,8 +237,9 @@ def test_an_id_with_a_line_break_is_no_id(tmp_path, kind):
         path.write_text("\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in rows))
     else:
         path.write_bytes("".join(",".join(row) + "\n" for row in [NAMES, *rows]).encode())
-    (raw,) = readers.read_shard(InputShard(0, str(path)), SourceConfig(path=str(path), format=kind))
-    parsed = parsing.parse_events(raw, "unix_s", lambda _: bytes(16))
+    source = SourceConfig(path=str(path), format=kind)
+    (raw,) = readers.read_shard(InputShard(0, str(path)), source)
+    parsed = parsing.parse_events(raw, source, lambda _: bytes(16))
     assert parsed.items["id"].to_pylist() == ["a\tb"]
     assert parsed.rejects["reason"].to_pylist() == ["line_break_in_id"] * 3 * len(breaks)
     details = [f"column {name}: an id with a line break" for name in NAMES[:3] for _ in breaks]
@@ -255,6 +256,6 @@ def test_an_id_with_a_line_break_rejects_its_sequence(tmp_path):
     path.write_text("\n".join(map(json.dumps, [good, *bad])))
     source = SourceConfig(path=str(path), format="jsonl", layout="sequences")
     (raw,) = readers.read_shard(InputShard(0, str(path)), source)
-    parsed = sequence_files.parse_sequences(raw, "unix_s", lambda _: bytes(16), 0)
+    parsed = sequence_files.parse_sequences(raw, source, lambda _: bytes(16), 0)
     assert parsed.rejects["row"].to_pylist() == [2, 3, 4, 5, 6] and len(parsed.events) == 4
     assert set(parsed.rejects["reason"].to_pylist()) == {"line_break_in_id"}

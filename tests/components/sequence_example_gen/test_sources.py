@@ -162,6 +162,14 @@ def test_what_cannot_be_read_is_refused(ingest, tmp_path):
             ingest(source, CUT)
 
 
+def test_a_column_that_is_there_twice_is_refused(ingest, tmp_path):
+    (tmp_path / "log.csv").write_text("user_id,item_id,scene_id,timestamp,item_id\n1,2,3,4,5\n")
+    pq.write_table(pa.Table.from_arrays([pa.array([1])] * 5, [*NAMES, "item_id"]), tmp_path / "log.parquet")
+    for form in ("csv", "parquet"):
+        with pytest.raises(ValueError, match=f"log.{form} has 2 columns named 'item_id'; rename all but one"):
+            ingest({"path": str(tmp_path / f"log.{form}"), "format": form}, CUT)
+
+
 def test_a_log_without_a_header_is_refused_without_quoting_it(ingest, tmp_path):
     (tmp_path / "log.csv").write_text("private-ann,a,s,1\n")
     with pytest.raises(ValueError, match="has no column 'user_id', .*is the header missing") as error:
