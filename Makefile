@@ -35,7 +35,7 @@ run: $(READY) ## run the pipeline: CONFIG=configs/x.yaml ARGS="--set training.ep
 	@cd $(ROOT) && $(BIN)/dspnet run --config $(CONFIG) $(ARGS)
 
 test: $(READY) ## run all tests: WORKERS=2 at a time
-	@cd $(ROOT) && $(BIN)/python -m pytest -q --durations=10 -n $(WORKERS) --dist loadgroup $(ARGS)
+	@cd $(ROOT) && $(BIN)/python -m pytest -q --durations=10 -n $(WORKERS) $(ARGS)
 
 test-fast: $(READY) ## run the quick tests of the model alone
 	@cd $(ROOT) && $(BIN)/python -m pytest -q -m "not slow" tests/model $(ARGS)
