@@ -78,10 +78,11 @@ def _train(
     else:
         _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
     _log.info(
-        "Training %s on %d sequences, %d steps of %d an epoch; %d items, %d scenes.",
+        "Training %s on %d sequences, %d %s of %d an epoch; %d items, %d scenes.",
         job.model.method.title,
         job.sequences[TRAIN],
         steps,
+        "step" if steps == 1 else "steps",
         batch_size,
         len(items),
         len(scenes),
