@@ -1,4 +1,4 @@
-"""What the cache of steps depends on beside their settings: digests of our source code, of the log and of item names.
+"""What the cache of steps depends on beside their settings: digests of our code, of the log, of salt and item names.
 
 A step whose code or files have changed is then never answered from the cache.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from components.report.config import ItemNamesConfig
 from components.sequence_example_gen.config import SourceConfig
 from schemas.errors import UserError
+from schemas.identity import digest_salt, read_salt
 
 _SHARED = ("schemas", "components/artifacts.py")
 _ITEM_NAMES = (
@@ -80,6 +81,15 @@ def fingerprint_log(source: SourceConfig) -> str:
     except SourceError as error:
         raise UserError(str(error)) from error
     return _fingerprint_files(paths)
+
+
+def fingerprint_salt(demo: bool) -> str:
+    """Returns a digest of the salt that users are hashed with: with another salt they are other users.
+
+    Raises:
+        UserError: if the salt is missing or too short; better now than when the log is read.
+    """
+    return digest_salt(read_salt(demo))
 
 
 def fingerprint_item_names(items: ItemNamesConfig) -> str:

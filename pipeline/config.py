@@ -15,9 +15,9 @@ from components.sequence_example_gen.config import SourceConfig, SplitConfig, Wi
 from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.job import TrainingJob
 from model.methods import METHODS
+from pipeline.overrides import apply_override
 from pipeline.tuning_config import PARTS, TuningConfig, find_problems, suit_to_objective
 from schemas.config_model import ConfigModel
-from schemas.dotted_keys import set_value
 from schemas.errors import UserError
 
 CONFIG_VARIABLE = "DSPNET_CONFIG"
@@ -145,7 +145,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
 
     Args:
         path: the YAML file.
-        overrides: assignments such as ``training.epochs=3``; the value is read as YAML.
+        overrides: assignments such as ``training.epochs=3``, see `pipeline.overrides`.
 
     Raises:
         UserError: if the file is missing or no YAML, an override is no assignment, a key is unknown, or a value is
@@ -161,7 +161,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> PipelineConfig:
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold keys and values, as in `name: my_log`. Received: {values!r}")
     for override in overrides:
-        _apply_override(values, override)
+        apply_override(values, override, PipelineConfig)
     return parse_config(values, path)
 
 
@@ -198,20 +198,6 @@ def _list_known_keys(loc: tuple[Any, ...]) -> list[str]:
         keyed = get_origin(section) is dict
         section = get_args(section)[1] if keyed else section.model_fields[part].annotation
     return list(section.model_fields)
-
-
-def _apply_override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"An override is written key=value, as in training.epochs=3. Received: {override!r}")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{key}: not valid YAML: {text!r}") from error
-    try:
-        set_value(values, key, value)
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import ml_metadata as mlmd
 from tfx.orchestration import metadata
 
 from pipeline import pipeline, prepare
-from pipeline.cache_keys import compute_source_digests, fingerprint_item_names, fingerprint_log
+from pipeline.cache_keys import compute_source_digests, fingerprint_item_names, fingerprint_log, fingerprint_salt
 from pipeline.config import PipelineConfig
 from pipeline.console import StepFailedError
 from pipeline.run_metadata import ARTIFACTS_FOLDER, METADATA_FILE, RunRecord, read_run
@@ -42,9 +42,10 @@ def run_steps(
         What the steps put out; None when the `tfx` command only registers the pipeline.
 
     Raises:
-        UserError: if the log cannot be used.
+        UserError: if the salt is missing, or the log cannot be used.
         StepFailedError: if a step failed.
     """
+    salt_fingerprint = fingerprint_salt(config.demo)
     prepare.prepare_if_missing(config.source)
     prepare.prepare_names_if_missing(config.source, config.report.items)
     connection = metadata.sqlite_metadata_connection_config(os.path.join(folder, METADATA_FILE))
@@ -57,6 +58,7 @@ def run_steps(
         metadata_connection_config=connection,
         source_digests=compute_source_digests(),
         input_fingerprint=fingerprint_log(config.source),
+        salt_fingerprint=salt_fingerprint,
         names_fingerprint=fingerprint_item_names(config.report.items),
     )
     try:

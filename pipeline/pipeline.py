@@ -32,6 +32,7 @@ def create_pipeline(
     metadata_connection_config: Any = None,
     source_digests: Mapping[str, str] | None = None,
     input_fingerprint: str = "",
+    salt_fingerprint: str = "",
     names_fingerprint: str = "",
     schema_file: str = sequences.SCHEMA_FILE,
 ) -> tfx.dsl.Pipeline:
@@ -45,11 +46,14 @@ def create_pipeline(
         source_digests: digest of the code of each of our components, by component id. Changed code, log or item names
             (`pipeline.cache_keys`) make steps run that would else be answered from the cache.
         input_fingerprint: digest of the log's files.
+        salt_fingerprint: digest of the salt that users are hashed with.
         names_fingerprint: digest of the table of item names.
         schema_file: the TFMD schema, as seen from where the step runs.
     """
     digests = source_digests or {}
-    example_gen = SequenceExampleGen(settings=_make_ingest_settings(config), input_fingerprint=input_fingerprint)
+    example_gen = SequenceExampleGen(
+        settings=_make_ingest_settings(config), input_fingerprint=input_fingerprint, salt_fingerprint=salt_fingerprint
+    )
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     schema = tfx.components.ImportSchemaGen(schema_file=schema_file)
     validator = StrictExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"])

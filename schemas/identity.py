@@ -5,6 +5,7 @@ so with ``tf.strings.to_hash_bucket_fast(raw_id, FINGERPRINT_BUCKETS)``. Users a
 a secret salt, and their raw ids are written nowhere.
 """
 
+import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterable
@@ -26,6 +27,11 @@ USER_HASH_BYTES = 16
 SALT_VARIABLE = "DSPNET_SALT"
 DEMO_SALT = "dspnet public demonstration salt"
 """Known to all: hashes under it hide nobody. Only for data that is public already."""
+
+SALT_CHARACTERS = 16
+"""Fewest characters of a salt: shorter ones are found by trying all."""
+
+_DIGEST_LABEL = b"dspnet: digest of the salt, for cache keys"
 
 
 def fingerprints(raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -66,13 +72,31 @@ def read_salt(demo: bool) -> bytes:
     """Returns the key of the users' hashes, from the environment.
 
     Raises:
-        UserError: if it is missing and the data are not public.
+        UserError: if it is missing and the data are not public, or if it is too short.
     """
     salt = os.environ.get(SALT_VARIABLE, "")
     if not salt and not demo:
         raise UserError(
             f"The environment variable {SALT_VARIABLE} is missing or empty, so users cannot be hashed safely. Set it "
-            "to a long secret text and keep it (another salt gives other user hashes), or set `demo: true` for public "
-            "data."
+            f"to a secret text of at least {SALT_CHARACTERS} characters and keep it (another salt gives other user "
+            "hashes), or set `demo: true` for public data."
+        )
+    if salt and len(salt) < SALT_CHARACTERS:
+        raise UserError(
+            f"The environment variable {SALT_VARIABLE} has {len(salt)} characters; expected at least "
+            f"{SALT_CHARACTERS}, for a short secret is found by trying. Make one with `openssl rand -hex 16`, and keep "
+            "it."
         )
     return (salt or DEMO_SALT).encode("utf-8")
+
+
+def digest_salt(salt: bytes) -> str:
+    """Returns a digest by which two salts are told apart, and from which neither is found.
+
+    It is stored with the metadata of a run. By scrypt (RFC 7914), so that each guess at a salt costs a twentieth of a
+    second and 16 MiB; under a label of its own, so that it is of no use for anything else.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    return hashlib.scrypt(salt, salt=_DIGEST_LABEL, n=2**14, r=8, p=1, dklen=16).hex()

@@ -12,6 +12,7 @@ from components.batch_recommend.output import Output
 from components.batch_recommend.recommend import ModelHandle
 from components.sequence_example_gen import graph, rejects, sources
 from components.sequence_example_gen.balance import Balance
+from components.sequence_example_gen.refusals import find_log_problems
 from schemas.errors import UserError
 from schemas.identity import read_salt
 
@@ -88,13 +89,14 @@ def _recommend(
             | "ByPartition" >> beam.GroupByKey()
             | "Recommend" >> beam.ParDo(recommend.Recommend(config, model, output))
         )
-        graph.sum_counters((*log.counters, answers), summary, staging)
-    counts, problems = graph.read_summary(summary)
-    balance = Balance(counts)
+        graph.merge_summaries((*log.summaries, answers), summary, staging)
+    merged = graph.read_summary(summary)
+    balance = Balance(merged.counts, merged.times, merged.rejected)
+    problems = find_log_problems(merged, source)
     if problems:
-        raise ValueError("\n".join(sorted(problems)))
+        raise ValueError("\n".join(problems))
     if balance.bad_share > source.max_bad_share:
-        raise ValueError(balance.describe_bad_rows(source.max_bad_share, output.rejects))
+        raise ValueError(balance.describe_bad_rows(source, output.rejects))
     if not balance["rows_rejected"]:
         rejects.write_empty_rejects(f"{output.rejects}/rejects-00000-00000.csv", staging)
     output.publish(config.partitions)

@@ -18,8 +18,8 @@ from components.batch_recommend.histories import SeenItems
 from components.batch_recommend.output import RECOMMENDATIONS, Output, to_rows
 from components.sequence_example_gen import blocks, files, windows
 from components.sequence_example_gen.examples import format_user_hashes
+from components.sequence_example_gen.summary import Summary
 from components.sequence_example_gen.timestamps import to_microseconds
-from components.sequence_example_gen.transforms import COUNT, Counter
 from components.sequence_example_gen.windows import Places, Windows
 from serving import saved_model
 from serving.saved_model import UnusableModelError
@@ -94,7 +94,7 @@ class Recommend(beam.DoFn):
         """Loads the model, once in each process."""
         self._model = self._handle.load()
 
-    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Counter]:
+    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Summary]:
         """Processes one partition; see the class."""
         partition, parts = element
         events = blocks.join_and_sort(parts)
@@ -109,8 +109,7 @@ class Recommend(beam.DoFn):
             for rows in _join_tables(self._make_tables(events, users)):
                 writer.write_table(rows)
         _log.info("partition %d of %d: %s users", partition + 1, shards, f"{len(users):,}")
-        yield (COUNT, USERS), len(users)
-        yield (COUNT, WITHOUT_HISTORY), users_in_log - len(users)
+        yield Summary({USERS: len(users), WITHOUT_HISTORY: users_in_log - len(users)})
 
     def _make_tables(self, events: blocks.Columns, users: Windows) -> Iterator[pa.Table]:
         """Yields tables with a row for each user, batch by batch."""

@@ -71,11 +71,12 @@ class EventAccounting:
     """What became of the events of the log; each counts once.
 
     Attributes:
-        events_in: number of events that came in, the sum of the next five.
+        events_in: number of events that came in, the sum of the next six.
         kept: events that are in a sequence.
         beyond_max_history: events before the last ones of a long history.
         outside_windows: events outside all windows.
         filtered_users: events of users with too few events.
+        filtered: events that `source.keep` leaves out.
         rejected: events that were rejected as bad rows.
         reasons: rejected events by reason.
     """
@@ -85,6 +86,7 @@ class EventAccounting:
     beyond_max_history: int
     outside_windows: int
     filtered_users: int
+    filtered: int
     rejected: int
     reasons: Mapping[str, int]
 
@@ -94,6 +96,7 @@ EVENT_ACCOUNTING = {
     "beyond_max_history": "before the last events of a long history",
     "outside_windows": "outside all windows",
     "filtered_users": "of users with too few events",
+    "filtered": "left out by source.keep",
     "rejected": "rejected as bad rows",
 }
 """What can become of an event of the log, as SequenceExampleGen counts it; each event counts once."""

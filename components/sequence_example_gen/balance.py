@@ -5,10 +5,27 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from components.sequence_example_gen import rejects
+from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.timestamps import format_time
 from components.sequence_example_gen.windows import Windows, find_covered
 from schemas import sequences
 
 EVENT_OUTCOMES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
+"""What becomes of an event that was read."""
+
+OUTCOMES = (*EVENT_OUTCOMES, "filtered", "rejected")
+"""What becomes of any event of the log."""
+
+MAX_REASONS = 3
+"""Number of reasons that a message about bad rows spells out."""
+
+_ADVICE = {
+    rejects.BAD_TIMESTAMP: "Say how times are written with source.timestamp_format or source.time_pattern.",
+    rejects.TIMESTAMP_OUT_OF_RANGE: "Check the unit of source.timestamp_format.",
+    rejects.WRONG_COLUMN_COUNT: "Check source.delimiter.",
+}
+"""What helps, by reason."""
 
 
 def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, int]:
@@ -40,12 +57,16 @@ class Balance:
     """Counts of a whole run.
 
     Attributes:
-        counts: numbers by name: ``rows_in``, ``rows_rejected``, ``events_in``, ``events_<outcome>``,
-            ``events_rejected``, ``rejected_<reason>`` (rows), ``sequences_<split>``, ``windows_tried``,
+        counts: numbers by name: ``rows_in``, ``rows_rejected``, ``rows_filtered``, ``events_in``,
+            ``events_<outcome>``, ``scenes_filled``, ``sequences_<split>``, ``windows_tried``,
             ``windows_short_history`` and ``windows_short_future``.
+        times: those of the first and the last good event, unix microseconds; None without any.
+        rejected: rejected rows by reason and detail.
     """
 
     counts: Mapping[str, int]
+    times: tuple[int, int] | None = None
+    rejected: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name: str) -> int:
         return self.counts.get(name, 0)
@@ -53,24 +74,38 @@ class Balance:
     @property
     def reasons(self) -> dict[str, int]:
         """Rejected rows by reason."""
-        prefix = "rejected_"
-        return {
-            name.removeprefix(prefix): count for name, count in sorted(self.counts.items()) if name.startswith(prefix)
-        }
+        counts: dict[str, int] = {}
+        for (reason, _), number in sorted(self.rejected.items()):
+            counts[reason] = counts.get(reason, 0) + number
+        return counts
 
     @property
     def bad_share(self) -> float:
-        """Share of the rows that were rejected."""
-        return self["rows_rejected"] / max(self["rows_in"], 1)
+        """Share of the rows that were rejected; rows that `source.keep` leaves out are not among them."""
+        return self["rows_rejected"] / max(self["rows_in"] - self["rows_filtered"], 1)
 
-    def describe_bad_rows(self, max_bad_share: float, folder: str) -> str:
-        """Returns why a log with more bad rows than `max_bad_share` is refused; they are listed in `folder`."""
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
-        return (
-            f"{self['rows_rejected']:,} of {self['rows_in']:,} rows are bad ({self.bad_share:.2%}): {reasons}. "
-            f"source.max_bad_share allows {max_bad_share:.2%}. The rows are listed in {folder}/rejects-*.csv; mend the "
-            "log or raise source.max_bad_share."
+    def describe_bad_rows(self, source: SourceConfig, folder: str) -> str:
+        """Returns why a log with more bad rows than `source.max_bad_share` is refused; they are listed in `folder`."""
+        bad, rows = self["rows_rejected"], self["rows_in"] - self["rows_filtered"]
+        frequent = sorted(self.rejected.items(), key=lambda entry: (-entry[1], entry[0]))
+        told = [f"{number:,} {reason} ({detail})" for (reason, detail), number in frequent[:MAX_REASONS]]
+        left = bad - sum(number for _, number in frequent[:MAX_REASONS])
+        others = [f"{left:,} for other reasons"] if left else []
+        return " ".join(
+            [
+                f"{bad:,} of {rows:,} {_rows(rows)} {'is' if bad == 1 else 'are'} bad ({self.bad_share:.2%}): "
+                f"{', '.join(told + others)}. source.max_bad_share allows {source.max_bad_share:.2%}.",
+                *_advise(frequent[0][0], source),
+                f"The rows are listed in {folder}/rejects-*.csv; mend the log or raise source.max_bad_share.",
+            ]
         )
+
+    def describe_times(self) -> str:
+        """Returns a sentence about the first and the last event: it shows a wrong unit of time at once."""
+        if self.times is None:
+            return "The log has no event that could be read."
+        first, last = map(format_time, self.times)
+        return f"The log's events lie between {first} and {last} (UTC)."
 
     def check(self) -> None:
         """Checks that no event was lost or counted twice.
@@ -78,7 +113,7 @@ class Balance:
         Raises:
             AssertionError: if the sums differ.
         """
-        gone = sum(self[f"events_{outcome}"] for outcome in (*EVENT_OUTCOMES, "rejected"))
+        gone = sum(self[f"events_{outcome}"] for outcome in OUTCOMES)
         if gone != self["events_in"]:
             raise AssertionError(
                 f"{self['events_in']} events came in, but {gone} are accounted for: {dict(self.counts)}"
@@ -89,16 +124,27 @@ class Balance:
         names = [
             "rows_in",
             "rows_rejected",
+            "rows_filtered",
             "events_in",
-            *(f"events_{outcome}" for outcome in EVENT_OUTCOMES),
-            "events_rejected",
+            *(f"events_{outcome}" for outcome in OUTCOMES),
         ]
         names += [f"sequences_{split}" for split in sequences.SPLITS]
-        names += [f"rejected_{reason}" for reason in self.reasons]
-        return {name: self[name] for name in names}
+        rejected = {f"rejected_{reason}": count for reason, count in self.reasons.items()}
+        return {name: self[name] for name in names} | rejected
 
     def __str__(self) -> str:
-        outcomes = " + ".join(f"{self[f'events_{outcome}']:,} {outcome}" for outcome in (*EVENT_OUTCOMES, "rejected"))
+        outcomes = " + ".join(f"{self[f'events_{outcome}']:,} {outcome}" for outcome in OUTCOMES)
         made = ", ".join(f"{self[f'sequences_{split}']:,} {split}" for split in sequences.SPLITS)
-        reasons = "".join(f"; {count:,} rows {reason}" for reason, count in self.reasons.items())
+        reasons = "".join(f"; {count:,} {_rows(count)} {reason}" for reason, count in self.reasons.items())
         return f"{self['events_in']:,} events in = {outcomes}{reasons} -> sequences: {made}"
+
+
+def _rows(number: int) -> str:
+    return "row" if number == 1 else "rows"
+
+
+def _advise(most_frequent: tuple[str, str], source: SourceConfig) -> list[str]:
+    reason, detail = most_frequent
+    if reason == rejects.MISSING_FIELD and detail == f"column {source.columns.scene_id}: empty":
+        return ["Events without a scene are kept with source.missing_scene: NAME."]
+    return [_ADVICE[reason]] if reason in _ADVICE else []

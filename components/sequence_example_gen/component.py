@@ -13,6 +13,7 @@ class SequenceExampleGenSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "settings": component_spec.ExecutionParameter(type=str),
         "input_fingerprint": component_spec.ExecutionParameter(type=str, optional=True),
+        "salt_fingerprint": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: dict = {}
     OUTPUTS = {
@@ -28,15 +29,17 @@ class SequenceExampleGen(base_beam_component.BaseBeamComponent):
     Args:
         settings: JSON of `components.sequence_example_gen.config.IngestSettings`.
         input_fingerprint: digest of the log's files; when it changes, a cached result is not used.
+        salt_fingerprint: digest of the salt that users are hashed with; likewise.
     """
 
     SPEC_CLASS = SequenceExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, settings: str, input_fingerprint: str | None = None):
+    def __init__(self, settings: str, input_fingerprint: str | None = None, salt_fingerprint: str | None = None):
         spec = SequenceExampleGenSpec(
             settings=settings,
             input_fingerprint=input_fingerprint,
+            salt_fingerprint=salt_fingerprint,
             examples=channel.OutputChannel(standard_artifacts.Examples, self, "examples"),
             id_map=channel.OutputChannel(artifacts.IdMap, self, "id_map"),
             rejects=channel.OutputChannel(artifacts.RejectedRows, self, "rejects"),

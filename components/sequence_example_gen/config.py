@@ -1,11 +1,25 @@
 """Configuration of SequenceExampleGen: where the log lies, how it is cut, how it is split."""
 
 import datetime
+import re
+import zoneinfo
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from schemas.config_model import ConfigModel
+
+COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([+-]?\d+(?:\.\d+)?)\s*")
+"""How `SourceConfig.keep` compares a column with a number."""
+
+_TIME_DIRECTIVES = "%YymdjbBHIMSfpaAz"
+"""Letters of `SourceConfig.time_pattern`: those that mean the same to Python and to C."""
+
+STAND_IN = "\x1f"
+"""Unit separator of ASCII: it stands for a delimiter of several bytes while CSV is parsed."""
+
+_TABS = {"tab": "\t", "\\t": "\t"}
+"""How people write a tab where none can be typed."""
 
 
 class ColumnsConfig(ConfigModel):
@@ -15,14 +29,14 @@ class ColumnsConfig(ConfigModel):
     """Column of the user."""
     item_id: str = "item_id"
     """Column of the item."""
-    scene_id: str = "scene_id"
-    """Column of the scene: the sub-interface where the event happened."""
+    scene_id: str | None = "scene_id"
+    """Column of the scene: the sub-interface where the event happened; null puts all events into one scene, `all`."""
     timestamp: str = "timestamp"
     """Column of the time of the event."""
 
     @pydantic.model_validator(mode="after")
     def _distinct(self) -> "ColumnsConfig":
-        names = list(self.model_dump().values())
+        names = [name for name in self.model_dump().values() if name is not None]
         if len(set(names)) != len(names):
             raise ValueError(f"each field needs a column of its own. Received: {names}")
         return self
@@ -34,15 +48,31 @@ class SourceConfig(ConfigModel):
     path: str = ""
     """A file, a folder or a glob on any Beam filesystem; with `format: tfds`, the data set's name."""
     format: Literal["csv", "parquet", "jsonl", "fields", "tfds"] = "csv"
-    """How files are written; csv and jsonl may be gzipped. `fields` is appendix B of the paper as printed."""
+    """How files are written; text may be .gz, .bz2 or .zst. `fields` is appendix B of the paper as printed."""
     layout: Literal["events", "sequences"] = "events"
     """`events`: a row an event. `sequences`: a row a user, already cut into the paper's seven fields."""
     columns: ColumnsConfig = ColumnsConfig()
     """Names of the columns when `layout` is `events`."""
-    delimiter: Annotated[str, pydantic.Field(min_length=1, max_length=1)] = ","
-    """Separator of CSV columns."""
+    header: tuple[str, ...] | None = None
+    """Names of the columns of CSV that has no header line; null reads them from line 1."""
+    delimiter: str = ","
+    """Separator of CSV columns, of one character or several; a tab is written tab or \\t."""
+    quote: Literal['"', "none"] = '"'
+    """What encloses CSV fields that hold a delimiter; none reads quotes as text."""
+    newlines_in_fields: bool = False
+    """Quoted CSV fields may run over lines; otherwise a row is a line, and a quote left open costs its row alone."""
+    encoding: str = "utf-8"
+    """Encoding of text files, by its name in Python, such as utf-16 or cp1252."""
+    missing_scene: Annotated[str, pydantic.Field(min_length=1)] | None = None
+    """Scene of the events that have none; null rejects such events."""
+    keep: dict[str, tuple[str | bool | int | float, ...] | str] = {}
+    """Rows to keep: a column and its values, as in {event_type: [buy]}, or a comparison, as in {rating: ">=4"}."""
     timestamp_format: Literal["unix_s", "unix_ms", "unix_us", "iso8601", "yyyymmdd"] = "unix_s"
-    """How times are written; times without a zone are UTC."""
+    """How times are written."""
+    time_pattern: str | None = None
+    """How times are written, as a pattern of strptime, such as "%d/%m/%Y %H:%M"; replaces `timestamp_format`."""
+    timezone: str = "UTC"
+    """Zone of times that are written without one, by its IANA name, such as Europe/Berlin."""
     tfds_split: str = "train"
     """Split of the TensorFlow data set when `format` is `tfds`."""
     public_dataset: Literal["complete_journey"] | None = None
@@ -50,10 +80,104 @@ class SourceConfig(ConfigModel):
     max_bad_share: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.01
     """The run stops when a larger share of rows is bad."""
 
+    @pydantic.field_validator("keep", mode="before")
+    @classmethod
+    def _values_in_lists(cls, value: Any) -> Any:
+        return {column: _list_values(wanted) for column, wanted in value.items()} if isinstance(value, dict) else value
+
+    @pydantic.field_validator("keep", mode="after")
+    @classmethod
+    def _known_comparison(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for column, wanted in value.items():
+            if isinstance(wanted, str) and not COMPARISON.fullmatch(wanted):
+                raise ValueError(
+                    f"{column} needs a list of values, as in [buy], or a comparison with a number by >=, >, <= or <, "
+                    f'as in ">=4". Received: {wanted!r}'
+                )
+            if not wanted:
+                raise ValueError(f"{column} needs at least one value, as in [buy]")
+        return value
+
+    @pydantic.field_validator("timezone", mode="after")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(
+                f"needs the IANA name of a zone that this machine knows, such as Europe/Berlin. Received: {value!r}"
+            ) from error
+        return value
+
+    @pydantic.field_validator("time_pattern", mode="after")
+    @classmethod
+    def _known_pattern(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        unknown = sorted(set(re.findall("%(.?)", value)) - set(_TIME_DIRECTIVES))
+        if unknown:
+            raise ValueError(
+                f"%{unknown[0]} is not known; known are {' '.join('%' + letter for letter in _TIME_DIRECTIVES)}. "
+                f"Received: {value!r}"
+            )
+        if "%f" in value and not re.search(r"[.]%f[^.]*$", value):
+            raise ValueError(f"%f must follow the last point of the pattern, as in %S.%f. Received: {value!r}")
+        moment = datetime.datetime(2023, 11, 25, 10, 30, tzinfo=datetime.timezone.utc)
+        try:
+            same = datetime.datetime.strptime(moment.strftime(value), value).date() == moment.date()
+        except ValueError:
+            same = False
+        if not same:
+            raise ValueError(f"needs year, month and day, each once, as in %d/%m/%Y. Received: {value!r}")
+        return value
+
+    @pydantic.field_validator("missing_scene", mode="after")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and value.splitlines() != [value]:
+            raise ValueError(f"must be one line of text. Received: {value!r}")
+        return value
+
+    @pydantic.field_validator("delimiter", mode="after")
+    @classmethod
+    def _separates(cls, value: str) -> str:
+        value = _TABS.get(value, value)
+        if not value or set(value) & set("\n\r") or (len(value) > 1 and STAND_IN in value):
+            raise ValueError(
+                f"must be text in one line, such as ',' (in quotes where YAML needs them). Received: {value!r}"
+            )
+        return value
+
+    @pydantic.field_validator("header", mode="after")
+    @classmethod
+    def _names_columns(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value or "" in value or len(set(value)) != len(value)):
+            raise ValueError(f"must name each column of the file, and no two alike. Received: {list(value)}")
+        return value
+
+    @pydantic.field_validator("encoding", mode="after")
+    @classmethod
+    def _encodes(cls, value: str) -> str:
+        try:
+            "a\n".encode(value)
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"must be an encoding of text that Python knows, such as utf-16 or cp1252. Received: {value!r}"
+            ) from error
+        return value
+
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "SourceConfig":
         if not self.path:
             raise ValueError("path is missing: name the log, in the file or with --set source.path=PATH")
+        if self.layout == "sequences" and (self.keep or self.missing_scene):
+            raise ValueError("keep and missing_scene are for events: with layout 'sequences', leave them out")
+        if self.columns.scene_id is None and self.missing_scene:
+            raise ValueError("missing_scene has no use without columns.scene_id: all events are in the scene 'all'")
+        if self.header is not None and self.format != "csv":
+            raise ValueError(f"header names the columns of CSV: with format {self.format!r}, leave it out")
+        if '"' in self.delimiter and self.quote == '"':
+            raise ValueError("delimiter holds the quote that encloses fields: set quote to none, too")
         if self.format == "fields" and self.layout != "sequences":
             raise ValueError("format 'fields' holds sequences: set layout to 'sequences'")
         if self.format == "tfds" and self.layout != "events":
@@ -124,3 +248,11 @@ class IngestSettings(ConfigModel):
     split: SplitConfig
     partitions: pydantic.PositiveInt
     demo: bool
+
+
+def _list_values(wanted: Any) -> Any:
+    """Returns the values that a row may hold as a list; a text alone is a comparison."""
+    if isinstance(wanted, str):
+        return wanted
+    values = wanted if isinstance(wanted, list | tuple) else [wanted]
+    return [value.isoformat() if isinstance(value, datetime.date) else value for value in values]  # YAML knows dates.

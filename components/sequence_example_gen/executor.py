@@ -13,9 +13,19 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import Artifacts
-from components.sequence_example_gen import examples, graph, rejects, sources, splits, transforms
+from components.sequence_example_gen import (
+    examples,
+    graph,
+    parsing,
+    refusals,
+    rejects,
+    sources,
+    splits,
+    transforms,
+)
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
+from components.sequence_example_gen.summary import Summary
 from schemas import sequences
 from schemas.identity import read_salt
 
@@ -55,11 +65,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         summary = os.path.join(staging, "summary.json")
         with self._make_beam_pipeline() as pipeline:
             build(pipeline, settings, salt, shards, artifact.uri, id_map_uri, rejects_uri, staging, summary)
-        counts, problems = graph.read_summary(summary)
-        balance = Balance(counts)
-        refuse(problems, balance, settings, rejects_uri)
+        merged = graph.read_summary(summary)
+        balance = Balance(merged.counts, merged.times, merged.rejected)
+        refuse(merged, balance, settings, rejects_uri)
         balance.check()
-        _log.info("SequenceExampleGen: %s", balance)
+        _report(balance, settings)
         if balance["rows_rejected"]:
             _log.info("The rejected rows are listed in %s/rejects-*.csv", rejects_uri)
         _complete_empty(balance, settings, artifact.uri, rejects_uri, staging)
@@ -77,7 +87,7 @@ def build(
     staging: str,
     summary: str,
 ) -> None:
-    """Builds the graph: read, group by partition, cut and write; ids and counters beside it."""
+    """Builds the graph: read, group by partition, cut and write; ids and summary beside it."""
     log = graph.read_log(pipeline, settings.source, settings.partitions, salt, shards, rejects_uri, staging)
     cut = (
         log.events
@@ -89,27 +99,35 @@ def build(
         | "ByFingerprint" >> beam.GroupByKey()
         | "WriteIdMap" >> beam.ParDo(transforms.WriteIdMap(id_map_uri, staging))
     )
-    graph.sum_counters((*log.counters, cut, ids), summary, staging)
+    graph.merge_summaries((*log.summaries, cut, ids), summary, staging)
 
 
-def refuse(problems: list[str], balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
+def refuse(summary: Summary, balance: Balance, settings: IngestSettings, rejects_uri: str) -> None:
     """Stops a run whose result must not be used.
 
     Raises:
         ValueError: says what is wrong, how much, and what to do.
     """
+    problems = refusals.find_log_problems(summary, settings.source)
     if problems:
-        raise ValueError("\n".join(sorted(problems)))
+        raise ValueError("\n".join(problems))
     if balance.bad_share > settings.source.max_bad_share:
-        raise ValueError(balance.describe_bad_rows(settings.source.max_bad_share, _keep_rejects(rejects_uri)))
+        raise ValueError(balance.describe_bad_rows(settings.source, _keep_rejects(rejects_uri)))
     if not balance["sequences_train"]:
-        raise ValueError(
-            f"No training sequence is left of {settings.source.path}. {balance}. Of {balance['windows_tried']:,} pairs "
-            f"of user and cutoff, {balance['windows_short_history']:,} had fewer than windows.min_history="
-            f"{settings.windows.min_history} events before it and {balance['windows_short_future']:,} more had fewer "
-            f"than windows.min_future={settings.windows.min_future} after it. Check windows.cutoffs against the log's "
-            "dates."
-        )
+        raise ValueError(refusals.describe_empty_train(balance, settings))
+
+
+def _report(balance: Balance, settings: IngestSettings) -> None:
+    """Tells what became of the log, and what was done to it that a person may not expect."""
+    source = settings.source
+    _log.info("SequenceExampleGen: %s", balance)
+    _log.info("%s", balance.describe_times())
+    if outside := refusals.find_cutoffs_outside(balance, settings):
+        _log.warning("Outside of these times: %s", ", ".join(outside))
+    if source.columns.scene_id is None and source.layout == "events":
+        _log.info("source.columns.scene_id is null: all events are in one scene, %r", parsing.ONLY_SCENE)
+    if balance["scenes_filled"]:
+        _log.info("%s events without a scene got %r", f"{balance['scenes_filled']:,}", source.missing_scene)
 
 
 def _keep_rejects(rejects_uri: str) -> str:

@@ -1,7 +1,6 @@
-"""Beam graph of reading a log, shared by ingest and batch job: the log's events, its ids, and summed counters."""
+"""Beam graph of reading a log, shared by ingest and batch job: the log's events, its ids, and their summary."""
 
 import dataclasses
-import json
 from typing import Any
 
 import apache_beam as beam
@@ -9,6 +8,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.sequence_example_gen import sources, transforms
 from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.summary import Summary, merge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Log:
     Attributes:
         events: (partition, (place in the log, events)).
         ids: ((kind, shard), id map).
-        counters: two collections of `transforms.Counter`.
+        summaries: two collections of `summary.Summary`.
     """
 
     events: Any
     ids: Any
-    counters: tuple[Any, Any]
+    summaries: tuple[Any, Any]
 
 
 def read_log(
@@ -50,33 +50,31 @@ def read_log(
         pipeline
         | "Files" >> beam.Create(shards)
         | "SplitShards"
-        >> beam.ParDo(transforms.SplitShards(source)).with_outputs(transforms.SplitShards.COUNTERS, main="shards")
+        >> beam.ParDo(transforms.SplitShards(source)).with_outputs(transforms.SplitShards.SUMMARIES, main="shards")
     )
     read = (
         split.shards
         | "Spread" >> beam.Reshuffle()  # Else one worker would read all that it listed.
         | "Read"
         >> beam.ParDo(transforms.ReadLog(source, partitions, salt, rejects_uri, staging)).with_outputs(
-            transforms.ReadLog.IDS, transforms.ReadLog.COUNTERS, main="events"
+            transforms.ReadLog.IDS, transforms.ReadLog.SUMMARIES, main="events"
         )
     )
-    counters = split[transforms.SplitShards.COUNTERS], read[transforms.ReadLog.COUNTERS]
-    return Log(read.events, read[transforms.ReadLog.IDS], counters)
+    summaries = split[transforms.SplitShards.SUMMARIES], read[transforms.ReadLog.SUMMARIES]
+    return Log(read.events, read[transforms.ReadLog.IDS], summaries)
 
 
-def sum_counters(counters: tuple[Any, ...], summary: str, staging: str) -> None:
-    """Adds to a graph the summing of all counters; they are written where `read_summary` finds them."""
+def merge_summaries(summaries: tuple[Any, ...], path: str, staging: str) -> None:
+    """Adds to a graph the merging of all summaries; the result is written where `read_summary` finds it."""
     _ = (
-        counters
-        | "Counters" >> beam.Flatten()
-        | "SumCounters" >> beam.CombinePerKey(sum)
-        | "ListCounters" >> beam.combiners.ToList()
-        | "WriteSummary" >> beam.Map(transforms.write_summary, summary, staging)
+        summaries
+        | "Summaries" >> beam.Flatten()
+        | "MergeSummaries" >> beam.CombineGlobally(merge)
+        | "WriteSummary" >> beam.Map(transforms.write_summary, path, staging)
     )
 
 
-def read_summary(summary: str) -> tuple[dict[str, int], list[str]]:
-    """Returns the counts and the problems of a graph that has run."""
-    with FileSystems.open(summary) as file:
-        counters = json.loads(file.read())
-    return counters[transforms.COUNT], list(counters[transforms.PROBLEM])
+def read_summary(path: str) -> Summary:
+    """Returns the summary of a graph that has run."""
+    with FileSystems.open(path) as file:
+        return Summary.from_json(file.read())

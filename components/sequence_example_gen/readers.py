@@ -1,12 +1,12 @@
-"""Readers of a log's shards: one by the format of each, and those of Parquet and TensorFlow data sets."""
+"""Readers of a log's shards: one by the format of each, and that of TensorFlow data sets."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.sequence_example_gen import csv_reader, files, line_readers, rejects
+from components.sequence_example_gen import csv_reader, hive_folders, line_readers, parquet, rejects
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.sources import (
@@ -17,7 +17,6 @@ from components.sequence_example_gen.sources import (
     select_columns,
 )
 
-PARQUET_BATCH_ROWS = 1 << 20
 TFDS_BATCH_ROWS = 1 << 16
 
 
@@ -36,30 +35,27 @@ def read_shard(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     """
     readers: dict[str, Callable[[InputShard, SourceConfig], Iterator[RawBatch]]] = {
         "csv": csv_reader.read_csv,
-        "parquet": _read_parquet,
+        "parquet": parquet.read_parquet,
         "jsonl": line_readers.read_jsonl,
         "fields": line_readers.read_fields,
         "tfds": read_tfds,
     }
     try:
-        yield from readers[source.format](shard, source)
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+        for raw in readers[source.format](shard, source):
+            yield _add_folder_columns(raw, shard, source)
+    except (pa.ArrowException, OSError, EOFError) as error:
         raise make_unreadable_error(shard.path, source.format, error) from error
 
 
-def _read_parquet(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
-    """Reads one row group; rows are counted from 1 over the whole file."""
-    wanted = select_columns(source)
-    with files.open_input(shard.path) as stream:
-        file = pq.ParquetFile(stream)
-        check_columns(wanted, file.schema_arrow.names, shard.path)
-        row = shard.first_row
-        columns = list(wanted.values())
-        for batch in file.iter_batches(PARQUET_BATCH_ROWS, row_groups=[shard.row_group], columns=columns):
-            rows = np.arange(row, row + batch.num_rows)
-            row += batch.num_rows
-            fields = {field: batch.column(batch.schema.names.index(column)) for field, column in wanted.items()}
-            yield RawBatch(fields, rows, rejects.make_empty_rejects())
+def _add_folder_columns(raw: RawBatch, shard: InputShard, source: SourceConfig) -> RawBatch:
+    """Returns a batch with the columns that the file lacks and its folders hold."""
+    folders = hive_folders.read_folder_columns(shard.path)
+    columns = dict(raw.columns)
+    for field, column in select_columns(source).items():
+        if column in folders and field not in columns:
+            value = pa.array([folders[column]], pa.string())
+            columns[field] = pa.DictionaryArray.from_arrays(np.zeros(len(raw.rows), np.int32), value)
+    return dataclasses.replace(raw, columns=columns)
 
 
 def read_tfds(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:

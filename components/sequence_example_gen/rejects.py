@@ -1,7 +1,7 @@
 """Rejected rows: the reasons, and the file that lists them."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
 WRONG_COLUMN_COUNT = "wrong_column_count"
 LINE_BREAK_IN_FIELD = "line_break_in_field"
 LINE_BREAK_IN_ID = "line_break_in_id"
+NUL_IN_ID = "nul_in_id"
+ID_TOO_LONG = "id_too_long"
+LINE_TOO_LONG = "line_too_long"
 INVALID_UTF8 = "invalid_utf8"
 WRONG_TYPE = "wrong_type"
 MALFORMED_RECORD = "malformed_record"
@@ -57,6 +60,11 @@ class RowErrors:
         if mask.any():
             self._kinds.append((reason, detail))
             self._codes[mask & (self._codes == 0)] = len(self._kinds) - 1
+
+    def add_all(self, errors: Iterable[tuple[npt.NDArray[np.bool_], str, str]]) -> None:
+        """Marks the rows of several masks as bad, each with its reason and detail."""
+        for mask, reason, detail in errors:
+            self.add(mask, reason, detail)
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
@@ -120,7 +128,8 @@ def make_rejects_file_schema() -> pa.Schema:
     return REJECTS.insert(0, pa.field("file", pa.string()))
 
 
-def count_reasons(rejects: pa.Table) -> Iterator[tuple[str, int]]:
-    """Yields each reason with its number of rows."""
-    for entry in rejects["reason"].value_counts():
-        yield entry["values"].as_py(), entry["counts"].as_py()
+def count_details(rejects: pa.Table) -> dict[tuple[str, str], int]:
+    """Returns the number of rejected rows of each reason and detail."""
+    counts = rejects.group_by(["reason", "detail"]).aggregate([("row", "count")])
+    pairs = zip(counts["reason"].to_pylist(), counts["detail"].to_pylist(), strict=True)
+    return dict(zip(pairs, counts["row_count"].to_pylist(), strict=True))

@@ -8,11 +8,12 @@ import pyarrow.types as pt
 
 from components.sequence_example_gen import rejects
 from components.sequence_example_gen.casting import cast_or_null, find_nulls, is_text
+from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.parsing import (
     EVENTS,
     HashUser,
     Parsed,
-    add_id_errors,
+    find_id_errors,
     find_time_errors,
     fingerprint_ids,
     hash_users,
@@ -27,12 +28,12 @@ SEQUENCE_EVENTS = EVENTS.append(pa.field("record", pa.int64())).append(pa.field(
 """Good events of sequence files: the record that each belongs to, and whether it lies in the future."""
 
 
-def parse_sequences(raw: RawBatch, timestamp_format: str, hash_user: HashUser, file: int) -> Parsed:
+def parse_sequences(raw: RawBatch, source: SourceConfig, hash_user: HashUser, file: int) -> Parsed:
     """Checks and hashes a batch of sequences; one bad element rejects its whole row.
 
     Args:
         raw: the seven fields [n]; the last six are lists, or text with commas between the elements.
-        timestamp_format: how times are written.
+        source: how times are written.
         hash_user: function from a user's raw id to its keyed hash.
         file: place of the file among the log's files.
 
@@ -45,14 +46,12 @@ def parse_sequences(raw: RawBatch, timestamp_format: str, hash_user: HashUser, f
     size = len(raw.rows)
     errors = rejects.RowErrors(size)
     users = parse_ids(raw.columns[sequences.USER_ID], sequences.USER_ID)
-    add_id_errors(errors, users, sequences.USER_ID)
+    errors.add_all(find_id_errors(users, sequences.USER_ID))
     lists = {}
     for name in (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES):
         lists[name], undecodable = _as_lists(raw.columns[name])
         errors.add(undecodable, rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
-    parts = [
-        _Part(names, lists, timestamp_format, size) for names in (sequences.HISTORY_FEATURES, sequences.FUTURE_FEATURES)
-    ]
+    parts = [_Part(names, lists, source, size) for names in (sequences.HISTORY_FEATURES, sequences.FUTURE_FEATURES)]
     for part in parts:
         part.add_errors(errors)
     counts = parts[0].lengths + parts[1].lengths
@@ -103,9 +102,9 @@ def find_ready_windows(records: npt.NDArray[np.int64], is_future: npt.NDArray[np
 class _Part:
     """The history or the future of a batch: three lists a row, flattened."""
 
-    def __init__(self, names: tuple[str, str, str], lists: dict[str, pa.Array], timestamp_format: str, size: int):
+    def __init__(self, names: tuple[str, str, str], lists: dict[str, pa.Array], source: SourceConfig, size: int):
         self._names = names
-        self._format = timestamp_format
+        self._source = source
         lengths = [pc.list_value_length(lists[name]).to_numpy(zero_copy_only=False).astype(np.int64) for name in names]
         self._rows = [np.repeat(np.arange(size), length) for length in lengths]
         self.lengths = lengths[0]
@@ -113,7 +112,7 @@ class _Part:
         self._items, self._scenes, times = (lists[name].flatten() for name in names)
         if is_text(times.type):
             times = pc.utf8_trim_whitespace(cast_or_null(times.cast(pa.binary()), pa.string()))
-        self._times = parse_timestamps(times, timestamp_format, names[2])
+        self._times = parse_timestamps(times, source, names[2])
 
     def add_errors(self, errors: rejects.RowErrors) -> None:
         """Marks the rows with lists of different lengths or with a bad element."""
@@ -125,11 +124,9 @@ class _Part:
         detail = f"columns {', '.join(self._names)}: lists of different lengths"
         errors.add(self._misaligned, rejects.MISALIGNED_LISTS, detail)
         for name, values, rows in zip(self._names, (self._items, self._scenes), self._rows, strict=False):
-            ids = parse_ids(values, name, trim=True)
-            errors.add(per_row(ids.missing, rows), rejects.MISSING_FIELD, f"column {name}: an empty element")
-            errors.add(per_row(ids.invalid, rows), rejects.INVALID_UTF8, f"column {name}: not valid UTF-8")
-            errors.add(per_row(ids.broken, rows), rejects.LINE_BREAK_IN_ID, f"column {name}: an id with a line break")
-        for mask, reason, detail in find_time_errors(self._times, self._format, self._names[2]):
+            for mask, reason, detail in find_id_errors(parse_ids(values, name, trim=True), name):
+                errors.add(per_row(mask, rows), reason, detail)
+        for mask, reason, detail in find_time_errors(self._times, self._source, self._names[2]):
             errors.add(per_row(mask, self._rows[2]), reason, detail)
 
     def select(self, good: npt.NDArray[np.bool_]) -> tuple[npt.NDArray, pa.Array, pa.Array, npt.NDArray]:

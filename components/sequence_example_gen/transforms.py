@@ -1,11 +1,10 @@
 """Beam transforms of the ingest: DoFns that call the array code, one shard, partition or file at a time.
 
-Their counts and problems travel as counters, pairs ``((kind, name), number)`` that Beam sums. Nothing is kept in
-globals, so the same code runs on any runner.
+What they count and find travels as `summary.Summary`, which Beam merges. Nothing is kept in globals, so the same code
+runs on any runner.
 """
 
 import functools
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from components.sequence_example_gen import (
     blocks,
     examples,
     files,
+    parquet,
     parsing,
     readers,
     rejects,
@@ -30,40 +30,43 @@ from components.sequence_example_gen import (
 )
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
+from components.sequence_example_gen.summary import Problem, Summary
 from schemas import identity, sequences
-
-COUNT, PROBLEM = "count", "problem"
-"""Kinds of counters."""
-
-Counter = tuple[tuple[str, str], int]
 
 REMEMBERED_USERS = 1 << 19
 """Number of users whose hashes a worker remembers."""
 
 
 class SplitShards(beam.DoFn):
-    """Transform from a file to the shards that can be read independently; counters on the side."""
+    """Transform from a file to the shards that can be read independently; summaries on the side."""
 
-    COUNTERS = "counters"
+    SUMMARIES = "summaries"
 
     def __init__(self, source: SourceConfig):
         self._source = source
 
     def process(self, shard: sources.InputShard) -> Iterator[Any]:
         """Splits one file of the source; see the class."""
+        if self._source.format != "parquet":
+            yield shard  # Gzip and quotes allow no jumping in.
+            return
         try:
-            yield from sources.split_shard(shard, self._source)
+            shards, id_types = parquet.split_parquet(shard, self._source)
         except SourceError as error:
-            yield beam.pvalue.TaggedOutput(self.COUNTERS, ((PROBLEM, str(error)), 1))
+            yield beam.pvalue.TaggedOutput(self.SUMMARIES, summarize_error(error, shard.path))
+            return
+        yield from shards
+        types = dict.fromkeys(id_types.items(), shard.path)
+        yield beam.pvalue.TaggedOutput(self.SUMMARIES, Summary(id_types=types))
 
 
 class ReadLog(beam.DoFn):
-    """Transform from a shard to ``(partition, (place in the log, events))``; ids and counters on the side.
+    """Transform from a shard to ``(partition, (place in the log, events))``; ids and summaries on the side.
 
     Bad rows go into a file of their own.
     """
 
-    IDS, COUNTERS = "ids", "counters"
+    IDS, SUMMARIES = "ids", "summaries"
 
     def __init__(self, source: SourceConfig, partitions: int, salt: bytes, rejects_uri: str, staging: str):
         self._source = source
@@ -81,20 +84,25 @@ class ReadLog(beam.DoFn):
     def process(self, shard: sources.InputShard) -> Iterator[Any]:
         """Reads one shard of the source; see the class."""
         path = f"{self._rejects_uri}/rejects-{shard.file:05d}-{shard.row_group:05d}.csv"
+        spellings: dict[str, set[str]] = {}
         try:
             with rejects.RejectsWriter(shard.path, files.create_whole(path, self._staging)) as writer:
                 for raw in readers.read_shard(shard, self._source):
                     parsed = self._parse(raw, shard)
                     writer.write(parsed.rejects)
+                    for column, found in parsed.spellings.items():
+                        spellings.setdefault(column, set()).update(found)
                     yield from self._outputs(parsed, shard, raw)
         except SourceError as error:
-            yield self._tag_counter(PROBLEM, str(error), 1)
+            yield beam.pvalue.TaggedOutput(self.SUMMARIES, summarize_error(error, shard.path))
+        # A file that has both is not of one program that writes 5.0 for 5: its ids are what they are.
+        types = {(column, next(iter(found))): shard.path for column, found in spellings.items() if len(found) == 1}
+        yield beam.pvalue.TaggedOutput(self.SUMMARIES, Summary(id_types=types))
 
     def _parse(self, raw: sources.RawBatch, shard: sources.InputShard) -> parsing.Parsed:
-        times = self._source.timestamp_format
         if self._source.layout == "sequences":
-            return sequence_files.parse_sequences(raw, times, self._hash_user, shard.file)
-        return parsing.parse_events(raw, times, self._hash_user)
+            return sequence_files.parse_sequences(raw, self._source, self._hash_user, shard.file)
+        return parsing.parse_events(raw, self._source, self._hash_user)
 
     def _outputs(self, parsed: parsing.Parsed, shard: sources.InputShard, raw: sources.RawBatch) -> Iterator[Any]:
         place = (shard.file << sources.ROW_BITS) | (int(raw.rows[0]) if len(raw.rows) else 0)
@@ -103,28 +111,18 @@ class ReadLog(beam.DoFn):
         for kind, ids in (("items", parsed.items), ("scenes", parsed.scenes)):
             for number, part in split_id_map(ids, self._partitions):
                 yield beam.pvalue.TaggedOutput(self.IDS, ((kind, number), blocks.to_bytes(part)))
-        counts = {
-            "rows_in": parsed.rows_in,
-            "rows_rejected": parsed.rejects.num_rows,
-            "events_in": len(parsed.events) + parsed.events_rejected,
-            "events_rejected": parsed.events_rejected,
-            **{f"rejected_{reason}": count for reason, count in rejects.count_reasons(parsed.rejects)},
-        }
-        yield from (self._tag_counter(COUNT, name, count) for name, count in counts.items())
-
-    def _tag_counter(self, kind: str, name: str, number: int) -> beam.pvalue.TaggedOutput:
-        return beam.pvalue.TaggedOutput(self.COUNTERS, ((kind, name), number))
+        yield beam.pvalue.TaggedOutput(self.SUMMARIES, summarize_batch(parsed))
 
 
 class WriteSequences(beam.DoFn):
-    """Transform from ``(partition, its blocks)`` to counters; writes a file of examples for each split."""
+    """Transform from ``(partition, its blocks)`` to a summary; writes a file of examples for each split."""
 
     def __init__(self, settings: IngestSettings, examples_uri: str, staging: str):
         self._settings = settings
         self._examples_uri = examples_uri
         self._staging = staging
 
-    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Counter]:
+    def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Summary]:
         """Processes one partition; see the class."""
         partition, parts = element
         config = self._settings.windows
@@ -146,7 +144,7 @@ class WriteSequences(beam.DoFn):
             if len(chosen):
                 path = examples.locate_shard(self._examples_uri, split, partition, self._settings.partitions)
                 examples.write_shard(path, self._staging, chosen, events)
-        yield from (((COUNT, name), int(count)) for name, count in counts.items())
+        yield Summary({name: int(count) for name, count in counts.items()})
 
     def _candidates(self, events: blocks.Columns) -> windows.Windows:
         settings = self._settings
@@ -162,19 +160,18 @@ class WriteSequences(beam.DoFn):
 
 
 class WriteIdMap(beam.DoFn):
-    """Transform from ``((kind, shard), its id maps)`` to a problem for each clash of two ids; writes a Parquet file."""
+    """Transform from ``((kind, shard), its id maps)`` to a summary of ids that clash; writes a Parquet file."""
 
     def __init__(self, id_map_uri: str, staging: str):
         self._id_map_uri = id_map_uri
         self._staging = staging
 
-    def process(self, element: tuple[tuple[str, int], Iterable[bytes]]) -> Iterator[Counter]:
+    def process(self, element: tuple[tuple[str, int], Iterable[bytes]]) -> Iterator[Summary]:
         """Processes one partition; see the class."""
         (kind, number), parts = element
         merged, clashes = merge_id_map(blocks.from_bytes(parts))
-        for one, other in clashes:
-            text = f"Two {kind} have one fingerprint: {one!r} and {other!r}. Rename one of them in the log."
-            yield (PROBLEM, text), 1
+        text = "Two {} have one fingerprint: {!r} and {!r}. Rename one of them in the log."
+        yield Summary(problems=frozenset(Problem("", text.format(kind, *clash)) for clash in clashes))
         with files.create_whole(f"{self._id_map_uri}/{kind}-{number:05d}.parquet", self._staging) as file:
             pq.write_table(merged, file)
 
@@ -206,10 +203,34 @@ def split_id_map(id_map: pa.RecordBatch, shards: int) -> list[tuple[int, pa.Reco
     return [(number, part) for number, part in parts if len(part)]
 
 
-def write_summary(counters: list[Counter], path: str, staging: str) -> None:
-    """Writes the summed counters as JSON, so that the executor can read them after the run."""
-    summary: dict[str, dict[str, int]] = {COUNT: {}, PROBLEM: {}}
-    for (kind, name), number in sorted(counters):
-        summary[kind][name] = number
+def summarize_error(error: SourceError, path: str) -> Summary:
+    """Returns the summary of a file that cannot be used."""
+    text = str(error)
+    # The file's name stands apart, so that many files with one problem are told in one sentence.
+    rest = text.removeprefix(path)
+    return Summary(problems=frozenset({Problem(path, rest if rest != text else f": {text}")}))
+
+
+def summarize_batch(parsed: parsing.Parsed) -> Summary:
+    """Returns the summary of a batch of a log."""
+    times = parsed.events.column(parsed.events.schema.get_field_index("time"))
+    span = pc.min_max(times).as_py() if len(times) else None
+    return Summary(
+        counts={
+            "rows_in": parsed.rows_in,
+            "rows_rejected": parsed.rejects.num_rows,
+            "rows_filtered": parsed.rows_filtered,
+            "events_in": len(parsed.events) + parsed.events_rejected + parsed.rows_filtered,
+            "events_rejected": parsed.events_rejected,
+            "events_filtered": parsed.rows_filtered,
+            "scenes_filled": parsed.scenes_filled,
+        },
+        rejected=rejects.count_details(parsed.rejects),
+        times=(span["min"], span["max"]) if span else None,
+    )
+
+
+def write_summary(merged: Summary, path: str, staging: str) -> None:
+    """Writes the summary of a log as JSON, so that the executor can read it after the run."""
     with files.create_whole(path, staging) as file:
-        file.write(json.dumps(summary).encode())
+        file.write(merged.to_json().encode())

@@ -24,7 +24,7 @@ from serving import saved_model
 from tests import served_model
 
 BEAM_ARGS = ("--runner=FnApiRunner", "--direct_num_workers=1")
-SALT = "test salt"
+SALT = "the salt of the tests"
 HEADER = "user_id,item_id,scene_id,timestamp"
 DAY = 86_400
 AS_OF = datetime.datetime(1970, 1, 21)
@@ -263,7 +263,7 @@ def test_bad_rows_are_listed_and_raw_users_written_nowhere(run, tmp_path, caplog
 
 def test_too_many_bad_rows_leave_their_list_alone(run, tmp_path):
     log = write(tmp_path / "log.csv", random_events(rows=3), "x,item1,scene0,soon")
-    with pytest.raises(ValueError, match=r"1 of 4 rows are bad \(25.00%\): 1 bad_timestamp.*max_bad_share"):
+    with pytest.raises(ValueError, match=r"1 of 4 rows is bad \(25.00%\): 1 bad_timestamp.*max_bad_share"):
         run({**log, "max_bad_share": 0.1})
     assert [path.name for path in (tmp_path / "out0").rglob("*") if path.is_file()] == ["rejects-00000-00000.csv"]
 

@@ -8,7 +8,14 @@ import pytest
 
 from components.report.config import ItemNamesConfig
 from components.sequence_example_gen.config import SourceConfig
-from pipeline.cache_keys import SOURCES, compute_digest, compute_source_digests, fingerprint_item_names, fingerprint_log
+from pipeline.cache_keys import (
+    SOURCES,
+    compute_digest,
+    compute_source_digests,
+    fingerprint_item_names,
+    fingerprint_log,
+    fingerprint_salt,
+)
 from schemas.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -126,3 +133,15 @@ def test_item_names_that_cannot_be_used_are_an_error_of_the_configuration(tmp_pa
     (tmp_path / "items.csv").write_text("sku,name\n1,milk\n")
     with pytest.raises(UserError, match="report.items.id: .* has no column 'item_id'; it has: sku, name"):
         fingerprint_item_names(ItemNamesConfig(path=str(tmp_path / "items.csv")))
+
+
+def test_fingerprint_changes_with_the_salt_and_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for salt in ("the first salt of all", "the other salt of all"):
+        monkeypatch.setenv("DSPNET_SALT", salt)
+        found[salt] = fingerprint_salt(demo=False)
+        assert found[salt] == fingerprint_salt(demo=True) != salt
+    monkeypatch.delenv("DSPNET_SALT")
+    assert len({*found.values(), fingerprint_salt(demo=True)}) == 3
+    with pytest.raises(UserError, match="DSPNET_SALT is missing"):
+        fingerprint_salt(demo=False)

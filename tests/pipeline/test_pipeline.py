@@ -1,10 +1,13 @@
 import ast
 import json
 import pathlib
+import sys
 
 import pytest
 
 from pipeline.config import parse_config
+from reporting.console import Screen
+from schemas.errors import UserError
 
 CONFIG = parse_config(
     {"name": "my_log", "source": {"path": "gs://bucket/log.csv"}, "windows": {"cutoffs": ["2024-08-01"]}}, "test"
@@ -28,7 +31,10 @@ def parameter(node, name: str) -> str:
 @pytest.fixture(scope="module")
 def nodes():
     return compiled(
-        source_digests={"Trainer": "t1", "Catalogue": "c1"}, input_fingerprint="f1", names_fingerprint="n1"
+        source_digests={"Trainer": "t1", "Catalogue": "c1"},
+        input_fingerprint="f1",
+        salt_fingerprint="s1",
+        names_fingerprint="n1",
     )[1]
 
 
@@ -88,6 +94,19 @@ def test_ingest_is_told_all(nodes) -> None:
     settings = json.loads(parameter(nodes["SequenceExampleGen"], "settings"))
     assert (settings["source"]["path"], settings["partitions"]) == ("gs://bucket/log.csv", CONFIG.beam.partitions)
     assert parameter(nodes["SequenceExampleGen"], "input_fingerprint") == "f1"
+    assert parameter(nodes["SequenceExampleGen"], "salt_fingerprint") == "s1"
+
+
+def test_a_salt_that_cannot_be_used_is_found_before_the_first_step(monkeypatch, tmp_path) -> None:
+    from pipeline import local_steps
+
+    started = []
+    monkeypatch.setattr(local_steps.StepRunner, "run", lambda self, definition: started.append(definition))
+    for salt, message in (("", "DSPNET_SALT is missing or empty"), ("short", "DSPNET_SALT has 5 characters")):
+        monkeypatch.setenv("DSPNET_SALT", salt)
+        with pytest.raises(UserError, match=message):
+            local_steps.run_steps(CONFIG, str(tmp_path), Screen(sys.stdout), str(tmp_path / "run.log"))
+    assert not started
 
 
 def test_report_is_told_all(nodes) -> None:

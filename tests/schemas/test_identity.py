@@ -2,9 +2,11 @@ import hashlib
 import hmac
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from schemas import identity
+from schemas.errors import UserError
 
 RAW_IDS = ["", "0/0", "item-1", "商品-7", "café", "\N{GRINNING FACE}", "a" * 1000, *map(str, range(2000))]
 
@@ -45,3 +47,23 @@ def test_user_hash_is_the_start_of_an_hmac_sha_256():
 def test_user_hash_depends_on_user_and_salt():
     hashes = {identity.make_user_hasher(salt)(user) for user in ("user-1", "user-2") for salt in (b"salt", b"pepper")}
     assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("salt", ["x", "fifteen letters"])
+def test_a_short_salt_is_refused_and_not_repeated(monkeypatch, salt):
+    monkeypatch.setenv("DSPNET_SALT", salt)
+    for demo in (False, True):
+        with pytest.raises(UserError, match=f"DSPNET_SALT has {len(salt)} characters; expected at least 16") as error:
+            identity.read_salt(demo)
+        assert f" {salt} " not in str(error.value)
+    monkeypatch.setenv("DSPNET_SALT", "sixteen letters!")
+    assert identity.read_salt(demo=False) == b"sixteen letters!"
+
+
+def test_a_digest_tells_salts_apart_and_is_none_of_their_hashes():
+    salts = [b"sixteen letters!", b"sixteen letters?", identity.DEMO_SALT.encode()]
+    digests = [identity.digest_salt(salt) for salt in salts]
+    assert len(set(digests)) == 3 and digests[0] == identity.digest_salt(salts[0])
+    assert {len(digest) for digest in digests} == {32}
+    # RFC 7914 with the parameters that the docstring names.
+    assert digests[0] == hashlib.scrypt(salts[0], salt=identity._DIGEST_LABEL, n=16_384, r=8, p=1, dklen=16).hex()

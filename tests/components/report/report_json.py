@@ -109,6 +109,7 @@ def _data(chance: random.Random, scenes: Sequence[str]) -> dict[str, Any]:
             "beyond_max_history": 4_227,
             "outside_windows": 14_859,
             "filtered_users": 1_469,
+            "filtered": 0,
             "rejected": 10,
             "reasons": {"bad_time": 7, "missing_field": 3},
         },

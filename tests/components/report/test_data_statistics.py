@@ -53,17 +53,18 @@ def test_density_is_that_of_the_paper() -> None:
 
 
 def test_balance_of_the_log() -> None:
-    properties = {"rows_in": 99, "rows_rejected": 3, "events_in": 40, "events_kept": 20, "events_beyond_max_history": 4}
-    properties |= {"events_outside_windows": 6, "events_filtered_users": 7, "events_rejected": 3}
+    properties = {"rows_in": 99, "rows_rejected": 3, "events_in": 42, "events_kept": 20, "events_beyond_max_history": 4}
+    properties |= {"events_outside_windows": 6, "events_filtered_users": 7, "events_rejected": 3, "events_filtered": 2}
     properties |= {"rejected_bad_time": 2, "rejected_missing": 1, "sequences_train": 5, "span": 0}
     balance = make_json(properties, train=SplitTotals(1, 1, 1))["balance"]
     assert balance == {
-        "events_in": 40,
+        "events_in": 42,
         "kept": 20,
         "beyond_max_history": 4,
         "outside_windows": 6,
         "filtered_users": 7,
+        "filtered": 2,
         "rejected": 3,
         "reasons": {"bad_time": 2, "missing": 1},
     }
-    assert sum(count for name, count in balance.items() if name not in ("events_in", "reasons")) == 40
+    assert sum(count for name, count in balance.items() if name not in ("events_in", "reasons")) == 42

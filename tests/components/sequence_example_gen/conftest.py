@@ -16,7 +16,7 @@ from components.sequence_example_gen.executor import Executor
 from schemas import identity, sequences
 
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_num_workers=1"]
-SALT = "test salt"
+SALT = "the salt of the tests"
 
 
 @dataclasses.dataclass

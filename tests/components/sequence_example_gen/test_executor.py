@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from schemas import identity, sequences
-from tests.components.sequence_example_gen.conftest import user
+from tests.components.sequence_example_gen.conftest import SALT, user
 
 HEADER = "user_id,item_id,scene_id,timestamp\n"
 DAY = 86_400
@@ -141,7 +141,12 @@ def test_bad_rows_of_each_kind_are_listed_and_counted(ingest, tmp_path, caplog):
 
 def test_too_many_bad_rows_stop_the_run_and_stay_listed(ingest, tmp_path):
     source = write(tmp_path / "log.csv", HEADER + GOOD + "x,a,s,soon\n")
-    with pytest.raises(ValueError, match=r"1 of 4 rows are bad \(25.00%\): 1 bad_timestamp.*max_bad_share") as error:
+    said = (
+        r"1 of 4 rows is bad \(25.00%\): 1 bad_timestamp \(column timestamp: not a time in format unix_s\)\. "
+        r"source.max_bad_share allows 10.00%\. Say how times are written with source.timestamp_format or "
+        r"source.time_pattern"
+    )
+    with pytest.raises(ValueError, match=said) as error:
         ingest({**source, "max_bad_share": 0.1}, CUT)
     pattern = re.search(r"listed in (\S+);", str(error.value))[1]
     (kept,) = glob.glob(pattern)
@@ -160,8 +165,16 @@ def test_raw_users_are_written_nowhere(ingest, tmp_path, caplog):
         if path.endswith(".gz"):
             data = b"".join(tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator())
         assert b"private" not in data, path
-    assert b"test salt" not in b"".join(open(path, "rb").read() for path in written)
+    assert SALT.encode() not in b"".join(open(path, "rb").read() for path in written)
     assert "private" not in caplog.text
+
+
+def test_a_short_salt_is_refused(ingest, tmp_path, monkeypatch):
+    source = write(tmp_path / "log.csv", HEADER + GOOD)
+    monkeypatch.setenv("DSPNET_SALT", "fifteen letters")
+    for demo in (False, True):
+        with pytest.raises(ValueError, match="DSPNET_SALT has 15 characters; expected at least 16"):
+            ingest(source, CUT, demo=demo)
 
 
 def test_a_missing_salt_is_refused_outside_demos(ingest, tmp_path, monkeypatch):
@@ -181,9 +194,105 @@ def test_two_ids_with_one_fingerprint_are_refused(ingest, tmp_path, monkeypatch)
         ingest(write(tmp_path / "log.csv", HEADER + GOOD), CUT)
 
 
-def test_no_training_sequence_names_the_filter(ingest, tmp_path):
-    with pytest.raises(ValueError, match=r"No training sequence.*fewer than windows.min_history=1.*min_future=1"):
+def test_no_training_sequence_names_the_filter_and_the_times_of_the_log(ingest, tmp_path):
+    said = (
+        r"No training sequence.*fewer than windows.min_history=1.*min_future=1 after it\. The log's events lie between "
+        r"1970-01-01 00:01:40 and 1970-01-11 00:00:00 \(UTC\)\. Outside of them lies cutoff 2020-01-01 00:00:00\."
+    )
+    with pytest.raises(ValueError, match=said):
         ingest(write(tmp_path / "log.csv", HEADER + GOOD), {"cutoffs": ["2020-01-01"]})
+
+
+def test_a_wrong_unit_shows_in_the_times_of_the_log(ingest, tmp_path):
+    rows = "".join(f"u{user},i,s,2024{month:02}{day:02}\n" for user in range(3) for month in (6, 7) for day in (1, 15))
+    log = write(tmp_path / "log.csv", HEADER + rows)
+    said = (
+        r"The log's events lie between 1970-08-23 06:23:21 and 1970-08-23 06:25:15 \(UTC\)\. Outside of them lies "
+        r"cutoff 2024-07-01 00:00:00\. Check windows.cutoffs against these dates, and, if the log's dates are others, "
+        r"whether its times are in format unix_s"
+    )
+    with pytest.raises(ValueError, match=said):
+        ingest(log, {"cutoffs": ["2024-07-01"]})
+    run = ingest({**log, "timestamp_format": "yyyymmdd"}, {"cutoffs": ["2024-07-01"]})
+    assert run.count("sequences_train") == 3
+
+
+def test_a_cutoff_outside_of_the_log_is_told(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
+    ingest(write(tmp_path / "log.csv", HEADER + GOOD), {"cutoffs": ["1970-01-11", "1970-02-01"]})
+    assert "The log's events lie between 1970-01-01 00:01:40 and 1970-01-11 00:00:00 (UTC)." in caplog.messages
+    assert "Outside of these times: cutoff 1970-02-01 00:00:00" in caplog.messages
+
+
+def test_reasons_are_told_by_frequency_with_the_columns_of_the_log(ingest, tmp_path):
+    header = "who,what,where,when\n"
+    rows = "a,i,s,1\n" + ",i,s,1\n" * 4 + "a,,s,1\n" * 3 + "a,i,,1\n" * 9 + "a,i,s,-1\n" * 2 + "a,i,s,x\n"
+    columns = {"user_id": "who", "item_id": "what", "scene_id": "where", "timestamp": "when"}
+    source = {**write(tmp_path / "log.csv", header + rows), "columns": columns}
+    with pytest.raises(ValueError) as error:
+        ingest(source, CUT)
+    assert str(error.value).startswith(
+        "19 of 20 rows are bad (95.00%): 9 missing_field (column where: empty), 4 missing_field (column who: empty), "
+        "3 missing_field (column what: empty), 3 for other reasons. source.max_bad_share allows 1.00%. Events without "
+        "a scene are kept with source.missing_scene: NAME. The rows are listed in "
+    )
+
+
+def test_one_row_is_no_rows(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
+    ingest({**write(tmp_path / "log.csv", HEADER + GOOD + "x,a,s,soon\n"), "max_bad_share": 1.0}, CUT)
+    assert "0 filtered + 1 rejected; 1 row bad_timestamp -> sequences" in caplog.text
+
+
+def test_events_without_a_scene_get_the_one_that_is_named(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
+    rows = "".join(f"u{user},i{day},{'' if day == 3 else 's'},{day * DAY}\n" for user in range(4) for day in range(14))
+    log = write(tmp_path / "log.csv", HEADER + rows)
+    with pytest.raises(ValueError, match=r"4 missing_field \(column scene_id: empty\).*source.missing_scene: NAME"):
+        ingest(log, CUT)
+    run = ingest({**log, "missing_scene": "elsewhere"}, CUT)
+    assert run.count("rows_rejected") == 0 and run.count("events_kept") == 4 * 14
+    scenes = dict(run.id_map("scenes"))
+    for row in run.sequences("train"):
+        assert [scenes[scene] for scene in row["history_scene_ids"]] == ["s"] * 3 + ["elsewhere"] + ["s"] * 6
+    assert "4 events without a scene got 'elsewhere'" in caplog.messages
+
+
+def test_a_log_without_scenes_has_one(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
+    log = write(tmp_path / "ratings.csv", "userId,movieId,rating,timestamp\nu,1,4.5,1\nu,2,3.0,864000\n")
+    columns = {"user_id": "userId", "item_id": "movieId"}
+    with pytest.raises(
+        ValueError, match="no column 'scene_id'.*without scenes is read with source.columns.scene_id: null"
+    ):
+        ingest({**log, "columns": columns}, CUT)
+    run = ingest({**log, "columns": {**columns, "scene_id": None}}, CUT)
+    assert run.raw("train") == {user("u"): [(["1"], ["2"])]}
+    assert [raw for _, raw in run.id_map("scenes")] == ["all"]
+    assert "source.columns.scene_id is null: all events are in one scene, 'all'" in caplog.messages
+
+
+def test_files_that_lack_a_column_are_told_in_one_sentence(ingest, tmp_path):
+    for day in range(1, 42):
+        write(tmp_path / f"{day:02}.csv", "user_id,item_id,timestamp\nu,a,1\n")
+    with pytest.raises(ValueError) as error:
+        ingest({"path": str(tmp_path / "*.csv")}, CUT)
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path}/01.csv has no column 'scene_id'; found ['user_id', 'item_id', 'timestamp'].")
+    assert message.endswith("So it is with 40 more files.") and "\n" not in message
+
+
+def test_files_that_spell_the_same_numbers_in_two_ways_are_refused(ingest, tmp_path):
+    """As pandas writes whole numbers: with .0 in each file in which one of them is missing."""
+    write(tmp_path / "a.csv", HEADER + "u,5,s,1\nu,6,s,2\n")
+    write(tmp_path / "b.csv", HEADER + "u,5.0,s,864000\nu,,s,864000\n")
+    with pytest.raises(
+        ValueError, match=r"Column 'item_id' holds text such as 5 in .*a.csv and text such as 5.0 in .*b.csv"
+    ):
+        ingest({"path": str(tmp_path / "*.csv"), "max_bad_share": 0.5}, CUT)
+    # In one file both are names like others: 5 and 5.0 may be versions.
+    write(tmp_path / "one.csv", HEADER + "u,5,s,1\nu,5.0,s,2\nu,6,s,864000\n")
+    assert ingest({"path": str(tmp_path / "one.csv")}, CUT).raw("train") == {user("u"): [(["5", "5.0"], ["6"])]}
 
 
 def test_min_counts_and_max_history(ingest, tmp_path):

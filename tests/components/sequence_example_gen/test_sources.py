@@ -11,7 +11,7 @@ import pytest
 from apache_beam.testing import util
 from tfx_bsl.public.tfxio import TFExampleRecord
 
-from components.sequence_example_gen import csv_reader, line_readers
+from components.sequence_example_gen import text_input
 from tests.components.sequence_example_gen.conftest import BEAM_ARGS, user
 
 CUT = {"cutoffs": ["2017-10-13"]}
@@ -41,7 +41,7 @@ def test_csv_plain_gz_glob_and_other_names(ingest, tmp_path):
 
 
 def test_csv_rows_keep_their_numbers_over_blocks(ingest, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_reader, "CSV_BLOCK_BYTES", 64)
+    monkeypatch.setattr(text_input, "READ_BYTES", 64)
     lines = [f"7,{i},live,1506826800" for i in range(50)]
     lines[10] = lines[11] = lines[40] = "short"
     lines[45] = "7,,live,1506826800"
@@ -75,15 +75,14 @@ def test_parquet_by_row_group(ingest, tmp_path):
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_jsonl(ingest, tmp_path, monkeypatch, zipped):
-    monkeypatch.setattr(line_readers, "READ_BYTES", 50)
-    monkeypatch.setattr(line_readers, "BATCH_RECORDS", 3)
+    monkeypatch.setattr(text_input, "READ_BYTES", 50)
     lines = [json.dumps(dict(zip(NAMES, row, strict=True))).encode() for row in ROWS]
     bad = [
         b"",
         b"{",
         b"[1]",
         b'{"user_id": "\xff"}',
-        b'{"user_id": true, "item_id": 1, "scene_id": 2, "timestamp": 3}',
+        b'{"user_id": 1.5, "item_id": 1, "scene_id": 2, "timestamp": 3}',
         b"{}",
     ]
     data = b"\n".join([*lines[:2], *bad, *lines[2:]])
@@ -148,8 +147,11 @@ def test_what_cannot_be_read_is_refused(ingest, tmp_path):
             "log.csv has no column 'sku'; found .*item_id",
         ),
         ({"path": str(tmp_path / "void.csv")}, "void.csv is empty; expected CSV with a header"),
-        ({"path": str(tmp_path / "cut.csv.gz")}, "cut.csv.gz cannot be read; expected gzipped csv"),
-        ({"path": str(tmp_path / "false.csv.gz")}, "false.csv.gz cannot be read; expected gzipped csv"),
+        ({"path": str(tmp_path / "cut.csv.gz")}, "cut.csv.gz cannot be read; expected gzip compressed csv"),
+        (
+            {"path": str(tmp_path / "false.csv.gz")},
+            "false.csv.gz is not compressed; expected csv compressed as its ending .gz says",
+        ),
         (
             {"path": str(tmp_path / "false.parquet"), "format": "parquet"},
             "false.parquet cannot be read; expected parquet",
@@ -158,6 +160,14 @@ def test_what_cannot_be_read_is_refused(ingest, tmp_path):
     for source, message in cases:
         with pytest.raises(ValueError, match=message):
             ingest(source, CUT)
+
+
+def test_a_column_that_is_there_twice_is_refused(ingest, tmp_path):
+    (tmp_path / "log.csv").write_text("user_id,item_id,scene_id,timestamp,item_id\n1,2,3,4,5\n")
+    pq.write_table(pa.Table.from_arrays([pa.array([1])] * 5, [*NAMES, "item_id"]), tmp_path / "log.parquet")
+    for form in ("csv", "parquet"):
+        with pytest.raises(ValueError, match=f"log.{form} has 2 columns named 'item_id'; rename all but one"):
+            ingest({"path": str(tmp_path / f"log.{form}"), "format": form}, CUT)
 
 
 def test_a_log_without_a_header_is_refused_without_quoting_it(ingest, tmp_path):
@@ -169,7 +179,7 @@ def test_a_log_without_a_header_is_refused_without_quoting_it(ingest, tmp_path):
 
 def test_a_log_of_a_header_alone_is_refused(ingest, tmp_path):
     (tmp_path / "log.csv").write_text(csv([]))
-    with pytest.raises(ValueError, match="No training sequence is left"):
+    with pytest.raises(ValueError, match=r"log.csv holds no events\."):
         ingest({"path": str(tmp_path / "log.csv")}, CUT)
 
 

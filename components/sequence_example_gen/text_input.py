@@ -1,0 +1,119 @@
+"""Text of a log's file: decompressed and brought to UTF-8, piece by piece."""
+
+import codecs
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from components.sequence_example_gen import file_kinds, files
+from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen.config import SourceConfig
+
+READ_BYTES = 16 << 20
+"""Large enough that the users of a piece repeat, small enough to stay quick in memory."""
+
+MAX_EXPANSION = 500
+"""How many times its stored size a compressed file may have; real logs reach 50."""
+
+EXPANSION_FREE_BYTES = 512 << 20
+"""How much of a file is read before its expansion is judged."""
+
+UNDECODABLE = b"\xff"
+"""What stands in UTF-8 for bytes that are no text: itself no UTF-8, so only the field that holds it is bad."""
+
+_MARK = "dspnet.mark_undecodable"
+
+
+def read_text(path: str, source: SourceConfig) -> Iterator[bytes]:
+    """Reads a file as UTF-8 text.
+
+    Args:
+        path: the file; its ending says whether it is compressed.
+        source: format and encoding of the log.
+
+    Yields:
+        Pieces of some `READ_BYTES`, none of them empty. Text in UTF-8 is passed on as it is, right or wrong.
+
+    Raises:
+        SourceError: if the file is no text, or expands so much that it cannot be a log.
+        OSError: if the file cannot be read or is cut short.
+    """
+    _check_compression(path, source)
+    _check_text(path, source)
+    pieces = _read_pieces(path)
+    yield from pieces if is_utf_8(source.encoding) else _transcode(pieces, source.encoding)
+
+
+def is_utf_8(encoding: str) -> bool:
+    """Tells whether text in an encoding is UTF-8 already.
+
+    >>> is_utf_8("UTF8"), is_utf_8("utf-16")
+    (True, False)
+    """
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+def _check_compression(path: str, source: SourceConfig) -> None:
+    """Checks that a file whose name says that it is compressed is."""
+    codec = files.find_codec(path)
+    if not codec:
+        return
+    with files.open_stored(path) as stored:
+        head = stored.read(file_kinds.HEAD_BYTES)
+    kind = file_kinds.recognise(head)
+    if head and (kind is None or kind.codec != codec):
+        ending = path[path.rindex(".") :]
+        found = kind.name if kind else "not compressed"
+        raise SourceError(
+            f"{path} is {found}; expected {source.format} compressed as its ending {ending} says: rename it to what "
+            "it is."
+        )
+
+
+def _check_text(path: str, source: SourceConfig) -> None:
+    """Checks by the first bytes of a file, decompressed, that it is text in the encoding that is configured."""
+    with files.open_input(path) as file:
+        head = file.read(file_kinds.HEAD_BYTES)
+    kind = file_kinds.recognise(head)
+    if is_utf_8(source.encoding):
+        kind = kind or file_kinds.recognise_by_nulls(head)
+    elif kind and kind.is_text:
+        kind = None
+    if kind:
+        raise SourceError(
+            f"{path} is {kind.name}; expected {source.format} as {source.encoding} text: "
+            f"{kind.advice.format(path=path)}."
+        )
+
+
+def _read_pieces(path: str) -> Iterator[bytes]:
+    codec = files.find_codec(path)
+    with files.open_stored(path) as stored:
+        stream = pa.CompressedInputStream(stored, codec) if codec else stored
+        size = 0
+        while piece := stream.read(READ_BYTES):
+            size += len(piece)
+            if codec and size > max(EXPANSION_FREE_BYTES, MAX_EXPANSION * stored.tell()):
+                raise SourceError(
+                    f"{path} expands to more than {MAX_EXPANSION} times its size, as no log does: its text is nothing "
+                    "but repetition. If it is meant, decompress it before the run."
+                )
+            yield piece
+
+
+def _transcode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Yields text as UTF-8; what cannot be decoded becomes `UNDECODABLE`."""
+    codecs.register_error(_MARK, _mark_undecodable)
+    decoder = codecs.getincrementaldecoder(encoding)(_MARK)
+    for piece in pieces:
+        if text := decoder.decode(piece).encode("utf-8", _MARK):
+            yield text
+    if text := decoder.decode(b"", final=True).encode("utf-8", _MARK):
+        yield text
+
+
+def _mark_undecodable(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeDecodeError):
+        return "\udcff", error.end  # Half of a character: it is no text, and comes back when it is encoded.
+    assert isinstance(error, UnicodeEncodeError)
+    return UNDECODABLE, error.end
