@@ -24,9 +24,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
-    from experiments.tuning import command
+    from experiments.tuning.command import tune
 
-    command.run(config, arguments.trials, arguments.memory_gib)
+    tune(config, arguments.trials, arguments.memory_gib)
 
 
 COMMAND = Command(

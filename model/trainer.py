@@ -18,6 +18,7 @@ from model.export.saved_model import describe_retrieval, export
 from model.export.serving_module import ServingModule
 from model.job import TrainingJob
 from model.networks.base import Network, build_network
+from model.retrieval import scann
 from model.training.callbacks import History, ResumableTraining
 from model.training.progress import TrainingProgress
 from model.training.recommender import build_recommender
@@ -42,8 +43,11 @@ def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) 
         ValueError: if the train split has fewer sequences than one batch, or an interrupted run left a state that
             cannot be read.
         FloatingPointError: if training diverges.
+        ImportError: if the model shall find items with ScaNN, and this machine has none; before any training.
     """
     job = TrainingJob.from_json(fn_args.custom_config)
+    if job.serving.retrieval == "scann":
+        scann.load_operations()
     items, scenes = load_catalogues(job.catalogue_uri)
     if job.model.method.trained:
         _train(fn_args, job, items, scenes, callbacks)
@@ -78,10 +82,11 @@ def _train(
     else:
         _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
     _log.info(
-        "Training %s on %d sequences, %d steps of %d an epoch; %d items, %d scenes.",
+        "Training %s on %d sequences, %d %s of %d an epoch; %d items, %d scenes.",
         job.model.method.title,
         job.sequences[TRAIN],
         steps,
+        "step" if steps == 1 else "steps",
         batch_size,
         len(items),
         len(scenes),

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from schemas.errors import UserError
@@ -45,8 +45,8 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
         top: how many to return at most; the model itself returns a fixed number.
 
     Returns:
-        The answer, with the names of its items if the model has them, and with a note when the model knows none of
-        the items, or none of the scenes, of the history.
+        The answer, with the names of its items if the model has them, and with a note about items and scenes of the
+        history that the model does not know.
 
     Raises:
         UserError: if there is no model.
@@ -87,22 +87,24 @@ def _load(folder: str) -> Any:
 
 
 def _find_unknown(loaded: Any, question: Question) -> Iterator[str]:
-    """Yields a note about the items of a history if none is in the model's catalogue, and one about its scenes."""
+    """Yields a note about the items of a history that the model's catalogue lacks, and one about its scenes."""
     for kind, asked, catalogue, consequence in (
         ("items", question.items, "item_ids", "what an unknown user is recommended"),
         ("scenes", question.scenes, "scene_ids", "the answer for a scene that the model has never seen"),
     ):
         known: Any = getattr(loaded, catalogue, None)  # a foreign model may have anything there
-        if asked and hasattr(known, "numpy") and _are_unknown(asked, known.numpy().ravel()):
-            shown = ", ".join(repr(raw_id) for raw_id in list(dict.fromkeys(asked))[:_SHOWN_IDS])
-            yield (
-                f"None of the {kind} of the history is in the catalogue of the model: this is {consequence}. "
-                f"Expected ids as they stand in the log. Received: {shown}"
-            )
-
-
-def _are_unknown(asked: Sequence[str], catalogue: Iterable[bytes]) -> bool:
-    return {raw_id.encode("utf-8") for raw_id in asked}.isdisjoint(catalogue)
+        if not asked or not hasattr(known, "numpy"):
+            continue
+        distinct = {raw_id.encode("utf-8"): raw_id for raw_id in asked}
+        unknown = [distinct[raw_id] for raw_id in distinct.keys() - set(known.numpy().ravel())]
+        if not unknown:
+            continue
+        shown = ", ".join(map(repr, sorted(unknown, key=asked.index)[:_SHOWN_IDS]))
+        if len(unknown) == len(distinct):
+            lead = f"None of the {kind} of the history is in the catalogue of the model: this is {consequence}."
+        else:
+            lead = f"{len(unknown)} of {len(distinct)} {kind} of the history count as unknown to the model."
+        yield f"{lead} Expected ids as they stand in the log. Received: {shown}"
 
 
 def _read_names(folder: str, items: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -57,8 +57,8 @@ def load_saved_model(folder: str) -> Any:
             import scann  # noqa: F401  (importing it registers its operations)
         except Exception as error:  # a build for another TensorFlow raises TensorFlow's own errors
             raise UnusableModelError(
-                f"{folder} cannot be loaded: it finds items with ScaNN, which cannot be imported ({error}). Install "
-                'it: pip install "dspnet[scann]"'
+                f"{folder} cannot be loaded: it finds items with ScaNN, which cannot be imported ({error}). Where "
+                'TensorFlow is 2.16, install it: pip install "dspnet[scann]". There is no ScaNN for TensorFlow 2.21'
             ) from error
     try:
         return tf.saved_model.load(folder, tags=[TAG])

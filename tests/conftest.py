@@ -1,14 +1,21 @@
 """How tests are dealt out to workers: what shares fixtures stays together."""
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = ("tests/e2e/",)
 """Folders whose files share a run of the pipeline."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that deals them out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        file, _, _ = item.nodeid.partition("::")
-        group = next((folder for folder in TOGETHER if file.startswith(folder)), file)
-        item.add_marker(pytest.mark.xdist_group(group))
+class FileScheduling(LoadScopeScheduling):
+    """Scheduler that gives all tests of a file, or of a folder in `TOGETHER`, to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling:
+    # In the order of the files: by number of tests, the few long ones would run last, on one worker.
+    config.option.loadscopereorder = False
+    return FileScheduling(config, log)

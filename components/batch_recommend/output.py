@@ -57,12 +57,16 @@ class Output:
     def create(self) -> None:
         """Creates the folder, and the folders `staging` and `rejects` in it.
 
+        Bad rows that a failed job listed in it are removed: they are no results, and this job lists its own.
+
         Raises:
             FileExistsError: if something is there already.
             OSError: if it cannot be created.
         """
         found = self._list_contents()
-        if found:
+        if found and all(name == REJECTS or name.startswith(f"{self.rejects}/") for name in found):
+            FileSystems.delete([f"{self.rejects}/"])
+        elif found:
             names = ", ".join(map(repr, found[:3])) + (", ..." if len(found) > 3 else "")
             raise FileExistsError(
                 f"--out: {self.folder} is not empty ({names}), and results are never overwritten. Name another folder, "

@@ -14,7 +14,7 @@ from reporting.console import Screen, short_path
 from schemas.errors import UserError
 
 
-def run(config: PipelineConfig, trials: int | None = None, memory_gib: float | None = None) -> None:
+def tune(config: PipelineConfig, trials: int | None = None, memory_gib: float | None = None) -> None:
     """Runs the search for the method of a configuration, reporting on standard output.
 
     Args:

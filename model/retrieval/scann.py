@@ -9,8 +9,9 @@ from model.networks.item_scorer import InnerProducts
 from model.retrieval.top_k import ExactTopK, TopK
 
 MISSING_PACKAGE = (
-    'This model finds items with ScaNN, which is not installed: pip install "dspnet[scann]". '
-    "Or train with serving.retrieval=exact."
+    "This model finds items with ScaNN, which cannot be imported. Where TensorFlow is 2.16 (line `older` of "
+    'requirements/): pip install "dspnet[scann]". There is no ScaNN for TensorFlow 2.21: train with '
+    "serving.retrieval=exact there."
 )
 
 REORDERED = 4
@@ -78,9 +79,9 @@ def load_operations() -> None:
     """Registers the operations of ScaNN in TensorFlow.
 
     Raises:
-        ImportError: if ScaNN is not installed.
+        ImportError: if ScaNN is not installed, or was built for another TensorFlow.
     """
     try:
         import scann  # noqa: F401
-    except ImportError as error:
+    except (ImportError, tf.errors.OpError) as error:
         raise ImportError(MISSING_PACKAGE) from error

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import functools
+import inspect
 import json
 import logging
 import socket
@@ -36,6 +37,11 @@ _BACKLOG = 128
 
 _MODEL = "/v1/models/{name:[^/:]+}"
 _VERSION = r"/versions/{version:[0-9]{1,18}}"
+
+_DEFAULTS = "always_print_fields_with_no_presence"
+"""The argument of `json_format.MessageToDict` that writes fields at their default too."""
+if _DEFAULTS not in inspect.signature(json_format.MessageToDict).parameters:  # before protobuf 5
+    _DEFAULTS = "including_default_value_fields"
 
 _logger = logging.getLogger(__name__)
 
@@ -255,7 +261,7 @@ def _get_model(request: web.Request) -> tuple[str, int | None]:
 
 
 def _as_dict(content: message.Message) -> dict[str, Any]:
-    return json_format.MessageToDict(content, preserving_proto_field_name=True, including_default_value_fields=True)
+    return json_format.MessageToDict(content, preserving_proto_field_name=True, **{_DEFAULTS: True})
 
 
 def _make_json(content: dict[str, Any]) -> web.Response:

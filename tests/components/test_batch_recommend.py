@@ -299,6 +299,19 @@ def test_results_that_cannot_all_be_moved_are_none(run, tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "out0").iterdir()] == ["_rejects"]
 
 
+def test_the_folder_of_a_failed_job_is_used_again(run, tmp_path):
+    out = tmp_path / "out"
+    events = random_events()
+    with pytest.raises(ValueError, match="rows are bad"):
+        run(write(tmp_path / "bad.csv", [(*event[:3], "today") for event in events]), out=str(out))
+    assert [path.name for path in out.iterdir()] == ["_rejects"]
+    assert len(list((out / "_rejects").iterdir())) == 1
+    run(write(tmp_path / "log.csv", events), out=str(out))
+    assert (out / "_SUCCESS").exists()
+    lines = [path.read_text().splitlines() for path in (out / "_rejects").iterdir()]
+    assert [len(file) for file in lines] == [1]  # the header alone
+
+
 @pytest.mark.parametrize("name", ["recommendations-00000-of-00002.parquet", "_incomplete", "notes.txt"])
 def test_results_are_never_overwritten(run, tmp_path, name):
     out = tmp_path / "out"

@@ -217,6 +217,15 @@ def test_a_state_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
         trainer.run_fn(args)
 
 
+def test_a_model_that_needs_scann_is_not_trained_where_there_is_none(tmp_path, monkeypatch):
+    args = _fn_args(tmp_path, "scann")
+    args.custom_config["serving"] = {"retrieval": "scann"}
+    args.train_files = None  # training would fail over it
+    monkeypatch.setitem(sys.modules, "scann", None)
+    with pytest.raises(ImportError, match="ScaNN, which cannot be imported.*serving.retrieval=exact"):
+        trainer.run_fn(args)
+
+
 def test_diverged_training_is_refused_and_nothing_is_kept(tmp_path):
     with pytest.raises(FloatingPointError, match="diverged in epoch 1.*item_loss.*learning_rate"):
         trainer.run_fn(_fn_args(tmp_path, "nan", learning_rate=1e30, **OFF))

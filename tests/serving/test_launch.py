@@ -162,6 +162,10 @@ def test_the_name_is_the_folders(model: pathlib.Path) -> None:
         Endpoint("/").validate()
 
 
+TENSORFLOW_STARTS = re.compile(r"WARNING: All log messages before absl::InitializeLog\(\)|[IWE]\d{4} \d\d:\d\d:")
+"""What TensorFlow 2.21 says while it is imported, which no setting silences."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_the_development_server_starts_and_stops(
@@ -195,4 +199,4 @@ def test_the_development_server_starts_and_stops(
             process.kill()
             process.wait()
     assert (tmp_path / "out").read_text().endswith("\nStopped.\n")
-    assert (tmp_path / "err").read_text() == ""
+    assert [line for line in (tmp_path / "err").read_text().splitlines() if not TENSORFLOW_STARTS.match(line)] == []

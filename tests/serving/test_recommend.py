@@ -136,13 +136,18 @@ def test_answers_with_what_the_model_has(model: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("items", "scenes", "notes"),
     [
-        (["item3", "new"], ["scene1", "new"], []),
+        (["item3"], ["scene1"], []),
+        (
+            ["new", "item3", "milk", "new"],
+            ["scene1", "scene1", "kitchen", "scene1"],
+            ["2 of 3 items .* Received: 'new', 'milk'$", "1 of 2 scenes .* Received: 'kitchen'$"],
+        ),
         (["milk", "tea", "milk"], ["scene1"] * 3, ["None of the items .* unknown user.* Received: 'milk', 'tea'$"]),
         (["item3"], ["kitchen"], ["None of the scenes .* never seen.* Received: 'kitchen'$"]),
         (["milk"], ["kitchen"], ["None of the items", "None of the scenes"]),
     ],
 )
-def test_says_when_nothing_of_a_history_is_known(
+def test_says_what_of_a_history_is_unknown(
     model: pathlib.Path, items: list[str], scenes: list[str], notes: list[str]
 ) -> None:
     answer = recommend(str(model), Question(items, scenes), top=3)

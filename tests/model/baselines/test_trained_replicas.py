@@ -1,12 +1,11 @@
 """One replica and two train the same weights of the methods that DSPnet is compared with; see also `test_replicas`."""
 
-import concurrent.futures
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+
+from tests.replicas import train_with_one_and_two
 
 TRAIN = """
 import json, sys
@@ -55,16 +54,8 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def trained():
-    """What one and two replicas logged and learned of each method, side by side."""
-    cases = json.dumps(list(CASES.items()))
-
-    def train(replicas):
-        run = subprocess.run([sys.executable, "-c", TRAIN, replicas, cases], capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr[-3000:]
-        return json.loads(run.stdout.splitlines()[-1])
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        one, two = pool.map(train, ["1", "2"])
+    """What one and two replicas logged and learned of each method."""
+    one, two = train_with_one_and_two(TRAIN, json.dumps(list(CASES.items())))
     return dict(zip(CASES, zip(one, two, strict=True), strict=True))
 
 

@@ -42,6 +42,7 @@ def test_a_description_reads_as_it_is_written():
 
 
 def scann(share=1.0, **options):
+    pytest.importorskip("scann", reason="there is no ScaNN for this TensorFlow")
     config = ServingConfig(retrieval="scann", scann_search_share=share)
     return served_model.build(many_items(), serve=config, **options), config
 

@@ -1,12 +1,9 @@
 """One replica and two give the same training: same losses, same weights, adversarial and contrastive terms on."""
 
-import concurrent.futures
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+
+from tests.replicas import train_with_one_and_two
 
 TRAIN = """
 import json, sys
@@ -69,15 +66,8 @@ CASES = ["none,softmax,dspnet", "in_batch,softmax,dspnet_minus", "log_uniform,bc
 
 @pytest.fixture(scope="module")
 def trained():
-    """What one and two replicas logged and learned in each case, side by side: tracing takes one core."""
-
-    def train(replicas):
-        run = subprocess.run([sys.executable, "-c", TRAIN, replicas, *CASES], capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr[-3000:]
-        return json.loads(run.stdout.splitlines()[-1])
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        one, two = pool.map(train, ["1", "2"])
+    """What one and two replicas logged and learned in each case."""
+    one, two = train_with_one_and_two(TRAIN, *CASES)
     return dict(zip(CASES, zip(one, two, strict=True), strict=True))
 
 
