@@ -50,7 +50,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         salt = read_salt(settings.demo)
-        if settings.source.layout == "events":
+        if settings.source.layout == "events" and settings.split.by != "last":
             splits.plan_cuts(settings.windows, settings.split)  # Refuses wrong cutoffs before any work.
         artifact = artifact_utils.get_single_instance(output_dict["examples"])
         id_map_uri = artifact_utils.get_single_uri(output_dict["id_map"])
