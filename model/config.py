@@ -171,9 +171,10 @@ class TrainingConfig(ConfigModel):
     gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
     """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
     target: Target = PERIOD
-    """What is predicted in training: all of the future window, its first event, or what follows a prefix.
+    """What is predicted in training: all of the future window, what comes next, or what comes next after a prefix.
 
-    A prefix ends anywhere in the history, drawn anew for each sequence and epoch.
+    What comes next are the events at the earliest time: one, or several where events tie. A prefix ends anywhere in the
+    history, drawn anew for each sequence and epoch, but not between events that tie.
     """
     scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0
     """Weight lambda of the scene prediction loss in Eq. 9."""
@@ -230,6 +231,12 @@ class EvaluationConfig(ConfigModel):
     """Smallest allowed value of each named metric, as `task/metric@k` or, of a slice, `task/metric@k/group=low`."""
     max_drop: dict[str, Annotated[float, pydantic.Field(ge=0.0)]] = {"next_item/ndcg@10": 0.005}
     """How far below the last blessed model each named metric may fall, in absolute terms; by default the largest k."""
+    not_below: tuple[Literal["popularity", "own_frequency"], ...] = ("popularity",)
+    """Counting that a model must not be significantly worse than (p < .05, paired over users): popular items, or the
+    user's own most frequent ones. Empty asks for nothing.
+
+    Compared are the metrics of tasks that `thresholds` names, or, where it names none, Recall of the next item.
+    """
     batch_size: pydantic.PositiveInt = 256
     """Sequences ranked at once."""
 

@@ -53,6 +53,7 @@ def run(config: PipelineConfig, model: str, out: str, as_of: datetime.datetime |
             history_days=history_days,
             top=top,
             unseen=unseen,
+            ties=config.windows.ties,
         )
         try:
             prepare_if_missing(config.source)

@@ -107,11 +107,19 @@ class PipelineConfig(ConfigModel):
 
     @pydantic.model_validator(mode="after")
     def _cutoffs_fit(self) -> "PipelineConfig":
-        cutoffs = len(self.windows.cutoffs)
-        if self.source.layout == "events" and not cutoffs:
-            raise ValueError("windows.cutoffs is missing: name at least one date, as in [2024-08-01]")
-        if self.source.layout == "sequences" and (cutoffs or self.split.by == "time"):
+        windows, cutoffs = self.windows, len(self.windows.cutoffs)
+        if self.source.layout == "sequences" and (cutoffs or self.split.by != "user"):
             raise ValueError("sequence files are already cut: windows.cutoffs must be empty and split.by 'user'")
+        if self.split.by == "last":
+            if cutoffs or windows.history_days or windows.future_days or windows.min_future > 1:
+                raise ValueError(
+                    "split.by 'last' cuts each user's events at the user's own last times: windows.cutoffs must be "
+                    "empty, history_days and future_days null, min_future 1"
+                )
+        elif self.source.layout == "events" and not cutoffs:
+            raise ValueError(
+                "windows.cutoffs is missing: name at least one date, as in [2024-08-01], or set split.by to last"
+            )
         if self.split.by == "time" and cutoffs < 3:
             raise ValueError(
                 f"split.by 'time' needs at least 3 windows.cutoffs (train, val, test). Received: {cutoffs}"

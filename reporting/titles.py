@@ -20,12 +20,12 @@ TASKS = {
 """Titles of the tasks, in the order in which they are shown."""
 
 ASKED = {
-    "next_item": "the first item of the future",
+    "next_item": "the items at the earliest time of the future",
     "period_items": "all items of the future",
-    "next_scene": "the scene of the first event of the future",
+    "next_scene": "the scenes at the earliest time of the future",
     "period_scenes": "all scenes of the future",
-    "next_unseen_item": "the first item of the future that is not in the history; items of the history are left out",
-    "period_unseen_items": "all such items",
+    "next_unseen_item": "of the next items, those that are not in the history; items of the history are left out",
+    "period_unseen_items": "of all items of the future, those that are not in the history; likewise",
 }
 """What each task asks for."""
 

@@ -99,6 +99,19 @@ class CatalogueSizes:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ties:
+    """How often several events tie as what comes next.
+
+    Attributes:
+        share: share of test sequences with several next items, distinct ones at the earliest time of the future.
+        mean_items: mean number of next items of a test sequence.
+    """
+
+    share: float
+    mean_items: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Verdict:
     """Whether a model may be pushed, and why.
 
@@ -123,6 +136,7 @@ class Evaluation:
         models: by name, the candidate first.
         differences: the candidate minus each other model, by the model's name, then by metric.
         catalogue: sizes of the train split's catalogues; None in a file of an older version.
+        ties: how often several items come next; None in a file of an older version, where only one did.
         name: name of the pipeline.
         settings: the section ``evaluation`` of the configuration.
         verdict: whether the candidate is blessed; None before it is judged.
@@ -135,6 +149,7 @@ class Evaluation:
     models: Mapping[str, ModelEvaluation]
     differences: Mapping[str, Mapping[str, Difference]]
     catalogue: CatalogueSizes | None = None
+    ties: Ties | None = None
     name: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
@@ -157,6 +172,7 @@ class Evaluation:
                 for model, of_model in self.differences.items()
             },
             "catalogue": None if self.catalogue is None else dataclasses.asdict(self.catalogue),
+            "ties": None if self.ties is None else dataclasses.asdict(self.ties),
             "k": list(self.k),
             "settings": dict(self.settings),
             "verdict": None if self.verdict is None else dataclasses.asdict(self.verdict),
@@ -191,6 +207,7 @@ class Evaluation:
                     for model, of_model in content.get("differences", {}).items()
                 },
                 catalogue=CatalogueSizes(**content["catalogue"]) if content.get("catalogue") else None,
+                ties=Ties(**content["ties"]) if content.get("ties") else None,
                 name=str(content["name"]),
                 settings=content.get("settings", {}),
                 verdict=_read_verdict(content["verdict"]) if content.get("verdict") else None,

@@ -5,6 +5,7 @@ import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
+from model.data.padding import take_next
 from model.networks.base import build_network
 from model.training.recommender import Batch, Recommender, build_recommender
 from schemas.catalogue import Catalogue
@@ -29,7 +30,12 @@ def build(name: str, batch_size: int = 4, model: dict | None = None, **training)
 
 
 def batch(
-    items: np.ndarray | list, scenes: np.ndarray | list, next_items: np.ndarray | list, next_scenes: np.ndarray | list
+    items: np.ndarray | list,
+    scenes: np.ndarray | list,
+    next_items: np.ndarray | list,
+    next_scenes: np.ndarray | list,
+    history_times: np.ndarray | list | None = None,
+    future_times: np.ndarray | list | None = None,
 ) -> Batch:
     """A batch as `model.data.batches.index_batches` makes them.
 
@@ -38,17 +44,28 @@ def batch(
         scenes: histories, int [batch, time].
         next_items: futures as they happened, int [batch, events], no item twice.
         next_scenes: likewise, int [batch, events]; the second of two equal ones is left out of the set.
+        history_times: when the events of `items` happened, from 1, 0 where padded; by default each at another time.
+        future_times: likewise, of `next_items`.
     """
     items, scenes, next_items, next_scenes = (np.asarray(x, np.int32) for x in (items, scenes, next_items, next_scenes))
+    times = [
+        np.where(of != 0, 1 + np.arange(of.shape[1]), 0) if given is None else np.asarray(given)
+        for of, given in ((items, history_times), (next_items, future_times))
+    ]
+    following = [next_items[:, :1], next_scenes[:, :1]]
+    if future_times is not None:
+        following = [take_next(tf.constant(of), tf.constant(times[1])).numpy() for of in (next_items, next_scenes)]
     earlier = np.tril(next_scenes[:, :, None] == next_scenes[:, None], -1).any(axis=2)
     made = {
         "history_items": items,
         "history_scenes": scenes,
-        "next_item": next_items[:, :1],
-        "next_scene": next_scenes[:, :1],
+        "next_item": following[0],
+        "next_scene": following[1],
         "future_items": next_items,
         "future_scenes": np.where(earlier, 0, next_scenes),
         "future_item_sequence": next_items,
         "future_scene_sequence": next_scenes,
+        "history_times": times[0].astype(np.int64),
+        "future_times": times[1].astype(np.int64),
     }
     return {name: tf.constant(values) for name, values in made.items()}

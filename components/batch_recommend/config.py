@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 
-from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.config import SourceConfig, Ties
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +22,7 @@ class BatchConfig:
         history_days: number of days before `as_of` in which the first event may lie; None reads all.
         top: largest number of items, and of scenes, for each user.
         unseen: whether items of a user's own events are left out.
+        ties: order of events of one user and time, as in training.
     """
 
     source: SourceConfig
@@ -35,3 +36,4 @@ class BatchConfig:
     history_days: int | None = None
     top: int = 10
     unseen: bool = False
+    ties: Ties = "shuffled"

@@ -97,7 +97,7 @@ class Recommend(beam.DoFn):
     def process(self, element: tuple[int, Iterable[tuple[int, bytes]]]) -> Iterator[Summary]:
         """Processes one partition; see the class."""
         partition, parts = element
-        events = blocks.join_and_sort(parts)
+        events = blocks.join_and_sort(parts, self._config.ties)
         users_in_log = len(windows.find_user_bounds(events["user_high"], events["user_low"])) - 1
         events = histories.select_before(events, self._as_of)
         users = histories.find_histories(events, self._config.max_history, self._since)

@@ -21,8 +21,9 @@ from components.ranking_evaluator.table import format_evaluation
 from components.ranking_evaluator.verdict import NO_BASELINE, judge
 from model.baselines import own_frequency, popularity
 from model.baselines.statistical_network import StatisticalNetwork
-from model.config import EvaluationConfig
+from model.config import PERIOD, EvaluationConfig
 from model.data.batches import evaluation_batches
+from model.data.sequences import TrainSequences
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
 from model.export.serving_module import ServingModule
@@ -31,7 +32,7 @@ from model.ranker import Ranker
 from reporting.titles import LAST_BLESSED
 from schemas.catalogue import Catalogue
 from schemas.evaluation import EVALUATION_FILE, SEQUENCES_FILE, TABLE_FILE, Verdict
-from schemas.sequences import TEST
+from schemas.sequences import TEST, TRAIN
 from schemas.served_model import EXACT
 from serving.saved_model import load_saved_model, read_retrieval
 
@@ -41,7 +42,8 @@ REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], StatisticalNetwork]] =
     METHODS["popularity"].title: popularity.from_catalogues,
     METHODS["own_frequency"].title: own_frequency.from_catalogues,
 }
-"""Models that every candidate is measured beside, by title; they need nothing but the catalogues."""
+"""Models that every candidate is measured beside, by title, made from catalogues whose future counts are of the target
+that the candidate was trained on (`model.baselines.popularity.recount_futures`)."""
 
 EVERY_SECONDS = 10.0
 """Shortest time between two lines of progress."""
@@ -64,8 +66,7 @@ class Executor(base_executor.BaseExecutor):
         config = EvaluationConfig.model_validate_json(exec_properties["settings"])
         title, candidate = exec_properties["candidate"], artifact_utils.get_single_instance(input_dict["model"])
         baseline = _find_baseline(input_dict, candidate)
-        folder = artifact_utils.get_split_uri(input_dict["examples"], TEST)
-        batches = evaluation_batches([os.path.join(folder, "*.gz")], config.batch_size)
+        batches = evaluation_batches([_glob(input_dict, TEST)], config.batch_size)
 
         items, scenes = load_catalogues(artifact_utils.get_single_uri(input_dict["catalogue"]))
         rankers: dict[str, Ranker] = {title: _load(candidate)}
@@ -77,9 +78,13 @@ class Executor(base_executor.BaseExecutor):
                 _log.warning("%s: %s", no_baseline, baseline.uri)
                 del rankers[LAST_BLESSED]
                 baseline = None
+        counted = items, scenes
+        if exec_properties["target"] != PERIOD:
+            train = TrainSequences([_glob(input_dict, TRAIN)], items, scenes)
+            counted = popularity.recount_futures(train, items, scenes, exec_properties["target"])
         for name, make in REFERENCES.items():
             if name != title:
-                rankers[name] = ServingModule(make(items, scenes), items, scenes, _ANY_HISTORY)
+                rankers[name] = ServingModule(make(*counted), items, scenes, _ANY_HISTORY)
 
         output = artifact_utils.get_single_uri(output_dict["evaluation"])
         with SequencesFile(os.path.join(output, SEQUENCES_FILE)) as file:
@@ -87,7 +92,7 @@ class Executor(base_executor.BaseExecutor):
                 rankers, batches, items, scenes, config.k, sink=file.write, progress=EvaluationProgress(len(rankers))
             )
         metrics = {name: model.metrics for name, model in evaluation.models.items()}
-        verdict = judge(config, metrics[title], metrics.get(LAST_BLESSED), no_baseline)
+        verdict = judge(config, metrics[title], metrics.get(LAST_BLESSED), no_baseline, evaluation.differences)
         evaluation = dataclasses.replace(
             evaluation, name=exec_properties["name"], settings=config.model_dump(mode="json"), verdict=verdict
         )
@@ -95,6 +100,10 @@ class Executor(base_executor.BaseExecutor):
         io_utils.write_string_file(os.path.join(output, EVALUATION_FILE), text + "\n")
         io_utils.write_string_file(os.path.join(output, TABLE_FILE), format_evaluation(evaluation) + "\n")
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), candidate, baseline, verdict)
+
+
+def _glob(input_dict: Artifacts, split: str) -> str:
+    return os.path.join(artifact_utils.get_split_uri(input_dict["examples"], split), "*.gz")
 
 
 def _find_baseline(input_dict: Artifacts, candidate: types.Artifact) -> types.Artifact | None:

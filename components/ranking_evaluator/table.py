@@ -25,6 +25,11 @@ def format_evaluation(evaluation: Evaluation) -> str:
         "R = Recall, N = NDCG, ¹ best, ² second, ± half of the 95% interval over users.",
         f"Targets outside the catalogue, counted as misses: {missing}.",
     ]
+    if evaluation.ties is not None and evaluation.ties.share:
+        lines.append(
+            f"Next item: {evaluation.ties.share:.1%} of the sequences have several at the earliest time, all of them "
+            f"right; the mean is {evaluation.ties.mean_items:.1f}."
+        )
     if evaluation.verdict is not None:
         outcome = "Blessed" if evaluation.verdict.blessed else "REFUSED"
         lines.append(f"{outcome}: {'; '.join(evaluation.verdict.reasons)}.")

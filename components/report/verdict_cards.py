@@ -1,16 +1,17 @@
 """The headline figures at the top of a report: the candidate beside the models that it has to be better than."""
 
+import itertools
 from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
+from model.methods import METHODS
 from reporting.charts import Interval, IntervalRow, draw_intervals
 from reporting.numbers import Key, Numbers, format_estimate
 from reporting.titles import LAST_BLESSED, POPULARITY, STYLES, TASKS, metric_title, pick_headline_k
 from schemas.evaluation import Difference, Evaluation
 
-_TASKS = ("next_item", "period_items", "next_scene")
-_METRICS = ("recall", "ndcg")
+_HEADLINES = tuple(itertools.product(("next_item", "period_items", "next_scene"), ("recall", "ndcg")))
 _STYLES = {POPULARITY: STYLES[1], LAST_BLESSED: STYLES[2]}
 
 
@@ -44,10 +45,11 @@ def list_models(evaluation: Evaluation) -> list[Model]:
 
 
 def list_rivals(evaluation: Evaluation) -> list[Model]:
-    """Returns the models that a candidate has to be better than, as far as they were measured."""
+    """Returns the models that a candidate has to be better than, or is not to be worse than, as far as measured."""
     _, *others = list_models(evaluation)
     rivals = {model.name: model for model in others}
-    return [rivals[name] for name in (POPULARITY, LAST_BLESSED) if name in rivals]
+    by_rule = [METHODS[name].title for name in evaluation.settings.get("not_below", ())]
+    return [rivals[name] for name in dict.fromkeys((POPULARITY, *by_rule, LAST_BLESSED)) if name in rivals]
 
 
 def make_interval(evaluation: Evaluation, model: Model, metric: str) -> Interval | None:
@@ -69,14 +71,13 @@ def judge_difference(difference: Difference) -> Literal["higher", "lower"] | Non
 
 
 def make_verdict_cards(evaluation: Evaluation, numbers: Numbers) -> list[Card]:
-    """Returns the headline figures that were measured of the candidate."""
+    """Returns the headline figures that were measured of the candidate; what a rule watches comes first."""
     candidate, rivals = list_models(evaluation)[0], list_rivals(evaluation)
     k = pick_headline_k(evaluation.k)
-    metrics = {
-        f"{task}/{kind}@{k}": f"{TASKS[task]}, {metric_title(f'{kind}@{k}')}" for task in _TASKS for kind in _METRICS
-    }
+    watched = (name for name in evaluation.settings.get("thresholds", ()) if name.partition("/")[0] in TASKS)
     cards = []
-    for metric, title in metrics.items():
+    for metric in dict.fromkeys((*watched, *(f"{task}/{kind}@{k}" for task, kind in _HEADLINES))):
+        title = _make_title(metric)
         if metric in evaluation.models[candidate.name].metrics:
             intervals = [(model, make_interval(evaluation, model, metric)) for model in (candidate, *rivals)]
             rows = [IntervalRow(model.name, [interval]) for model, interval in intervals if interval]
@@ -88,6 +89,11 @@ def make_verdict_cards(evaluation: Evaluation, numbers: Numbers) -> list[Card]:
             chart = draw_intervals(f"{title} by model", rows)
             cards.append(Card(title, _make_path(candidate, metric), chart, differences))
     return cards
+
+
+def _make_title(metric: str) -> str:
+    task, kind, *part = metric.split("/", 2)
+    return ", ".join((TASKS[task], metric_title(kind), *part))
 
 
 def _make_path(model: Model, metric: str) -> tuple[Key, ...]:

@@ -26,6 +26,8 @@ _ADVICE = {
     rejects.WRONG_COLUMN_COUNT: "Check source.delimiter.",
 }
 """What helps, by reason."""
+TIED_TEST, NEXT_ITEMS_TEST = "sequences_test_tied", "next_items_test"
+"""Counts: test sequences with several next items, and the next items of all test sequences (`ties`)."""
 
 
 def classify(candidates: Windows, passed: np.ndarray, size: int) -> dict[str, int]:
@@ -58,9 +60,9 @@ class Balance:
 
     Attributes:
         counts: numbers by name: ``rows_in``, ``rows_rejected``, ``rows_filtered``, ``events_in``,
-            ``events_<outcome>``, ``scenes_filled``, ``sequences_<split>``, ``windows_tried``,
-            ``windows_short_history`` and ``windows_short_future``; ``users``, ``items`` and ``scenes`` of all good
-            events.
+            ``events_<outcome>``, ``scenes_filled``, ``sequences_<split>``, ``sequences_test_tied``,
+            ``next_items_test``, ``windows_tried``, ``windows_short_history`` and ``windows_short_future``; ``users``,
+            ``items`` and ``scenes`` of all good events.
         times: those of the first and the last good event, unix microseconds; None without any.
         rejected: rejected rows by reason and detail.
     """
@@ -131,6 +133,7 @@ class Balance:
             *(f"events_{outcome}" for outcome in OUTCOMES),
         ]
         names += [f"sequences_{split}" for split in sequences.SPLITS]
+        names += [TIED_TEST, NEXT_ITEMS_TEST]
         rejected = {f"rejected_{reason}": count for reason, count in self.reasons.items()}
         return {name: self[name] for name in names} | rejected
 
@@ -138,7 +141,16 @@ class Balance:
         outcomes = " + ".join(f"{self[f'events_{outcome}']:,} {outcome}" for outcome in OUTCOMES)
         made = ", ".join(f"{self[f'sequences_{split}']:,} {split}" for split in sequences.SPLITS)
         reasons = "".join(f"; {count:,} {_rows(count)} {reason}" for reason, count in self.reasons.items())
-        return f"{self['events_in']:,} events in = {outcomes}{reasons} -> sequences: {made}"
+        return f"{self['events_in']:,} events in = {outcomes}{reasons} -> sequences: {made}{self._describe_ties()}"
+
+    def _describe_ties(self) -> str:
+        number, tied = self[f"sequences_{sequences.TEST}"], self[TIED_TEST]
+        if not tied:
+            return ""
+        return (
+            f"; {tied / number:.1%} of the test sequences have several next items, at one time; the mean is "
+            f"{self[NEXT_ITEMS_TEST] / number:.1f}"
+        )
 
 
 def _rows(number: int) -> str:

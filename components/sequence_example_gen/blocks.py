@@ -1,13 +1,12 @@
 """Blocks of events: sent to their partition as bytes, and joined there in order."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-Columns: TypeAlias = dict[str, npt.NDArray]
+from components.sequence_example_gen.config import LOG, Ties
+from components.sequence_example_gen.ties import Columns, shuffle_ties
 
 # What is shuffled is copied several times on its way: compressing it makes the whole ingest faster, and smaller.
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -45,14 +44,16 @@ def partition(events: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa
         yield int(index), ordered.slice(starts[index], counts[index])
 
 
-def join_and_sort(blocks: Iterable[tuple[int, bytes]]) -> Columns:
+def join_and_sort(blocks: Iterable[tuple[int, bytes]], ties: Ties) -> Columns:
     """Joins a partition's blocks and sorts its events.
 
-    The order is user, then record (sequence files), then history before future, then time; events of one user and time
-    stay in the order of the sorted file paths, then of the rows in the file.
+    The order is user, then record (sequence files), then history before future, then time.
 
     Args:
         blocks: place of each block in the log, and its events.
+        ties: order of events of one user and time: ``shuffled``, a fixed pseudo-random one (`ties.shuffle_ties`), or
+            ``log``, that of the sorted file paths, then of the rows in the file. Sequence files say themselves which
+            event came first, so theirs is always kept.
 
     Returns:
         The columns as NumPy arrays [n].
@@ -61,4 +62,5 @@ def join_and_sort(blocks: Iterable[tuple[int, bytes]]) -> Columns:
     columns = {name: table[name].to_numpy() for name in table.column_names}
     keys = [columns[name] for name in ("time", "is_future", "record", "user_low", "user_high") if name in columns]
     order = np.lexsort(keys)  # Stable; the last key counts most.
-    return {name: column[order] for name, column in columns.items()}
+    events = {name: column[order] for name, column in columns.items()}
+    return events if ties == LOG or "record" in events else shuffle_ties(events)

@@ -9,6 +9,10 @@ import pydantic
 
 from schemas.config_model import ConfigModel
 
+Ties = Literal["shuffled", "log"]
+LOG: Ties = "log"
+"""Orders of events of one user and time, as `windows.ties` names them."""
+
 COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([+-]?\d+(?:\.\d+)?)\s*")
 """How `SourceConfig.keep` compares a column with a number."""
 
@@ -200,6 +204,12 @@ class WindowsConfig(ConfigModel):
     """Fewest future events of a sequence."""
     max_history: pydantic.PositiveInt = 100
     """The last this many history events are kept."""
+    ties: Ties = "shuffled"
+    """Order of a user's events at one time: a fixed pseudo-random one, or that of the log (files by path, then rows).
+
+    Rows of one time often stand in the order of a catalogue, which a model then learns; `log` is for rows that are in
+    the order of events.
+    """
 
     @pydantic.field_validator("cutoffs", mode="before")
     @classmethod
@@ -228,8 +238,12 @@ class WindowsConfig(ConfigModel):
 class SplitConfig(ConfigModel):
     """Which sequences train, validate and test."""
 
-    by: Literal["user", "time"] = "user"
-    """`user`: by the user's hash, as `weights` says. `time`: the last cutoff tests, the one before validates."""
+    by: Literal["user", "time", "last"] = "user"
+    """`user`: by the user's hash, as `weights` says. `time`: the last cutoff tests, the one before validates.
+
+    `last`, for logs without a common clock: the last event of each user tests, the one before validates, the one before
+    that is what training predicts; it takes no cutoffs.
+    """
     weights: dict[Literal["train", "val", "test"], pydantic.NonNegativeInt] = {"train": 8, "val": 1, "test": 1}
     """Relative sizes of a split by user; 0 leaves a split empty."""
 

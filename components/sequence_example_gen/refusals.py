@@ -28,6 +28,14 @@ def find_log_problems(summary: Summary, source: SourceConfig) -> list[str]:
 def describe_empty_train(balance: Balance, settings: IngestSettings) -> str:
     """Returns why no training sequence is left of a log."""
     windows = settings.windows
+    if settings.split.by == "last":
+        return (
+            f"No training sequence is left of {settings.source.path}. {balance}. None of "
+            f"{balance['windows_tried']:,} users has windows.min_history={windows.min_history} events before the last "
+            f"time, at which all events of that time count. {balance.describe_times()} Check source.columns and "
+            f"windows.min_history, and, if the log's dates are others, whether its times are in "
+            f"{describe_format(settings.source)}."
+        )
     outside = find_cutoffs_outside(balance, settings)
     cutoffs = f" Outside of them {'lies' if len(outside) == 1 else 'lie'} {', '.join(outside)}." if outside else ""
     return (

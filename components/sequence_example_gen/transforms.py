@@ -26,6 +26,7 @@ from components.sequence_example_gen import (
     sequence_files,
     sources,
     splits,
+    ties,
     windows,
 )
 from components.sequence_example_gen.casting import SourceError
@@ -126,7 +127,7 @@ class WriteSequences(beam.DoFn):
         """Processes one partition; see the class."""
         partition, parts = element
         config = self._settings.windows
-        events = blocks.join_and_sort(parts)
+        events = blocks.join_and_sort(parts, config.ties)
         tried = self._candidates(events)
         short_history = tried.history_length < config.min_history
         short_future = tried.future_length < config.min_future
@@ -142,6 +143,9 @@ class WriteSequences(beam.DoFn):
         for number, split in enumerate(sequences.SPLITS):
             chosen = made.select(made.split == number)
             counts[f"sequences_{split}"] = len(chosen)
+            if split == sequences.TEST:
+                next_items = ties.count_next_items(chosen, events)
+                counts |= {balance.TIED_TEST: (next_items > 1).sum(), balance.NEXT_ITEMS_TEST: next_items.sum()}
             if len(chosen):
                 path = examples.locate_shard(self._examples_uri, split, partition, self._settings.partitions)
                 examples.write_shard(path, self._staging, chosen, events)
@@ -155,6 +159,8 @@ class WriteSequences(beam.DoFn):
             )
             return ready.with_splits(splits.split_users(events["user_high"][ready.first], settings.split))
         bounds = windows.find_user_bounds(events["user_high"], events["user_low"])
+        if settings.split.by == "last":
+            return windows.cut_last(events["time"], bounds, settings.windows.min_history, settings.windows.max_history)
         user_splits = splits.split_users(events["user_high"][bounds[:-1]], settings.split)
         cuts = splits.plan_cuts(settings.windows, settings.split)
         return windows.cut_windows(events["time"], bounds, user_splits, cuts, settings.windows.max_history)

@@ -10,7 +10,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from components.sequence_example_gen.splits import TRAIN, Cut
+from components.sequence_example_gen.splits import TEST, TRAIN, VALIDATION, Cut
+from components.sequence_example_gen.timestamps import MICROSECONDS
 
 Places: TypeAlias = npt.NDArray[np.int64]
 
@@ -107,9 +108,47 @@ def cut_windows(times: Places, bounds: Places, user_splits: Places, cuts: Sequen
                 future_stop=stop,
             )
         )
-    return Windows(
-        **{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(Windows)}
-    )
+    return _join(parts)
+
+
+def cut_last(times: Places, bounds: Places, min_history: int, max_history: int) -> Windows:
+    """Cuts every user's events at the user's own last times: the last tests, the one before validates.
+
+    Training predicts the time before these two, from what came before it, so that no train sequence has anything that
+    validation or test asks for. A user with fewer than `min_history` events before that time trains only, on the last
+    time. Events of a user in one second are at one time (`ties`).
+
+    Args:
+        times: int64 [n], unix microseconds, rising within a user.
+        bounds: int64 [users + 1], see `find_user_bounds`.
+        min_history: fewest history events of a train sequence.
+        max_history: the last this many history events are kept.
+
+    Returns:
+        Three candidates for each user with enough events, one for each other user.
+    """
+    starts = _find_seconds(times, bounds)
+    first: Places = np.searchsorted(starts, bounds[:-1])
+    behind: Places = np.searchsorted(starts, bounds[1:])
+    # Where there is no third time from the end, the first one, before which there is nothing.
+    enough = starts[np.maximum(behind - 3, first)] - bounds[:-1] >= min_history
+    parts = []
+    for users, from_end, split in ((enough, 3, TRAIN), (~enough, 1, TRAIN), (enough, 2, VALIDATION), (enough, 1, TEST)):
+        begin, place = bounds[:-1][users], behind[users] - from_end
+        start, stop = starts[place], starts[place + 1]
+        parts.append(
+            Windows(
+                first=begin,
+                cutoff=times[start],
+                split=np.full(len(begin), split, np.int64),
+                window_start=begin,
+                history_start=np.maximum(begin, start - max_history),
+                history_stop=start,
+                future_start=start,
+                future_stop=stop,
+            )
+        )
+    return _join(parts)
 
 
 def find_covered(starts: Places, stops: Places, size: int) -> npt.NDArray[np.bool_]:
@@ -131,6 +170,18 @@ def gather(starts: Places, stops: Places) -> tuple[Places, Places]:
     lengths = stops - starts
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return offsets, np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+
+
+def _find_seconds(times: Places, bounds: Places) -> Places:
+    """Returns where each second of each user begins, and the end: int64 [seconds + 1], rising."""
+    seconds = times // MICROSECONDS
+    return np.union1d(bounds, np.flatnonzero(seconds[1:] != seconds[:-1]) + 1)
+
+
+def _join(parts: Sequence[Windows]) -> Windows:
+    return Windows(
+        **{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(Windows)}
+    )
 
 
 def _first_at_or_after(times: Places, bounds: Places, time: int) -> Places:

@@ -11,9 +11,9 @@ from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
 
 _TARGET_MEANINGS: Mapping[str, str] = {
-    NEXT: "the first future item",
+    NEXT: "the next items",
     PERIOD: "all of the future",
-    PREFIX: "what follows any prefix",
+    PREFIX: "what comes next after any prefix",
 }
 """What a method is trained for, or what a statistical method counts, by training target."""
 

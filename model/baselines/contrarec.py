@@ -3,7 +3,7 @@
 - Context-target: the future items against all candidates, a softmax over h . e_k / tau_1 (where the paper draws K
   negatives, `training.candidates` says what is compared).
 - Context-context, weight gamma: two augmented copies of each sequence, masked or reordered, should have like states,
-  and so should sequences with the same next item (`model.losses.contrastive`, temperature tau_2).
+  and so should sequences that share a next item (`model.losses.contrastive`, temperature tau_2).
 
 Choices: the encoder is the BERT4Rec-style one of this project (the paper offers several), and a copy is masked or
 reordered with probability one half each. Departures: `training.context_contrast.mask_share` of the events are hidden,
@@ -70,7 +70,7 @@ class ContraRec(Recommender):
         outputs = self.network.outputs(repeat_state(own), batch[HISTORY_ITEMS])
         terms = self.prediction_terms(outputs, batch, self.draw_negatives(batch[FUTURE_ITEMS], for_negatives))
         # A next item that is not in the catalogue says nothing of who is alike.
-        labels = tf.reshape(batch[NEXT_ITEM], [-1])
+        labels = batch[NEXT_ITEM]
         labels = tf.where(labels <= self.network.item_embedding.catalogue_size, labels, 0)
         terms["ccc_loss"] = supervised_contrast(views, labels, self.config.context_contrast.temperature)
         return terms, {}

@@ -7,9 +7,9 @@ lift).
 
 Choices: of histories the latest `ModelConfig.max_length` events are read, in counting and afterwards. A train history
 counts once for an item, however often it has it; a user's own history is read event by event, so that what it has
-twice counts twice. What follows is the whole future with the target `period`, and its first event with `next` and
-`prefix` (all prefixes would be as many histories as there are events). Of each row the `STRONGEST` counts are kept: a
-popular item meets most of the catalogue, most of it once.
+twice counts twice. What follows is the whole future with the target `period`, and the events of its first time with
+`next` and `prefix` (all prefixes would be as many histories as there are events). Of each row the `STRONGEST` counts
+are kept: a popular item meets most of the catalogue, most of it once.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from scipy import sparse
 from model.baselines.counts import SparseCounts, tie_break
 from model.baselines.statistical_network import StatisticalNetwork, latest_known
 from model.config import PERIOD, TrainingConfig
-from model.data.sequences import TrainSequences, first_events
+from model.data.sequences import TrainSequences, next_events
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 STRONGEST = 1000
@@ -41,7 +41,7 @@ def fit(
     for batch in train:
         history, future = batch.history, batch.future
         if training.target != PERIOD:
-            future = first_events(future)
+            future = next_events(future)
         batches.append(
             [
                 _latest(history.items, history.starts, len(items), max_length),

@@ -7,10 +7,10 @@ overfitting, a copy of the sequence with some events masked should be encoded al
 2021): minus the cosine of either state, through a predictor, to the other without its gradient, the mean of both, with
 weight lambda.
 
-Choices: a window is counted in events, not in time (`draw_scales`); the prompt is a learned vector for each size that
-follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer. A user is asked about the whole
-period under `training.target=period`, and else about the smallest window; it is trained on all of them either way, and
-so sees more of the future than other methods do under `next`.
+Choices: a window is counted in events, not in time (`draw_scales`), but parts no events at one time; the prompt is a
+learned vector for each size that follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer. A
+user is asked about the whole period under `training.target=period`, and else about the smallest window; it is trained
+on all of them either way, and so sees more of the future than other methods do under `next`.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,13 @@ import tf_keras
 
 from model.config import PERIOD, ModelConfig, TrainingConfig
 from model.data.augmentation import mask
-from model.data.batches import FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_ITEMS, HISTORY_SCENES
+from model.data.batches import (
+    FUTURE_ITEM_SEQUENCE,
+    FUTURE_SCENE_SEQUENCE,
+    FUTURE_TIMES,
+    HISTORY_ITEMS,
+    HISTORY_SCENES,
+)
 from model.networks.encoder import make_initializer
 from model.networks.state_network import StateNetwork, repeat_state
 from model.training import replicas
@@ -70,7 +76,11 @@ class MSDP(Recommender):
     """Trains on the distribution of windows; arguments as for `Recommender`."""
 
     network: MSDPNetwork
-    reads_order = True
+
+    @property
+    def reads_order(self) -> bool:
+        """See `Recommender.reads_order`."""
+        return True
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> dict[str, float]:
@@ -104,11 +114,12 @@ class MSDP(Recommender):
 
         h = network.encode(items, scenes, prompt, training=True)
         outputs = network.outputs(repeat_state(h), items)
-        targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], sizes)
+        targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_TIMES], sizes)
         negatives = self.draw_negatives(targets, for_negatives)
         terms = {"item_loss": self.item_loss(outputs.o_item, targets, outputs.copies, negatives)}
         if self.config.scene_weight:
-            terms["scene_loss"] = self.scene_loss(outputs, cut_window(batch[FUTURE_SCENE_SEQUENCE], sizes))
+            scenes_asked = cut_window(batch[FUTURE_SCENE_SEQUENCE], batch[FUTURE_TIMES], sizes)
+            terms["scene_loss"] = self.scene_loss(outputs, scenes_asked)
         if "contrast_loss" in self.weights_of_terms:
             share, latest = self.config.distribution.mask_share, network.latest(items)
             masked = mask(latest, for_mask, network.item_embedding.mask_index, share)
@@ -137,17 +148,20 @@ def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.
     return tf.cast(replicas.uniform([batch], seed) * len(scales), tf.int32)
 
 
-def cut_window(sequence: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Keeps the first events of each future.
+def cut_window(sequence: tf.Tensor, times: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Keeps the first events of each future, and those at the time of the last of them.
 
     Args:
         sequence: int [batch, f], left-aligned, 0 where padded.
-        sizes: int [batch], how many events each row keeps; a shorter one keeps all it has.
+        times: int64 [batch, f], when they happened, never falling; of padding any number.
+        sizes: int [batch], how many events each row keeps at least; a shorter one keeps all it has.
 
     Returns:
         int [batch, f], 0 beyond the window.
     """
-    inside = tf.range(tf.shape(sequence)[1]) < tf.cast(sizes, tf.int32)[:, tf.newaxis]
+    counted = tf.range(tf.shape(sequence)[1]) < tf.cast(sizes, tf.int32)[:, tf.newaxis]
+    latest = tf.reduce_max(tf.where(counted & (sequence != PAD_INDEX), times, 0), axis=1, keepdims=True)
+    inside = times <= latest
     return tf.where(inside, sequence, tf.cast(PAD_INDEX, sequence.dtype))
 
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.baselines.counts import tie_break
+from model.baselines.popularity import recount_futures
 from model.baselines.statistical_network import StatisticalNetwork
-from model.config import TrainingConfig
+from model.config import PERIOD, TrainingConfig
 from model.data.sequences import TrainSequences
 from model.data.vocabulary import find
 from schemas.catalogue import PAD_INDEX, Catalogue
@@ -75,11 +76,16 @@ class OwnCounts(tf.Module):
 def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> StatisticalNetwork:
-    """Needs no train sequences, only what catalogues know of them: a `model.baselines.statistical_network.Fit`."""
+    """Counts what follows (`model.data.sequences`), to fill up: a `model.baselines.statistical_network.Fit`.
+
+    How often all of the futures have an item is in the catalogue, so nothing is read for the target ``period``.
+    """
+    if training.target != PERIOD:
+        items, scenes = recount_futures(train, items, scenes, training.target)
     return from_catalogues(items, scenes)
 
 
 def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:
-    """Returns the user's own most frequent items and scenes, then those that are popular in train futures."""
+    """Returns the user's own most frequent items and scenes, then those of the largest future counts."""
     of_items, of_scenes = (OwnCounts(tie_break(catalogue.future_counts)) for catalogue in (items, scenes))
     return StatisticalNetwork(of_items, of_scenes, lambda item_history, scene_history: (item_history, scene_history))

@@ -1,15 +1,17 @@
 """Popularity: everybody is shown what most often came next in the train split.
 
-What comes next is all of the future or its first event alone, as `TrainingConfig.target` has it; the two are far
-apart where people start with something else than they go on with.
+What comes next is all of the future or what happens at its first time alone, as `TrainingConfig.target` has it; the two
+are far apart where people start with something else than they go on with.
 """
+
+import dataclasses
 
 import numpy as np
 import numpy.typing as npt
 
 from model.baselines.counts import SparseCounts, make_empty_counts
 from model.baselines.statistical_network import StatisticalNetwork, read_nothing
-from model.config import TrainingConfig
+from model.config import Target, TrainingConfig
 from model.data.sequences import TrainSequences, what_follows
 from schemas.catalogue import Catalogue
 
@@ -18,17 +20,30 @@ def fit(
     train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
 ) -> StatisticalNetwork:
     """Counts what follows (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
-    of_items, of_scenes = np.zeros(len(items) + 2, np.int64), np.zeros(len(scenes) + 2, np.int64)
-    for batch in train:
-        followed = what_follows(batch, training.target)
-        of_items += np.bincount(followed.items, minlength=len(of_items))
-        of_scenes += np.bincount(followed.scenes, minlength=len(of_scenes))
-    return rank_by(of_items[1:-1], of_scenes[1:-1])
+    return from_catalogues(*recount_futures(train, items, scenes, training.target))
 
 
 def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:
-    """Returns popularity in all of the train futures, which catalogues know."""
+    """Returns popularity by the future counts of catalogues, which as they are written are of all of the futures."""
     return rank_by(items.future_counts, scenes.future_counts)
+
+
+def recount_futures(
+    train: TrainSequences, items: Catalogue, scenes: Catalogue, target: Target
+) -> tuple[Catalogue, Catalogue]:
+    """Returns the catalogues with the future counts of a target: how often each item and scene follows a history.
+
+    With the target ``period``, and where no history is empty, they are those that the catalogues have.
+    """
+    of_items, of_scenes = np.zeros(len(items) + 2, np.int64), np.zeros(len(scenes) + 2, np.int64)
+    for batch in train:
+        followed = what_follows(batch, target)
+        of_items += np.bincount(followed.items, minlength=len(of_items))
+        of_scenes += np.bincount(followed.scenes, minlength=len(of_scenes))
+    return (
+        dataclasses.replace(items, future_counts=of_items[1:-1]),
+        dataclasses.replace(scenes, future_counts=of_scenes[1:-1]),
+    )
 
 
 def rank_by(items: npt.NDArray[np.number], scenes: npt.NDArray[np.number]) -> StatisticalNetwork:

@@ -1,10 +1,11 @@
 """SASRec: a causal transformer that predicts what follows each event (Kang & McAuley, ICDM 2018), as practised today.
 
 With `training.target=prefix`, its own, every event of the history predicts the next one and the last one the first
-future event, all in one pass; with `next` and `period` the last event alone predicts. The loss is cross-entropy, over
-the whole catalogue unless `training.candidates` samples it, or, with `training.objective=gbce` and drawn negatives,
-that of gSASRec (Petrov & Macdonald, RecSys 2023): the paper's binary cross-entropy with one negative is known to make
-scores overconfident.
+future event, all in one pass; of events at one time the last alone predicts, and what it predicts are all events of the
+next time. With `next` and `period` the last event of the history alone predicts. The loss is cross-entropy, over the
+whole catalogue unless `training.candidates` samples it, or, with `training.objective=gbce` and drawn negatives, that of
+gSASRec (Petrov & Macdonald, RecSys 2023): the paper's binary cross-entropy with one negative is known to make scores
+overconfident.
 
 Choices: the transformer layer is this project's (GELU, normalised after), and inner events are scored without what
 the repeat head copies.
@@ -13,7 +14,8 @@ the repeat head copies.
 import tensorflow as tf
 
 from model.config import PREFIX
-from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
+from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES
+from model.data.padding import distinct
 from model.losses.full import LOSSES
 from model.networks.base import Outputs
 from model.networks.state_network import StateNetwork, repeat_state
@@ -38,8 +40,13 @@ class SASRec(Recommender):
     network: SASRecNetwork
     has_all_prefixes = True
 
+    @property
+    def reads_order(self) -> bool:
+        """See `Recommender.reads_order`."""
+        return self.config.target == PREFIX
+
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
-        """Returns the prediction of items and of scenes, with the target `prefix` averaged over all events."""
+        """Returns the prediction of items and of scenes, with the target `prefix` averaged over all times."""
         if self.config.target != PREFIX:
             return super().terms(batch, seed, tape)
         states, items = self.network.states(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
@@ -48,17 +55,37 @@ class SASRec(Recommender):
         negatives = self.draw_negatives(batch[FUTURE_ITEMS], seed)
         terms = self.prediction_terms(outputs, batch, negatives)
 
-        places = tf.where(items[:, 1:] != PAD_INDEX)  # of events that another one precedes, by the place of that
-        places = tf.boolean_mask(places, tf.gather_nd(items[:, :-1], places) != PAD_INDEX)
-        h = tf.gather_nd(states[:, :-1], places)
-        following = tf.gather_nd(items[:, 1:], places)[:, tf.newaxis]
-        inner = {"item_loss": self.item_loss(h, following, None, negatives)}
+        times = self.network.latest(batch[HISTORY_TIMES])
+        places, following_items = find_following(times, items)
+        h = tf.gather_nd(states, places)
+        inner = {"item_loss": self.item_loss(h, following_items, None, negatives)}
         if self.config.scene_weight:
             scores = self.network.score_scenes(Outputs(self.network.scene_queries(h), h, None))
-            inner["scene_loss"] = LOSSES[self.whole_objective](
-                scores, tf.gather_nd(scenes[:, -tf.shape(items)[1] + 1 :], places)[:, tf.newaxis]
-            )
+            _, following_scenes = find_following(times, scenes[:, -tf.shape(items)[1] :])
+            inner["scene_loss"] = LOSSES[self.whole_objective](scores, following_scenes)
         return {name: _mean_with(term, inner[name], places[:, 0]) for name, term in terms.items()}, {}
+
+
+def find_following(times: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the last event of each time of a history that another time follows, and what happens at that one.
+
+    Args:
+        times: int64 [batch, time], when events happened, never falling, right-aligned, 0 where padded.
+        indices: int [batch, time], items or scenes of these events.
+
+    Returns:
+        The places of those last events, int64 [P, 2], row by row, and the distinct indices of the time that follows
+        each, int [P, most], 0 where padded.
+    """
+    width = tf.shape(times, tf.int64)[1]
+    places = tf.where(tf.logical_and(times[:, :-1] != 0, times[:, 1:] != times[:, :-1]))
+    rows, last = places[:, 0], places[:, 1]
+    # What follows ends where the next time of the row ends, or with the row.
+    goes_on = tf.pad(rows[1:] == rows[:-1], [[0, 1]])[: tf.shape(rows)[0]]
+    stop = tf.where(goes_on, tf.roll(last, -1, axis=0), width - 1)
+    spans = tf.ragged.range(rows * width + last + 1, rows * width + stop + 1)
+    following = tf.ragged.map_flat_values(tf.gather, tf.reshape(indices, [-1]), spans)
+    return places, distinct(following.to_tensor(PAD_INDEX))
 
 
 def _mean_with(last: tf.Tensor, inner: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

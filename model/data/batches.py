@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from model.config import NEXT, PERIOD
-from model.data.padding import distinct
-from model.data.prefixes import random_prefixes
+from model.data.padding import distinct, take_next
+from model.data.prefixes import cut, draw_cuts
 from model.data.vocabulary import FingerprintTable
 from schemas import sequences
 from schemas.identity import PAD_FINGERPRINT
@@ -20,6 +20,11 @@ FUTURE_ITEMS = "future_items"
 FUTURE_SCENES = "future_scenes"
 FUTURE_ITEM_SEQUENCE = "future_item_sequence"
 FUTURE_SCENE_SEQUENCE = "future_scene_sequence"
+HISTORY_TIMES = "history_times"
+FUTURE_TIMES = "future_times"
+
+_ORDER = (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_TIMES, FUTURE_TIMES)
+"""What tells the order of events, and which of them happened at one time."""
 
 SHUFFLE_BUFFER = 20_000
 """Number of sequences among which the next one of an epoch is drawn."""
@@ -29,6 +34,8 @@ _READ = {
     HISTORY_SCENES: sequences.HISTORY_SCENE_IDS,
     FUTURE_ITEMS: sequences.FUTURE_ITEM_IDS,
     FUTURE_SCENES: sequences.FUTURE_SCENE_IDS,
+    HISTORY_TIMES: sequences.HISTORY_TIMESTAMPS,
+    FUTURE_TIMES: sequences.FUTURE_TIMESTAMPS,
 }
 
 
@@ -41,9 +48,11 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
 
     Returns:
         Batches of int64 fingerprints, padded with `PAD_FINGERPRINT` to the longest row of the batch:
-        ``history_items``, ``history_scenes`` [batch, time], ``next_item``, ``next_scene`` [batch, 1],
-        ``future_items``, ``future_scenes`` [batch, targets], each distinct id of the future once, and
-        ``future_item_sequence``, ``future_scene_sequence`` [batch, events], the future as it happened.
+        ``history_items``, ``history_scenes`` [batch, time]; ``next_item``, ``next_scene`` [batch, ties], each distinct
+        id at the earliest second of the future once; ``future_items``, ``future_scenes`` [batch, targets], each
+        distinct id of the future once; ``future_item_sequence``, ``future_scene_sequence`` [batch, events], the future
+        as it happened; and ``history_times`` [batch, time], ``future_times`` [batch, events], unix seconds plus one, 0
+        where padded.
 
     Raises:
         FileNotFoundError: if no file matches.
@@ -52,7 +61,7 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
 
 
 def evaluation_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
-    """Reads as `fingerprint_batches` does, but for the futures as they happened, and also ``user``, the user's hash.
+    """Reads as `fingerprint_batches` does, but for times and the order of futures, and also ``user``, the user's hash.
 
     Returns:
         Batches with ``user``, string [batch].
@@ -128,24 +137,29 @@ def index_batches(
         batches: from `fingerprint_batches`.
         items: index of each item.
         scenes: index of each scene.
-        target: ``period`` predicts all of the future; ``next`` only its first event.
-        ordered: whether the future as it happened is wanted, too; looking it up in vain would cost each step.
+        target: ``period`` predicts all of the future; ``next`` only what happens at its earliest time.
+        ordered: whether times and the future as it happened are wanted, too; to look it up in vain would cost each
+            step.
 
     Returns:
         Batches of int32 indices: ``history_items``, ``history_scenes``, ``next_item``, ``next_scene``,
-        ``future_items``, ``future_scenes`` and, with `ordered`, ``future_item_sequence``, ``future_scene_sequence``.
+        ``future_items``, ``future_scenes`` and, with `ordered`, ``future_item_sequence``, ``future_scene_sequence`` and
+        the times as they are.
     """
 
     def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = batch if ordered else _without_order(batch)
         batch = _next_alone(batch) if target == NEXT else batch
-        return {name: (items if "item" in name else scenes)(values) for name, values in batch.items()}
+        return {name: look_up(name, values) for name, values in batch.items()}
+
+    def look_up(name: str, values: tf.Tensor) -> tf.Tensor:
+        return values if name in (HISTORY_TIMES, FUTURE_TIMES) else (items if "item" in name else scenes)(values)
 
     return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
 
 def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> tf.data.Dataset:
-    """Cuts each sequence anew, at a random place of its history; what follows the cut is to be predicted.
+    """Cuts each sequence anew, at a random place of its history; what comes next after the cut is to be predicted.
 
     Args:
         batches: from `index_batches`, ordered.
@@ -156,22 +170,23 @@ def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> t
         Batches of the same features, with the targets of ``next``.
     """
 
-    def cut(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def cut_anew(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         cut_seed = tf.random.experimental.stateless_fold_in([seed, 1], step)
-        parts = random_prefixes(
-            batch[HISTORY_ITEMS],
-            batch[HISTORY_SCENES],
-            batch[FUTURE_ITEM_SEQUENCE],
-            batch[FUTURE_SCENE_SEQUENCE],
-            cut_seed,
-        )
-        names = HISTORY_ITEMS, HISTORY_SCENES, FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE
-        cut_batch = dict(zip(names, parts, strict=True))
-        cut_batch[NEXT_ITEM] = cut_batch[FUTURE_ITEM_SEQUENCE][:, :1]
-        cut_batch[NEXT_SCENE] = cut_batch[FUTURE_SCENE_SEQUENCE][:, :1]
+        after = draw_cuts(batch[HISTORY_ITEMS], batch[HISTORY_TIMES], cut_seed)
+        cut_batch = {}
+        for history, future in (
+            (HISTORY_ITEMS, FUTURE_ITEM_SEQUENCE),
+            (HISTORY_SCENES, FUTURE_SCENE_SEQUENCE),
+            (HISTORY_TIMES, FUTURE_TIMES),
+        ):
+            cut_batch[history], cut_batch[future] = cut(batch[history], batch[future], after)
+        cut_batch[NEXT_ITEM] = take_next(cut_batch[FUTURE_ITEM_SEQUENCE], cut_batch[FUTURE_TIMES])
+        cut_batch[NEXT_SCENE] = take_next(cut_batch[FUTURE_SCENE_SEQUENCE], cut_batch[FUTURE_TIMES])
         return _next_alone(cut_batch)
 
-    return batches.enumerate(first_step).map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return (
+        batches.enumerate(first_step).map(cut_anew, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    )
 
 
 def _next_alone(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -182,19 +197,21 @@ def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
     features = {feature: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for feature in _READ.values()}
     ragged = tf.io.parse_example(records, features)
     batch = {name: ragged[feature].to_tensor(PAD_FINGERPRINT) for name, feature in _READ.items()}
-    batch[NEXT_ITEM] = batch[FUTURE_ITEMS][:, :1]
-    batch[NEXT_SCENE] = batch[FUTURE_SCENES][:, :1]
+    for future, following in ((FUTURE_ITEMS, NEXT_ITEM), (FUTURE_SCENES, NEXT_SCENE)):
+        batch[following] = take_next(batch[future], batch[FUTURE_TIMES], PAD_FINGERPRINT)
     batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_SCENE_SEQUENCE] = batch[FUTURE_ITEMS], batch[FUTURE_SCENES]
     for name in (FUTURE_ITEMS, FUTURE_SCENES):
         batch[name] = distinct(batch[name], PAD_FINGERPRINT)
+    for name in (HISTORY_TIMES, FUTURE_TIMES):
+        batch[name] += 1
     return batch
 
 
 def _parse_with_user(records: tf.Tensor) -> dict[str, tf.Tensor]:
     user = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string)})
-    # No measure asks for the order of the future.
+    # No measure asks for more of the order of the future than what comes next.
     return {**_without_order(_parse(records)), USER: user[sequences.USER_ID]}
 
 
 def _without_order(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: values for name, values in batch.items() if name not in (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE)}
+    return {name: values for name, values in batch.items() if name not in _ORDER}

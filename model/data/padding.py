@@ -19,6 +19,40 @@ def right_align(indices: tf.Tensor, max_length: int) -> tf.Tensor:
     return tf.gather(indices, order, axis=1, batch_dims=1)[:, -max_length:]
 
 
+def left_align(indices: tf.Tensor, padding: int = PAD_INDEX) -> tf.Tensor:
+    """Moves the events of each row to its start, keeping their order, in as few columns as hold them, at least 1.
+
+    Args:
+        indices: int [batch, time].
+        padding: the value that means "no event".
+
+    Returns:
+        int [batch, longest].
+    """
+    empty = indices == padding
+    width = tf.reduce_max(tf.reduce_sum(tf.cast(~empty, tf.int32), axis=1))
+    order = tf.argsort(tf.cast(empty, tf.int8), axis=1, stable=True)
+    aligned = tf.gather(indices, order, axis=1, batch_dims=1)
+    return tf.pad(aligned, [[0, 0], [0, 1]], constant_values=padding)[:, : tf.maximum(width, 1)]
+
+
+def take_next(indices: tf.Tensor, times: tf.Tensor, padding: int = PAD_INDEX) -> tf.Tensor:
+    """Takes what comes next: the set of what each row has at its earliest time.
+
+    Args:
+        indices: int [batch, events].
+        times: int [batch, events], aligned with `indices`; of padding any number.
+        padding: the value that means "no event".
+
+    Returns:
+        int [batch, most], each value of a row once, left-aligned, at least one column.
+    """
+    valid = indices != padding
+    earliest = tf.reduce_min(tf.where(valid, times, times.dtype.max), axis=1, keepdims=True)
+    first = tf.where(tf.logical_and(valid, times == earliest), indices, tf.cast(padding, indices.dtype))
+    return left_align(distinct(first, padding), padding)
+
+
 def distinct(values: tf.Tensor, padding: int = PAD_INDEX) -> tf.Tensor:
     """Keeps each value of a row once; repeats become padding. The order within a row is not kept.
 

@@ -6,39 +6,36 @@ are seen. Nothing of the given future comes to be input.
 
 import tensorflow as tf
 
+from model.data.padding import left_align
 from schemas.catalogue import PAD_INDEX
 
 
-def random_prefixes(
-    items: tf.Tensor, scenes: tf.Tensor, future_items: tf.Tensor, future_scenes: tf.Tensor, seed: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Cuts each row after a number of the events of its history that is drawn from 1..n, n being all of them.
+def draw_cuts(items: tf.Tensor, times: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws a place in each history at which a future begins, from behind the first event to behind the last.
 
-    A row's items and scenes are cut at the same event. Should there be more of one than of the other, they are those of
-    the same latest events, and n counts items. An empty history stays empty.
+    Events at one time are not parted, as no cutoff parts them: a cut that falls among them is made behind the last.
 
     Args:
         items: int [batch, time], oldest first, 0 where padded, on any side or in between.
-        scenes: int [batch, time'], oldest first, 0 where padded.
-        future_items: int [batch, f], in the order in which they happened, 0 where padded.
-        future_scenes: int [batch, f'], in the order in which they happened, 0 where padded.
+        times: int64 [batch, time], when they happened, never falling, 0 where padded.
         seed: int [2]; the seed alone decides, with a draw a row, so that a batch must be cut before replicas share it.
 
     Returns:
-        the item and scene histories, int [batch, time] and [batch, time'], whose later events have become padding, and
-        the item and scene futures, as from `cut`.
+        int32 [batch], how many of the latest events are moved to the future; none of an empty history.
     """
     number = _events(items)
-    draws = tf.random.stateless_uniform(tf.shape(number), seed)
-    kept = 1 + tf.cast(draws * tf.cast(number, tf.float32), tf.int32)
-    after = number - tf.minimum(kept, number)
-    prefix_items, rest_items = cut(items, future_items, after)
-    prefix_scenes, rest_scenes = cut(scenes, future_scenes, after)
-    return prefix_items, prefix_scenes, rest_items, rest_scenes
+    kept = 1 + tf.cast(tf.random.stateless_uniform(tf.shape(number), seed) * tf.cast(number, tf.float32), tf.int32)
+    before = _from_end(items) > (number - tf.minimum(kept, number))[:, tf.newaxis]
+    valid = items != PAD_INDEX
+    latest = tf.reduce_max(tf.where(tf.logical_and(before, valid), times, 0), axis=1, keepdims=True)
+    return tf.reduce_sum(tf.cast(tf.logical_and(valid, times > latest), tf.int32), axis=1)
 
 
 def cut(history: tf.Tensor, future: tf.Tensor, after: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Moves the latest events of each history to the start of its future.
+
+    Items, scenes and times are cut one by one; should there be more of one than of another, they are those of the same
+    latest events.
 
     Args:
         history: int [batch, time], oldest first, 0 where padded, on any side or in between.
@@ -49,19 +46,15 @@ def cut(history: tf.Tensor, future: tf.Tensor, after: tf.Tensor) -> tuple[tf.Ten
         the history, int [batch, time], with padding in the place of what was moved; and the future, int [batch,
         longest], left-aligned, as wide as the longest of the batch, at least 1.
     """
-    valid = tf.cast(history != PAD_INDEX, tf.int32)
-    from_end = tf.cumsum(valid, axis=1, reverse=True)  # 1 is the latest event
-    moved = from_end <= after[:, tf.newaxis]
+    moved = _from_end(history) <= after[:, tf.newaxis]
     prefix = tf.where(moved, tf.cast(PAD_INDEX, history.dtype), history)
     rest = tf.concat([tf.where(moved, history, tf.cast(PAD_INDEX, history.dtype)), future], axis=1)
-    return prefix, _left_align(rest)
+    return prefix, left_align(rest)
 
 
-def _left_align(indices: tf.Tensor) -> tf.Tensor:
-    """Moves the events of each row to its start, keeping their order, in as few columns as hold them, at least 1."""
-    width = tf.reduce_max(tf.concat([_events(indices), [1]], axis=0))
-    order = tf.argsort(tf.cast(indices == PAD_INDEX, tf.int8), axis=1, stable=True)
-    return tf.pad(tf.gather(indices, order, axis=1, batch_dims=1), [[0, 0], [0, 1]])[:, :width]
+def _from_end(indices: tf.Tensor) -> tf.Tensor:
+    """Numbers the events of each row from its end, int32 [batch, time]: 1 is the latest."""
+    return tf.cumsum(tf.cast(indices != PAD_INDEX, tf.int32), axis=1, reverse=True)
 
 
 def _events(indices: tf.Tensor) -> tf.Tensor:

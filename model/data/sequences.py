@@ -6,10 +6,13 @@ ragged (values and where each row begins), so that one long history does not pad
 The training target says which events follow which, in counting as in training (`what_follows`):
 
 ========== ===================================================================================
-``next``   the last event of a history is followed by the first event of its future
+``next``   the last event of a history is followed by the next ones: those of its future's first time
 ``period`` the last event of a history is followed by every event of its future
-``prefix`` every event of a history is followed by the next one, the last by the future's first
+``prefix`` the last event of each time of a history is followed by the next ones, its last by the future's
 ========== ===================================================================================
+
+Events of a sequence in the same second are at one time; where each has a time of its own, one event is next. What a
+sequence has twice among the next ones, or in its future, counts twice.
 
 The choice matters more than it seems to: on news, the histories' own transitions (`prefix`) are worth a sixth of
 `next`, because what was read before the cutoff is old by then.
@@ -129,24 +132,38 @@ def what_follows(batch: SequenceBatch, target: str) -> Followed:
     if target not in TARGETS:
         raise ValueError(f"A target is next, period or prefix. Received: {target!r}")
     history = batch.history
-    future = batch.future if target == PERIOD else first_events(batch.future)
+    future = batch.future if target == PERIOD else next_events(batch.future)
     number = np.where(np.diff(history.starts) > 0, np.diff(future.starts), 0)
     following = np.flatnonzero(np.repeat(number > 0, np.diff(future.starts)))
     across = _pairs(history, np.repeat(history.starts[1:] - 1, number), future, following)
     if target != PREFIX:
         return across
-    places = np.arange(len(history.items) - 1)
-    places = np.setdiff1d(places, history.starts[1:] - 1, assume_unique=True)
-    within = _pairs(history, places, history, places + 1)
+    begins = _find_times(history)
+    of_sequence: npt.NDArray[np.int64] = np.searchsorted(history.starts, begins[:-1], side="right")
+    # Of two times of one sequence, the last event of the first one is followed by all events of the second.
+    later = 1 + np.flatnonzero(of_sequence[1:] == of_sequence[:-1])
+    number = np.diff(begins)[later]
+    following = np.arange(number.sum()) + np.repeat(begins[later] - np.cumsum(number) + number, number)
+    within = _pairs(history, np.repeat(begins[later] - 1, number), history, following)
     return Followed(*(np.concatenate(columns) for columns in zip(within, across, strict=True)))
 
 
-def first_events(events: Events) -> Events:
-    """Returns the first event of each sequence that has any."""
+def next_events(events: Events) -> Events:
+    """Returns the events of the earliest time of each sequence; of one without any, none."""
+    begins = _find_times(events)
+    number = np.zeros(len(events.starts) - 1, np.int64)
     filled = np.diff(events.starts) > 0
-    first = events.starts[:-1][filled]
-    starts = np.concatenate([[0], np.cumsum(filled)])
-    return Events(events.items[first], events.scenes[first], events.timestamps[first], starts)
+    first = np.searchsorted(begins, events.starts[:-1][filled])
+    number[filled] = begins[first + 1] - begins[first]
+    starts = np.concatenate([[0], np.cumsum(number)])
+    places = np.arange(starts[-1]) + np.repeat(events.starts[:-1] - starts[:-1], number)
+    return Events(events.items[places], events.scenes[places], events.timestamps[places], starts)
+
+
+def _find_times(events: Events) -> npt.NDArray[np.int64]:
+    """Returns where each time of each sequence begins, and the end: int64 [times + 1], rising."""
+    changes = 1 + np.flatnonzero(events.timestamps[1:] != events.timestamps[:-1])
+    return np.union1d(events.starts, changes)
 
 
 def _pairs(before: Events, places: npt.NDArray[np.int64], after: Events, following: npt.NDArray[np.int64]) -> Followed:

@@ -10,7 +10,7 @@ from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES
 from model.evaluation.bootstrap import BootstrapSums, interval
 from model.evaluation.measure import Batch, Measured, make_measure
 from model.evaluation.slices import TrainCounts
-from model.evaluation.tasks import ITEM_TASKS, LISTS, SCENE_TASKS, TASKS, TASKS_OF, metric_names, problem_with
+from model.evaluation.tasks import FIRST, ITEM_TASKS, LISTS, SCENE_TASKS, TASKS, TASKS_OF, metric_names, problem_with
 from model.ranker import Ranker
 
 _FUTURES = {"items": FUTURE_ITEMS, "unseen_items": FUTURE_ITEMS, "scenes": FUTURE_SCENES}
@@ -41,7 +41,7 @@ class MetricIndex:
         ks: cut-offs.
         names: ``task/metric`` or ``task/metric/slice`` of each of V columns; None where that makes no sense.
         denominators: place of the denominator of each column, int [V]; the first D' denominators are numbers of
-            sequences.
+            sequences, two for each task and slice: those with a target there, and those with no target elsewhere.
         numbers: place of the denominator that counts the sequences of each column, int [V].
         whole: places of the columns over all sequences, by name.
     """
@@ -54,7 +54,8 @@ class MetricIndex:
         for task in TASKS:
             for part in (None, *(target_slices if task in ITEM_TASKS else ()), *sequence_slices):
                 names += [_name_column(task, metric, part, ks) for metric in metrics]
-                denominators += [max(denominators, default=-1) + 1] * len(metrics)
+                place = max(denominators, default=-1) + 1
+                denominators += [place + (metric == FIRST) for metric in metrics]
         numbers = list(denominators)
         lists = max(denominators) + 1
         for place, kind in enumerate(LISTS):
@@ -70,22 +71,25 @@ class MetricIndex:
     def arrange_tasks(
         self, found: Mapping[str, Measured], of_sequences: npt.NDArray[np.bool_]
     ) -> tuple[list[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
-        """Returns the columns of each task, float32 [batch, columns], and their denominators, float32 [batch, slices].
+        """Returns the columns of each task, float32 [batch, columns], and denominators, float32 [batch, 2 slices].
 
         Args:
             found: what `model.evaluation.measure` returns, as arrays.
             of_sequences: which sequences are in which slice, bool [slices, batch].
         """
-        by_task: dict[str, tuple[npt.NDArray, npt.NDArray]] = {}
+        by_task: dict[str, tuple[npt.NDArray, ...]] = {}
         for kind, tasks in TASKS_OF.items():
-            by_task |= dict(zip(tasks, zip(found[kind].values, found[kind].measured, strict=True), strict=True))
+            of_kind = found[kind]
+            by_task |= dict(zip(tasks, zip(of_kind.values, of_kind.measured, of_kind.alone, strict=True), strict=True))
         values, denominators = [], []
         for task in TASKS:
-            value, measured = by_task[task]
+            value, *counted = by_task[task]
             value = np.concatenate([value, np.where(of_sequences, value[:, :1], 0.0)], axis=1)
-            measured = np.concatenate([measured, of_sequences & measured[:1]])
+            counted = [np.concatenate([number, of_sequences & number[:1]]) for number in counted]
             values.append(value.transpose(2, 1, 0).reshape(value.shape[2], -1))
-            denominators.append(measured.T.astype(np.float32))
+            denominators.append(
+                np.stack(counted, axis=-1).transpose(1, 0, 2).reshape(value.shape[2], -1).astype(np.float32)
+            )
         return values, denominators
 
 

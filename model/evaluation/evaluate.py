@@ -18,7 +18,7 @@ from model.evaluation.tasks import GROUPS
 from model.ranker import Ranker
 from model.retrieval.top_k import CHUNK_SCORES
 from schemas.catalogue import Catalogue
-from schemas.evaluation import CatalogueSizes, Difference, Evaluation, Metric, ModelEvaluation, Slice
+from schemas.evaluation import CatalogueSizes, Difference, Evaluation, Metric, ModelEvaluation, Slice, Ties
 from schemas.identity import PAD_FINGERPRINT, splitmix64
 
 
@@ -53,7 +53,7 @@ def evaluate(
     """Measures all of `model.evaluation.tasks` over the full catalogue, and in all of `model.evaluation.slices`.
 
     Intervals and p-values depend neither on batches nor on the order of sequences, but for rounding. Memory does not
-    grow with the number of sequences, but for 8 bytes each, and for what is held of users with several sequences
+    grow with the number of sequences, but for 16 bytes each, and for what is held of users with several sequences
     (`model.evaluation.paired_test.UserBlocks`).
 
     Args:
@@ -74,9 +74,11 @@ def evaluate(
             first.
     """
     statistics, blocks = SliceStatistics(), UserBlocks()
+    next_items: list[npt.NDArray[np.int64]] = []
     for batch in batches:
         statistics.add(batch[HISTORY_ITEMS].numpy(), batch[HISTORY_SCENES].numpy())
         blocks.count(user_keys(batch[USER].numpy()))
+        next_items.append(np.count_nonzero(batch[NEXT_ITEM].numpy() != PAD_FINGERPRINT, axis=1))
     total = statistics.sequences
     if total < 2:
         raise ValueError(
@@ -134,6 +136,7 @@ def evaluate(
             for place, name in enumerate(others)
         },
         catalogue=CatalogueSizes(len(items), len(scenes)),
+        ties=_summarise_ties(np.concatenate(next_items)),
     )
 
 
@@ -147,6 +150,10 @@ def _summarise(accumulator: MetricAccumulator, index: MetricIndex, ratios: npt.N
     for (kind, k), coverage in accumulator.coverage.items():
         metrics[f"{kind}/coverage@{k}"] = Metric(*coverage.estimate(), int(sequences[f"{kind}/novelty@{k}"]))
     return ModelEvaluation(metrics, dict(accumulator.unknown_share))
+
+
+def _summarise_ties(next_items: npt.NDArray[np.int64]) -> Ties:
+    return Ties(share=float(np.mean(next_items > 1)), mean_items=float(np.mean(next_items)))
 
 
 def _summarise_differences(

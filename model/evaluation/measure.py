@@ -34,6 +34,8 @@ class Measured(NamedTuple):
         values: metrics in the order of `model.evaluation.tasks.metric_names`, float32 [tasks, metrics, 1 + slices,
             batch]; the first slice is the whole.
         measured: whether there was a target, bool [tasks, 1 + slices, batch].
+        alone: whether all targets of the sequence are in the slice, bool [tasks, 1 + slices, batch]; only then is the
+            first of them known, and `mrr` measured.
         top: the best candidates, 0-based in the ranker's catalogue, int64 [tasks, batch, k]; `NONE` where the ranking
             has no more.
         relevant: which of the batch's future items (scenes) are targets of the task, bool [tasks, batch, T].
@@ -42,6 +44,7 @@ class Measured(NamedTuple):
 
     values: tf.Tensor
     measured: tf.Tensor
+    alone: tf.Tensor
     top: tf.Tensor
     relevant: tf.Tensor
     unknown: tf.Tensor
@@ -88,29 +91,24 @@ def make_measure(
 def _ask_for_items(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
     history, targets = batch[HISTORY_ITEMS], batch[FUTURE_ITEMS]
     every = targets != PAD_FINGERPRINT
-    following = tf.logical_and(every, targets == batch[NEXT_ITEM])
+    following = tf.logical_and(every, _is_in(targets, batch[NEXT_ITEM]))
     seen = _is_in(targets, history)
     new = tf.logical_not(seen)
     others = tf.where(_is_in(history, targets), np.int64(PAD_FINGERPRINT), history)
     others = distinct(others, PAD_FINGERPRINT)
     past = tf.concat([seen, others != PAD_FINGERPRINT], axis=1)
-    every_new = tf.logical_and(every, new)
-    query = RankingQuery(
-        # The next item is asked for twice; where it was seen, the second result is not used.
-        relevant=tf.stack([following, every, following, every_new]),
-        excluded=tf.stack([tf.zeros_like(past), tf.zeros_like(past), past, past]),
-        twins=(0, 1, 0, 3),
-    )
-    relevant = tf.stack([following, every, tf.logical_and(following, new), every_new])
+    relevant = tf.stack([following, every, tf.logical_and(following, new), tf.logical_and(every, new)])
+    excluded = tf.stack([tf.zeros_like(past), tf.zeros_like(past), past, past])
+    query = RankingQuery(relevant, excluded)
     return Candidates(_columns(table, targets), _columns(table, others)), query, relevant
 
 
 def _ask_for_scenes(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
     targets = batch[FUTURE_SCENES]
     every = targets != PAD_FINGERPRINT
-    relevant = tf.stack([tf.logical_and(every, targets == batch[NEXT_SCENE]), every])
+    relevant = tf.stack([tf.logical_and(every, _is_in(targets, batch[NEXT_SCENE])), every])
     candidates = Candidates(_columns(table, targets), tf.zeros([tf.shape(targets)[0], 0], tf.int64))
-    return candidates, RankingQuery(relevant, tf.zeros_like(relevant), (0, 1)), relevant
+    return candidates, RankingQuery(relevant, tf.zeros_like(relevant)), relevant
 
 
 def _measure_ranking(
@@ -120,14 +118,16 @@ def _measure_ranking(
     masks = tf.logical_and(relevant[:, tf.newaxis], tf.concat([whole, slices], axis=0))
     ranks = result.ranks[:, tf.newaxis]
     measured = tf.reduce_any(masks, axis=3)
+    whole_set = tf.reduce_all(masks == relevant[:, tf.newaxis], axis=3)
+    alone = tf.logical_and(measured, whole_set)
     values = [
         metric(ranks, masks, k)
         for k in ks
         for metric in (metrics.recall_at, metrics.ndcg_at, metrics.hit_rate_at, metrics.map_at)
     ]
-    values.append(tf.where(measured, metrics.reciprocal_rank(result.first)[:, tf.newaxis], 0.0))
+    values.append(tf.where(alone, metrics.reciprocal_rank(result.first)[:, tf.newaxis], 0.0))
     unknown = tf.math.count_nonzero(tf.logical_and(relevant, columns == NONE), axis=[1, 2])
-    return Measured(tf.stack(values, axis=1), measured, result.top, relevant, unknown)
+    return Measured(tf.stack(values, axis=1), measured, alone, result.top, relevant, unknown)
 
 
 def _is_in(values: tf.Tensor, among: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ Ties are broken against the model: a candidate that is not relevant goes before 
 ones follow one another. A score that is not a number, or minus infinity, ranks last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -63,12 +63,10 @@ class RankingQuery(NamedTuple):
         relevant: which targets should come first, bool [Q, batch, T].
         excluded: which of the targets and of the others are left out of the ranking, bool [Q, batch, T + S]. A target
             that is both relevant and excluded has no rank.
-        twins: for each question the first one that has the same relevant targets, so that both are counted once.
     """
 
     relevant: tf.Tensor
     excluded: tf.Tensor
-    twins: Sequence[int]
 
 
 class RankingResult(NamedTuple):
@@ -105,8 +103,7 @@ def rank(
     estimates, rounding = _estimate_scores(scorer, columns, known)
     lowest = without_nan(estimates - tf.where(tf.math.is_finite(rounding), rounding, 0.0))
     lowest = tf.where(known, lowest, NO_SCORE)[:, :number]
-    distinct = sorted(set(query.twins))
-    thresholds = tf.where(tf.gather(query.relevant, distinct), lowest, NO_SCORE)
+    thresholds = tf.where(query.relevant, lowest, NO_SCORE)
     thresholds = tf.reduce_max(tf.pad(thresholds, [[0, 0], [0, 0], [0, 1]], constant_values=NO_SCORE), axis=2)
 
     most = tf.reduce_max(tf.pad(tf.math.count_nonzero(known, axis=1, dtype=tf.int32), [[0, 1]]))
@@ -114,10 +111,7 @@ def rank(
     plain, bases, counts = _read_catalogue(scorer, columns, thresholds, kept, chunk_scores)
     plain = select_best(remove_columns(plain, columns), tf.minimum(max_rank, kept))
     finals = tf.where(known, without_nan(_put_own(scorer, columns, bases)), NO_SCORE)
-    places = [distinct.index(twin) for twin in query.twins]
-    return _combine(
-        query, finals, columns, plain, bases, tf.gather(thresholds, places), tf.gather(counts, places), max_rank
-    )
+    return _combine(query, finals, columns, plain, bases, thresholds, counts, max_rank)
 
 
 def _combine(
@@ -143,7 +137,7 @@ def _combine(
         max_rank: largest rank that is wanted for every target.
     """
     number, others = tf.shape(query.relevant)[2], tf.shape(query.excluded)[2]
-    asked, batch = len(query.twins), tf.shape(columns)[0]
+    asked, batch = query.relevant.shape[0], tf.shape(columns)[0]
     relevant = tf.pad(query.relevant, [[0, 0], [0, 0], [0, others - number]])
     scores = tf.where(query.excluded, NO_SCORE, finals)
     # Of the plain candidates, no more than `max_rank` can matter.

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 ITEM_TASKS = ("next_item", "period_items", "next_unseen_item", "period_unseen_items")
 SCENE_TASKS = ("next_scene", "period_scenes")
 TASKS = ("next_item", "period_items", "next_scene", "period_scenes", "next_unseen_item", "period_unseen_items")
-"""First future item (the paper's Table 1), all future items (Table 4), first and all future scenes (Table 7). Then the
-items again for shops that show nothing twice: items of the history are neither recommended nor expected, and sequences
-without a new item are not measured."""
+"""Next items (the paper's Table 1), all future items (Table 4), next and all future scenes (Table 7): next is all that
+happens at the earliest time of the future. Then the items again for shops that show nothing twice: items of the history
+are neither recommended nor expected, and sequences without a new item are not measured."""
 
 MAIN_TASKS = ("next_item", "period_items", "next_scene")
 """The tasks of the paper's main tables."""

@@ -6,8 +6,7 @@ or the log of the sum of exp(x_k), and beyond it only the scores of a few cells.
 alive at a time, whatever the batch and the catalogue.
 
 What the copy head adds needs no matrix either: under softmax it adds to the partition function, and under Eq. 6 it
-changes the terms of its own few cells. `target_ranks` counts, chunk by chunk, how many candidates are ahead of a
-target.
+changes the terms of its own few cells. `target_ranks` keeps, chunk by chunk, the best candidates that are no targets.
 """
 
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import tensorflow as tf
 from model.losses.full import known_targets
 from model.networks.copy_head import CopyScores, add_copies, add_copies_at
 from model.networks.item_scorer import ItemScorer, catalogue_size, chunk_length, chunk_scores, for_chunks, scores_at
+from model.retrieval.top_k import NO_SCORE, TopK, merge_chunk, without_nan
 
 
 def full_catalogue_loss(
@@ -77,49 +77,53 @@ def target_ranks(
     copies: CopyScores | None = None,
     chunk_size: int | None = None,
 ) -> tf.Tensor:
-    """Ranks one candidate a row among all, without a score matrix.
+    """Ranks the targets of each row among all candidates, without a score matrix.
 
-    The target's score and its rivals' come from different operations, so a tie is one to within rounding.
+    Of equal scores, those of other candidates go before those of targets, which follow one another. A target's score
+    and its rivals' come from different operations, so a tie is one to within rounding.
 
     Args:
         scorer: scores candidates.
         queries: [batch, ...], what it compares them with.
-        targets: int [batch, 1], index 1..N; 0 is padding, an index above N is not in the catalogue.
+        targets: int [batch, T], indices 1..N, each once a row; 0 is padding, an index above N is not in the catalogue.
         max_rank: ranks up to this are exact; a larger one is given as `max_rank` + 1.
         copies: raises the scores of its cells.
         chunk_size: candidates scored at a time.
 
     Returns:
-        int32 [batch, 1]: 1 is best; `max_rank` + 1 for what is padding, not in the catalogue or scored by no number.
-
-    Raises:
-        ValueError: if there is more than one target a row.
+        int32 [batch, T]: 1 is best; `max_rank` + 1 for what is padding, not in the catalogue or scored by no number.
     """
-    if targets.shape[1] != 1:
-        raise ValueError(f"Ranks over chunks are of one target a row. Received: targets of shape {targets.shape}")
     size, batch = scorer.size, tf.shape(queries)[0]
     known = known_targets(targets, size)
-    mine = scorer.scores_at(queries, known.rows, known.columns)
+    scores_of_known = scorer.scores_at(queries, known.rows, known.columns)
     if copies is not None:
-        mine = add_copies_at(mine, known.rows, known.columns, copies)
+        scores_of_known = add_copies_at(scores_of_known, known.rows, known.columns, copies)
         order = tf.argsort(copies.columns)
         copies = CopyScores(*(tf.gather(part, order) for part in copies))
-    lowest = tf.constant(float("-inf"), mine.dtype)
-    mine = tf.tensor_scatter_nd_update(tf.fill([batch], lowest), known.rows[:, tf.newaxis], _nan_to(lowest, mine))
+    lowest = tf.constant(NO_SCORE, scores_of_known.dtype)
+    mine = tf.tensor_scatter_nd_update(tf.fill(tf.shape(targets), lowest), known.places, without_nan(scores_of_known))
+    order = tf.argsort(known.columns)
+    rows, columns = tf.gather(known.rows, order), tf.gather(known.columns, order)
+    # No more rivals than this can matter, and the best of them are found in less time than all are counted by target.
+    most = min(max_rank, size)
 
-    def count(ahead: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def select(rivals: TopK, start: tf.Tensor, stop: tf.Tensor) -> TopK:
         scores = scorer.chunk(queries, start, stop)
+        first, last = tf.cast(start, tf.int64), tf.cast(stop, tf.int64)
         if copies is not None:
-            bounds = tf.searchsorted(copies.columns, tf.cast([start, stop], tf.int64))
-            rows, columns, values = (part[bounds[0] : bounds[1]] for part in copies)
-            scores = add_copies(scores, CopyScores(rows, columns - tf.cast(start, tf.int64), values))
-        others = tf.not_equal(tf.range(start + 1, stop + 1), tf.cast(targets, tf.int32))
-        rivals = tf.logical_and(_nan_to(lowest, scores) >= mine[:, tf.newaxis], others)
-        return ahead + tf.reduce_sum(tf.cast(rivals, tf.int32), axis=1)
+            bounds = tf.searchsorted(copies.columns, [first, last])
+            copied_rows, copied_columns, values = (part[bounds[0] : bounds[1]] for part in copies)
+            scores = add_copies(scores, CopyScores(copied_rows, copied_columns - first, values))
+        bounds = tf.searchsorted(columns, [first, last])
+        cells = tf.stack([rows[bounds[0] : bounds[1]], columns[bounds[0] : bounds[1]] - first], axis=1)
+        scores = tf.tensor_scatter_nd_update(scores, cells, tf.fill(tf.shape(cells)[:1], lowest))
+        return merge_chunk(rivals, scores, start, most)
 
-    ahead = for_chunks(count, tf.zeros([batch], tf.int32), size, chunk_length(chunk_size, batch, size))
-    ranks = tf.where(mine > lowest, 1 + tf.minimum(ahead, max_rank), max_rank + 1)
-    return ranks[:, tf.newaxis]
+    nothing = TopK(tf.fill([batch, most], lowest), tf.zeros([batch, most], tf.int64))
+    rivals = for_chunks(select, nothing, size, chunk_length(chunk_size, batch, size))
+    ahead = tf.reduce_sum(tf.cast(rivals.scores[:, tf.newaxis] >= mine[:, :, tf.newaxis], tf.int32), axis=2)
+    among_targets = tf.argsort(tf.argsort(-mine, axis=1, stable=True), axis=1)
+    return tf.where(mine > lowest, 1 + tf.minimum(ahead + among_targets, max_rank), max_rank + 1)
 
 
 class Reduction(NamedTuple):
@@ -220,10 +224,6 @@ def _log_add_copies(total: tf.Tensor, copies: CopyScores) -> tf.Tensor:
     most = tf.stop_gradient(most)  # any number gives the same result; the largest gives no overflow
     copied = tf.exp(copies.values - tf.gather(most, copies.rows))
     return most + tf.math.log(tf.exp(total - most) + tf.math.unsorted_segment_sum(copied, copies.rows, batch))
-
-
-def _nan_to(value: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    return tf.where(tf.math.is_nan(scores), value, scores)
 
 
 def _zeros_like(tensor: tf.Tensor) -> tf.Tensor:

@@ -1,9 +1,9 @@
 """Two contrasts between the sequences of a batch.
 
 - `contrastive_loss`: conditional contrastive regularisation L_CCR of DSPnet (Eq. 8).
-- `supervised_contrast`: the context-context contrast of ContraRec, which draws views of sequences with the same next
+- `supervised_contrast`: the context-context contrast of ContraRec, which draws views of sequences that share a next
   item together. It is the supervised contrastive loss (Khosla et al. 2020, L_out), where the next item is the class of
-  a sequence (Wang et al. 2023, Sequential Recommendation with Multiple Contrast Signals).
+  a sequence (Wang et al. 2023, Sequential Recommendation with Multiple Contrast Signals); several are several classes.
 """
 
 import tensorflow as tf
@@ -54,7 +54,7 @@ def supervised_contrast(views: tf.Tensor, labels: tf.Tensor | None, temperature:
     """Supervised contrastive loss L_out of each sequence, the mean over its views as anchors.
 
     With s(a, b) = cos(a, b) / tau, A all other views of the global batch, and P those of A that are
-    of the anchor's own sequence or of one with the same label, an anchor h has the loss
+    of the anchor's own sequence or of one that shares a label with it, an anchor h has the loss
 
         - 1/|P| sum_{p in P} log( exp s(h, p) / sum_{a in A} exp s(h, a) )
 
@@ -64,9 +64,9 @@ def supervised_contrast(views: tf.Tensor, labels: tf.Tensor | None, temperature:
 
     Args:
         views: float [n, batch, d], the states of n augmented views of each sequence, of any length.
-        labels: int [batch], the next item of each sequence; with 0 a sequence has its own views alone as positives.
-            None is 0 for all, which makes this NT-Xent (Chen et al. 2020). Any other number is a label: give 0 for a
-            next item that is not in the catalogue, lest all of these be taken for one.
+        labels: int [batch, L], the next items of each sequence, 0 where padded; a sequence without any has its own
+            views alone as positives. None is 0 for all, which makes this NT-Xent (Chen et al. 2020). Any other number
+            is a label: give 0 for a next item that is not in the catalogue, lest all of these be taken for one.
         temperature: tau.
 
     Returns:
@@ -81,8 +81,7 @@ def supervised_contrast(views: tf.Tensor, labels: tf.Tensor | None, temperature:
     place = replicas.first_row(batch) + tf.range(batch)
     related = place[:, tf.newaxis] == owners
     if labels is not None:
-        same = labels[:, tf.newaxis] == tf.repeat(replicas.gather(labels), number)
-        related = tf.logical_or(related, tf.logical_and(same, labels[:, tf.newaxis] != PAD_INDEX))
+        related = tf.logical_or(related, tf.repeat(_share_label(replicas.gather(labels), place), number, axis=1))
     itself = place[:, tf.newaxis] * number + tf.range(number)
     others = tf.one_hot(itself, tf.size(owners), on_value=False, off_value=True)
     positive = tf.logical_and(related[:, tf.newaxis], others)
@@ -92,6 +91,22 @@ def supervised_contrast(views: tf.Tensor, labels: tf.Tensor | None, temperature:
     counts = tf.reduce_sum(tf.cast(positive, alike.dtype), axis=2)
     losses = tf.where(counts > 0, partition - tf.math.divide_no_nan(total, counts), 0.0)
     return tf.reduce_mean(losses, axis=1)
+
+
+def _share_label(labels: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+    """Returns which rows have a label in common with those at some places, bool [places, batch].
+
+    Args:
+        labels: int [batch, L], 0 where padded.
+        place: int32 [places].
+    """
+    batch, width = tf.unstack(tf.shape(labels))
+    flat = tf.reshape(labels, [-1])
+    distinct, label = tf.unique(flat)
+    cells = tf.stack([tf.repeat(tf.range(batch), width), label], axis=1)
+    has = tf.zeros([batch, tf.size(distinct)])
+    has = tf.tensor_scatter_nd_max(has, cells, tf.cast(flat != PAD_INDEX, tf.float32))
+    return tf.matmul(tf.gather(has, place), has, transpose_b=True) > 0
 
 
 def _directions(states: tf.Tensor) -> tf.Tensor:

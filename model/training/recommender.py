@@ -19,7 +19,7 @@ from model.networks.base import Network, Outputs, Scores, log_frequency
 from model.networks.copy_head import CopyScores
 from model.training import replicas
 from model.training.lazy_adam import LazyAdam
-from schemas.catalogue import Catalogue
+from schemas.catalogue import PAD_INDEX, Catalogue
 
 Batch = dict[str, tf.Tensor]
 
@@ -41,8 +41,6 @@ class Recommender(tf_keras.Model):
         ValueError: if in-batch negatives are asked for in batches of one.
     """
 
-    reads_order: ClassVar[bool] = False
-    """Whether `terms` reads the future as it happened."""
     has_all_prefixes: ClassVar[bool] = False
     """Whether the target ``prefix`` is made of whole histories by `terms` itself, and needs no cut sequences."""
 
@@ -67,6 +65,11 @@ class Recommender(tf_keras.Model):
         names = ["loss", "item_loss", "scene_loss", VALIDATION_METRIC, *own, *self.own_measures(config)]
         self.means = {name: tf_keras.metrics.Mean(name) for name in names}
         self._build()
+
+    @property
+    def reads_order(self) -> bool:
+        """Whether `terms` reads when events happened, and the future as it did."""
+        return False
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> Mapping[str, float]:
@@ -183,15 +186,15 @@ class Recommender(tf_keras.Model):
 
     @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Measures the prediction losses and NDCG@10 of the next item over the full catalogue."""
+        """Measures the prediction losses and NDCG@10 of the next items over the full catalogue."""
         known = self.network.represent(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=False)
         outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
-        target = tf.reshape(batch[NEXT_ITEM], [-1, 1])  # of static width, which batches read from files have not
-        ranks = target_ranks(self.network.item_scorer, outputs.o_item, target, _VALIDATION_K, outputs.copies)
+        targets = batch[NEXT_ITEM]
+        ranks = target_ranks(self.network.item_scorer, outputs.o_item, targets, _VALIDATION_K, outputs.copies)
         values = {
             "item_loss": self.validation_item_loss(outputs, batch[FUTURE_ITEMS]),
             "scene_loss": self.scene_loss(outputs, batch[FUTURE_SCENES]),
-            VALIDATION_METRIC: ndcg_at(ranks, tf.ones_like(ranks, tf.bool), _VALIDATION_K),
+            VALIDATION_METRIC: ndcg_at(ranks, targets != PAD_INDEX, _VALIDATION_K),
         }
         return self._update(values)
 

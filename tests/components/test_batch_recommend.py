@@ -138,6 +138,18 @@ def test_each_row_is_what_the_model_answers(run, loaded, tmp_path):
         same(row, asked(loaded, history[-4:], top=5))
 
 
+def test_events_at_one_time_have_the_order_that_they_have_in_training(run, tmp_path):
+    """It is not that of the rows, unless asked for."""
+    events = [(u, item, scene, time // DAY * DAY) for u, item, scene, time in random_events()]
+    forth, _ = run(write(tmp_path / "forth.csv", events))
+    back, _ = run(write(tmp_path / "back.csv", events[::-1]), partitions=3)
+    assert forth == back
+    forth, back = (
+        run(write(tmp_path / f"{name}.csv", rows), ties="log")[0] for name, rows in (("f", events), ("b", events[::-1]))
+    )
+    assert forth != back
+
+
 def test_nothing_at_or_after_the_date_matters(run, loaded, tmp_path):
     events = random_events()
     cutoff = 20 * DAY

@@ -1,3 +1,4 @@
+import collections
 import json
 
 import numpy as np
@@ -7,12 +8,12 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.ranking_evaluator.executor import REFERENCES, Executor
-from components.ranking_evaluator.verdict import judge
+from components.ranking_evaluator.verdict import judge, list_watched
 from model.config import EvaluationConfig, ModelConfig
 from model.export.saved_model import export
 from model.export.serving_module import ServingModule
 from model.networks.base import build_network
-from schemas.evaluation import Metric
+from schemas.evaluation import Difference, Metric
 from schemas.served_model import EXACT
 from tests.sequence_data import catalogues, planted, write_catalogues, write_examples
 
@@ -24,7 +25,11 @@ def _metrics(value):
 
 
 def _config(**options):
-    return EvaluationConfig(**{"k": (1,), "thresholds": {}, "max_drop": {}, **options})
+    return EvaluationConfig(**{"k": (1,), "thresholds": {}, "max_drop": {}, "not_below": (), **options})
+
+
+def _differences(value, p_value, metric=METRIC, title="popularity"):
+    return {title: {metric: Difference(value, value, value, p_value)}}
 
 
 @pytest.mark.parametrize(("value", "blessed"), [(0.5, True), (0.3, True), (0.29, False), (float("nan"), False)])
@@ -44,6 +49,56 @@ def test_drop_below_the_last_blessed_model(value, blessed):
 def test_broken_rules_come_first():
     verdict = judge(_config(thresholds={METRIC: 0.1}, max_drop={METRIC: 0.0}), _metrics(0.2), _metrics(0.3))
     assert "more than" in verdict.reasons[0] and "at least" in verdict.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "blessed", "relation"),
+    [
+        (-0.1, 0.01, False, "is significantly below the 0.3000 of popularity (p 0.010)"),
+        (-0.1, 0.05, True, "is not significantly below the 0.3000 of popularity (p 0.050)"),
+        (-0.1, None, True, "is not significantly below the 0.3000 of popularity"),
+        (0.1, 0.01, True, "is not below the 0.1000 of popularity"),
+        (0.0, 1.0, True, "is not below the 0.2000 of popularity"),
+    ],
+)
+def test_significantly_below_popularity_is_refused(difference, p_value, blessed, relation):
+    config = _config(not_below=("popularity",))
+    verdict = judge(config, _metrics(0.2), None, differences=_differences(difference, p_value))
+    assert verdict.blessed is blessed
+    assert verdict.reasons[0] == f"{METRIC} 0.2000 {relation}"
+
+
+def test_popularity_is_a_rule_by_default_and_the_own_most_frequent_items_on_demand():
+    assert EvaluationConfig().not_below == ("popularity",)
+    worse = _differences(-0.1, 0.01, title="own most frequent") | _differences(0.0, 1.0)
+    default = judge(_config(not_below=EvaluationConfig().not_below), _metrics(0.2), None, differences=worse)
+    asked = judge(_config(not_below=("own_frequency",)), _metrics(0.2), None, differences=worse)
+    assert default.blessed and not asked.blessed and "of own most frequent" in asked.reasons[0]
+    assert judge(_config(), _metrics(0.2), None, differences=worse).blessed
+    with pytest.raises(ValueError, match="not_below"):
+        EvaluationConfig(not_below=("dspnet",))
+
+
+def test_what_the_thresholds_name_is_watched():
+    """Else Recall of the next item; lists, of which more is neither better nor worse, are not compared."""
+    assert list_watched(_config()) == ("next_item/recall@1",)
+    assert list_watched(EvaluationConfig()) == ("next_item/recall@10",)
+    assert list_watched(EvaluationConfig(thresholds={"items/coverage@5": 0.1})) == ("next_item/recall@10",)
+    named = EvaluationConfig(
+        thresholds={"period_items/ndcg@5": 0.1, "items/coverage@5": 0.1, "next_item/mrr/cold": 0.0}
+    )
+    assert list_watched(named) == ("period_items/ndcg@5", "next_item/mrr/cold")
+    period = "period_items/recall@1"
+    config = _config(not_below=("popularity",), thresholds={period: 0.0})
+    metrics = _metrics(0.2) | {period: Metric(0.2, 0.2, 0.2, 10)}
+    assert judge(config, metrics, None, differences=_differences(-0.1, 0.01) | {}).blessed is False  # not measured
+    both = {"popularity": _differences(-0.1, 0.01)["popularity"] | _differences(0.0, 1.0, period)["popularity"]}
+    assert judge(config, metrics, None, differences=both).blessed
+
+
+def test_the_model_itself_is_not_below_itself():
+    config = _config(not_below=("popularity",))
+    assert judge(config, _metrics(0.2), None, differences=_differences(-0.1, 0.01, title="own most frequent")).blessed
 
 
 def _artifact(cls, folder, identifier=0):
@@ -73,6 +128,7 @@ def evaluate(tmp_path_factory):
     train = planted(60, seed=0)
     examples = _artifact(standard_artifacts.Examples, folder / "examples")
     examples.split_names = '["train", "val", "test"]'
+    write_examples(folder / "examples" / "Split-train" / "data.gz", train)
     write_examples(folder / "examples" / "Split-test" / "data.gz", planted(30, seed=1))
     write_catalogues(folder / "catalogue", train)
     candidate = _model(folder / "model", train, 7, 0.0)
@@ -80,7 +136,7 @@ def evaluate(tmp_path_factory):
     tf.saved_model.save(tf.Module(), f"{folder}/old/Format-Serving")
     other = _model(folder / "other", train[:20], 8, 1.0)
 
-    def run(name, config, baseline=None, title="DSPnet"):
+    def run(name, config, baseline=None, title="DSPnet", target="period"):
         model = candidate
         if title in REFERENCES:
             found = catalogues(train)
@@ -95,7 +151,8 @@ def evaluate(tmp_path_factory):
             "model": [model],
             "baseline_model": {None: [], "other": [other], "itself": [candidate], "old": [old]}[baseline],
         }
-        Executor().Do(inputs, output, {"name": "planted", "candidate": title, "settings": config.model_dump_json()})
+        settings = {"name": "planted", "candidate": title, "target": target, "settings": config.model_dump_json()}
+        Executor().Do(inputs, output, settings)
         document = json.loads((folder / name / "evaluation" / "evaluation.json").read_text())
         return document, (folder / name / "evaluation" / "evaluation.txt").read_text(), output["blessing"][0]
 
@@ -160,6 +217,37 @@ def test_a_candidate_that_is_a_reference_is_listed_once(evaluate):
     assert [line.startswith("popularity") for line in table.splitlines()].count(True) == 1
     # As a candidate, exported and loaded, it gets the numbers that it gets as a reference.
     assert one["models"] == other["models"]
+
+
+def test_a_first_model_that_is_worse_than_popularity_is_refused(evaluate):
+    """The counting candidate repeats what the user did, which in the planted walks is never what comes next."""
+    document, table, blessing = evaluate(
+        "worse", _config(k=(1, 3), not_below=("popularity",)), title="own most frequent"
+    )
+    name = "next_item/recall@3"
+    own, popular = (
+        document["models"][model]["metrics"][name]["value"] for model in ("own most frequent", "popularity")
+    )
+    assert own < popular and document["differences"]["popularity"][name]["p_value"] < 0.05
+    (line,) = [line for line in table.splitlines() if line.startswith("REFUSED")]
+    assert f"{name} {own:.4f} is significantly below the {popular:.4f} of popularity (p " in line
+    assert tf.io.gfile.listdir(blessing.uri) == ["NOT_BLESSED"]
+
+
+def test_references_count_what_the_training_target_counts(evaluate):
+    """With the target `next` popularity is that of next items, and the fill of the user's own items is."""
+    train = planted(60, seed=0)
+    items, _ = catalogues(train)
+    counts = collections.Counter(sequence.future[0][0] for sequence in train)
+    one, _, _ = evaluate("next", _config(k=(1, 3)), target="next")
+    other, _, _ = evaluate("period", _config(k=(1, 3)))
+    test = planted(30, seed=1)
+    for title in REFERENCES:
+        assert one["models"][title] != other["models"][title]
+    # Of equal scores the right item comes last.
+    ranks = [1 + sum(counts[raw] >= counts[s.future[0][0]] for raw in items.ids) - 1 for s in test]
+    expected = np.mean([rank <= 3 for rank in ranks])
+    assert one["models"]["popularity"]["metrics"]["next_item/recall@3"]["value"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_slice_may_be_named_in_a_rule(evaluate):

@@ -62,7 +62,9 @@ def test_overrides_are_yaml() -> None:
         ("source.format=xml", ["source.format", "'parquet'", "'xml'"]),
         ("model.heads=0", ["model.heads", "greater than 0", "Received: 0"]),
         ("model.heads=7", ["must be a multiple of heads", "heads=7"]),
-        ("windows.cutoffs=[]", ["windows.cutoffs is missing", "2024-08-01"]),
+        ("windows.cutoffs=[]", ["windows.cutoffs is missing", "2024-08-01", "split.by to last"]),
+        ("windows.ties=random", ["windows.ties", "'shuffled' or 'log'", "'random'"]),
+        ("evaluation.not_below=[last_item]", ["evaluation.not_below.0", "'popularity' or 'own_frequency'"]),
         ("windows.cutoffs=[2017-02-01, 2017-01-01, 2017-03-01]", ["windows.cutoffs", "must rise"]),
         ("source.path=", ["source.path"]),
         ("report.items.title=name", ["report.items.title: unknown key", "path, id, name"]),
@@ -81,6 +83,24 @@ def test_overrides_are_yaml() -> None:
 def test_refusals_name_key_value_and_what_is_allowed(override: str, expected: list[str]) -> None:
     message = refusal(override)
     assert all(part in message for part in expected), message
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"windows": {"cutoffs": ["2024-08-01"]}},
+        {"windows": {"history_days": 3}},
+        {"windows": {"future_days": 3}},
+        {"windows": {"min_future": 2}},
+    ],
+)
+def test_the_last_events_of_each_user_take_no_cutoffs_and_no_days(wrong: dict) -> None:
+    last = {"name": "log", "source": {"path": "log.csv"}, "split": {"by": "last"}}
+    assert parse_config(last, "test").split.by == "last"
+    with pytest.raises(UserError, match="split.by 'last' .*cutoffs must be empty, history_days and future_days null"):
+        parse_config({**last, **wrong}, "test")
+    with pytest.raises(UserError, match="sequence files are already cut"):
+        parse_config({**last, "source": {"path": "log.csv", "layout": "sequences"}}, "test")
 
 
 def test_an_override_may_name_what_is_searched() -> None:

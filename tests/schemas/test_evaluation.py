@@ -9,6 +9,7 @@ from schemas.evaluation import (
     Metric,
     ModelEvaluation,
     Slice,
+    Ties,
     Verdict,
     parse_evaluation,
 )
@@ -24,6 +25,7 @@ EVALUATION = Evaluation(
     },
     differences={"popularity": {"next_item/mrr": Difference(0.25, None, None, None)}},
     catalogue=CatalogueSizes(100, 4),
+    ties=Ties(0.25, 1.5),
     name="shop",
     settings={"k": [1, 5]},
     verdict=Verdict(True, ("nothing is asked for",)),
@@ -38,8 +40,21 @@ def test_an_evaluation_comes_back_from_its_file() -> None:
 def test_the_keys_of_the_file() -> None:
     content = EVALUATION.to_json()
     assert list(content) == [
-        *("name", "sequences", "digest", "slices", "models", "differences", "catalogue", "k", "settings", "verdict")
+        *(
+            "name",
+            "sequences",
+            "digest",
+            "slices",
+            "models",
+            "differences",
+            "catalogue",
+            "ties",
+            "k",
+            "settings",
+            "verdict",
+        )
     ]
+    assert content["ties"] == {"share": 0.25, "mean_items": 1.5}
     assert content["models"]["DSPnet"] == {
         "metrics": {"next_item/mrr": {"value": 0.5, "low": 0.25, "high": 0.75, "sequences": 30}},
         "unknown_share": {"next_item": 0.125},
@@ -52,6 +67,7 @@ def test_the_keys_of_the_file() -> None:
 def test_what_an_older_version_left_out_may_be_missing() -> None:
     found = Evaluation.from_json({"name": "shop", "sequences": 2, "digest": "0", "k": [10]})
     assert (found.k, found.slices, found.models, found.catalogue, found.verdict) == ((10,), {}, {}, None, None)
+    assert found.ties is None
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def _evaluation(
         "sequences": 1_922,
         "digest": "84b00f4e1b7169f5",
         "catalogue": {"items": 62_676, "scenes": len(scenes)},
+        "ties": {"share": 0.8423, "mean_items": 12.4},
         "k": list(ks),
         "slices": {name: {"title": title, "sequences": chance.randint(10, 900)} for name, title in slices.items()},
         "models": {
@@ -158,7 +159,13 @@ def _evaluation(
             for model, metrics in measured.items()
         },
         "differences": {model: _differences(measured[candidate], measured[model]) for model in others},
-        "settings": {"k": list(ks), "thresholds": {"next_item/recall@10": 0.1}, "max_drop": {}, "batch_size": 256},
+        "settings": {
+            "k": list(ks),
+            "thresholds": {"next_item/recall@10": 0.1},
+            "max_drop": {},
+            "not_below": ["popularity"],
+            "batch_size": 256,
+        },
         "verdict": {
             "blessed": True,
             "reasons": [

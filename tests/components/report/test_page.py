@@ -28,6 +28,7 @@ def test_every_number_is_a_fact(document: dict[str, Any]) -> None:
     assert shown["/data/balance/events_in"] == "1,469,307"
     assert shown["/data/density"] == "0.000989%"
     assert shown["/data/switches/switching"] == "36.9%"
+    assert (shown["/evaluation/ties/share"], shown["/evaluation/ties/mean_items"]) == ("84.2%", "12.40")
 
 
 def test_every_fact_is_shown(document: dict[str, Any], page: Element) -> None:
@@ -79,6 +80,22 @@ def test_no_number_stands_beside_the_facts(page: Element, section: str) -> None:
 
     text = page.by_id(section).text(is_known).replace("95%", "")
     assert not re.findall(r"\d", re.sub(r"\w+@\d+", "", text)), text
+
+
+def test_what_the_rules_watch_has_a_card_with_the_rival_of_the_rule(document: dict[str, Any]) -> None:
+    """What no rule names has one only as a headline figure, and the user's own items are no rival by themselves."""
+    metric = "period_items/map@10"
+    plain = read_page(render(document)).by_id("verdict")
+    settings = {**document["evaluation"]["settings"], "thresholds": {metric: 0.1}, "not_below": ["own_frequency"]}
+    ruled = read_page(render({**document, "evaluation": {**document["evaluation"], "settings": settings}}))
+    cards = [
+        [card.all("h3")[0].text() for card in section.all("div")[1:]] for section in (plain, ruled.by_id("verdict"))
+    ]
+    assert cards[1] == ["Period items, MAP@10", *cards[0]]
+    paths = {element.attributes["data-path"] for element in ruled.by_id("verdict").all("data")}
+    assert pointer("evaluation", "differences", "own most frequent", metric, "value") in paths
+    shown = {element.attributes["data-path"] for element in plain.all("data")}
+    assert not any("own most frequent" in path for path in shown)
 
 
 def test_nothing_comes_from_elsewhere(document: dict[str, Any]) -> None:

@@ -52,15 +52,68 @@ def test_histories_futures_and_id_maps(ingest, tmp_path, caplog):
     assert run.rejects() == '"file","row","reason","detail"\n'
 
 
-def test_equal_times_keep_file_order_then_row_order(ingest, tmp_path):
+def test_equal_times_keep_file_order_then_row_order_on_demand(ingest, tmp_path):
     folder = tmp_path / "log"
     (folder / "sub").mkdir(parents=True)
     write(folder / "b.csv", HEADER + "u,3,s,100\nu,4,s,100\n")
     write(folder / "a.csv", HEADER + "u,1,s,100\nu,2,s,100\nu,9,s,864000\nu,8,s,864000\n")
     write(folder / "sub" / "c.csv", HEADER + "u,5,s,100\n")
     write(folder / "_SUCCESS", "")
-    run = ingest({"path": str(folder)}, CUT)
+    run = ingest({"path": str(folder)}, {**CUT, "ties": "log"})
     assert run.raw("train")[user("u")] == [(["1", "2", "3", "4", "5"], ["9", "8"])]
+
+
+def test_the_order_of_ties_depends_neither_on_rows_nor_on_files_nor_on_partitions(ingest, tmp_path):
+    rows = [f"u{u},i{i},s{i % 3},{day * DAY}\n" for u in range(6) for day in (2, 20) for i in range(12)]
+    runs = []
+    for seed, (files, partitions) in enumerate([(1, 1), (1, 5), (3, 2)]):
+        random.Random(seed).shuffle(rows)
+        folder = tmp_path / f"log{seed}"
+        folder.mkdir()
+        for part in range(files):
+            write(folder / f"{part}.csv", HEADER + "".join(rows[part::files]))
+        runs.append(ingest({"path": str(folder)}, CUT, partitions=partitions).raw("train"))
+    assert runs[0] == runs[1] == runs[2]
+    orders = {tuple(items) for sequences_ in runs[0].values() for pair in sequences_ for items in pair}
+    assert len(orders) == 12, "each basket has an order of its own"
+
+
+def test_ties_of_the_test_split_are_counted(ingest, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "dspnet")
+    rows = "".join(
+        f"u{u},h,s,100\n" + "".join(f"u{u},{item},s,{10 * DAY}\n" for item in "aab"[: 1 + u % 3]) for u in range(30)
+    )
+    run = ingest(write(tmp_path / "log.csv", HEADER + rows), CUT, {"weights": {"train": 1, "val": 0, "test": 1}})
+    sets = [set(row["future_item_ids"]) for row in run.sequences("test")]
+    tied, number = sum(len(items) > 1 for items in sets), sum(len(items) for items in sets)
+    assert run.count("sequences_test") == len(sets) and 0 < tied < len(sets)
+    assert (run.count("sequences_test_tied"), run.count("next_items_test")) == (tied, number)
+    share = f"{tied / len(sets):.1%} of the test sequences have several next items"
+    assert f"{share}, at one time; the mean is {number / len(sets):.1f}" in caplog.text
+
+
+def test_the_last_events_of_each_user_test(ingest, tmp_path):
+    """Nothing of what validation and test ask for is in a train sequence, and every event is accounted for."""
+    rows = [f"u{u},u{u}t{t}{kind},s,{t * 50}\n" for u in range(20) for t in range(u) for kind in "ab"]
+    run = ingest(write(tmp_path / "log.csv", HEADER + "".join(rows)), {"min_history": 4}, {"by": "last"})
+    train, val, test = (run.raw(split) for split in sequences.SPLITS)
+    for u in range(20):
+        asked = [[f"u{u}t{t}{kind}" for kind in "ab"] for t in range(u)]
+        found = [
+            [sorted(part) for part in pair] for split in (train, val, test) for pair in split.get(user(f"u{u}"), [])
+        ]
+        places = [u - 3, u - 2, u - 1] if u >= 5 else [u - 1] if u >= 3 else []
+        assert found == [[sorted(sum(asked[:place], [])), asked[place]] for place in places]
+    fates = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
+    assert run.count("events_in") == len(rows) == sum(run.count(f"events_{fate}") for fate in fates)
+    assert run.count("events_filtered_users") == 2 * (1 + 2)
+    assert run.count("events_kept") == len(rows) - 2 * (1 + 2)
+
+
+def test_no_user_with_enough_events_is_refused(ingest, tmp_path):
+    log = write(tmp_path / "log.csv", HEADER + "u,a,s,1\nu,b,s,1\nv,a,s,1\nv,b,s,2\n")
+    with pytest.raises(ValueError, match=r"None of 2 users has windows.min_history=2 events before the last time"):
+        ingest(log, {"min_history": 2}, {"by": "last"})
 
 
 def test_no_leakage_in_rolling_windows(ingest, tmp_path):

@@ -86,6 +86,75 @@ def test_equals_the_slow_transcription(seed, by):
     assert counts == {fate: fates.count(fate) for fate in balance.EVENT_OUTCOMES}
 
 
+def slow_last(users, times, min_history, max_history):
+    """Returns the sequences {(user, split): (history, future)} and each event's fate, in plain Python."""
+    made, fates = {}, ["filtered_users"] * len(times)
+    for user in sorted(set(users)):
+        places = [place for place, u in enumerate(users) if u == user]
+        seconds = sorted({times[place] // 1_000_000 for place in places})
+
+        def cut(at, places=places):
+            history = [place for place in places if times[place] // 1_000_000 < at]
+            return history, [place for place in places if times[place] // 1_000_000 == at]
+
+        asked = dict(zip((2, 1, 0), seconds[:-4:-1], strict=False))  # test, val and train, latest first
+        if len(asked) < 3 or len(cut(asked[0])[0]) < min_history:
+            asked = {0: seconds[-1]}
+        for split, at in asked.items():
+            history, future = cut(at)
+            if len(history) >= min_history:
+                made[user, split] = (history[-max_history:], future)
+                for place in history:
+                    fates[place] = "beyond_max_history" if fates[place] == "filtered_users" else fates[place]
+                for place in history[-max_history:] + future:
+                    fates[place] = "kept"
+    return made, fates
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_last_times_of_each_user(seed):
+    random = np.random.default_rng(seed)
+    size = int(random.integers(1, 150))
+    users, times = random.integers(0, 12, size), random.integers(0, 9, size) * 1_000_000 + random.integers(0, 9, size)
+    order = np.lexsort((times, users))
+    users, times = users[order], times[order]
+    least, most = int(random.integers(1, 5)), int(random.integers(1, 6))
+    bounds = windows.find_user_bounds(users.astype(np.uint64), np.zeros(size, np.uint64))
+    tried = windows.cut_last(times, bounds, least, most)
+    passed = tried.history_length >= least
+    made = tried.select(passed)
+    found = {
+        (users[made.first[i]], made.split[i]): (
+            list(range(made.history_start[i], made.history_stop[i])),
+            list(range(made.future_start[i], made.future_stop[i])),
+        )
+        for i in range(len(made))
+    }
+    expected, fates = slow_last(users.tolist(), times.tolist(), least, most)
+    assert found == expected and len(found) == len(made)
+    assert (made.cutoff == times[made.future_start]).all()
+    counts = balance.classify(tried, passed, size)
+    assert counts == {fate: fates.count(fate) for fate in balance.EVENT_OUTCOMES}
+
+
+def test_a_user_with_too_few_events_for_three_splits_trains_only():
+    second = 1_000_000
+    times = np.array([0, 1, 2, 2, 0, 1, 2, 3, 3, 0]) * second
+    bounds = np.array([0, 4, 9, 10])
+    made = windows.cut_last(times, bounds, 1, 10)
+    found = {
+        (int(made.first[i]), int(made.split[i])): (int(made.history_stop[i]), int(made.future_stop[i]))
+        for i in range(len(made))
+    }
+    # The first has three times, the second four, the third one alone, before which there is no history.
+    train, val, test = splits.TRAIN, splits.VALIDATION, splits.TEST
+    assert found == {(0, train): (2, 4), (4, train): (5, 6), (4, val): (6, 7), (4, test): (7, 9), (9, train): (9, 10)}
+
+
+def test_no_users_have_no_last_times():
+    assert len(windows.cut_last(np.zeros(0, np.int64), np.zeros(1, np.int64), 1, 5)) == 0
+
+
 def test_gather_lists_ranges_in_order():
     offsets, places = windows.gather(np.array([5, 2, 7]), np.array([7, 2, 10]))
     assert offsets.tolist() == [0, 2, 2, 5]

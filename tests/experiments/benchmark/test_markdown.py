@@ -77,7 +77,7 @@ def test_seeds_of_each_row(found: BenchmarkResult) -> None:
 
 def test_what_does_not_differ_has_no_column(found: BenchmarkResult) -> None:
     text = markdown(found)
-    assert "Training target of all rows, and what is counted: next (the first future item)." in text
+    assert "Training target of all rows, and what is counted: next (the next items)." in text
     assert "Objective of all trained rows: softmax. Sampling of candidates of all trained rows: none." in text
     assert "All trained rows were tuned, within the same budget" in text
     assert "Budget: 12 trials for each trained method and each training target" in text

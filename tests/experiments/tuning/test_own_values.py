@@ -46,6 +46,8 @@ def losses(config: PipelineConfig) -> list[float]:
         "future_scenes": scenes[:, 6:],
         "future_item_sequence": items[:, 6:],
         "future_scene_sequence": scenes[:, 6:],
+        "history_times": tf.tile(tf.range(1, 7, dtype=tf.int64)[tf.newaxis], [4, 1]),
+        "future_times": tf.tile(tf.range(7, 10, dtype=tf.int64)[tf.newaxis], [4, 1]),
     }
     tf_keras.utils.set_random_seed(1)
     of_items, of_scenes = catalogues(planted(50, seed=0, items=ITEMS, scenes=SCENES))

@@ -1,5 +1,6 @@
 """A train split small enough to count by hand, and how to ask what has counted it."""
 
+import itertools
 from collections.abc import Sequence as Rows
 
 import numpy as np
@@ -19,15 +20,18 @@ MAX_LENGTH = 3
 DAY = 86_400
 
 
-def random_sequences(number: int = 40, seed: int = 0, items: int = 9, scenes: int = 4) -> list[Sequence]:
-    """Sequences of few ids that repeat, some with an empty history or future, at times of one month."""
+def random_sequences(
+    number: int = 40, seed: int = 0, items: int = 9, scenes: int = 4, tied: bool = False
+) -> list[Sequence]:
+    """Sequences of few ids that repeat, some with an empty history or future, at times of a month; `tied`, at three."""
     rng = np.random.RandomState(seed)
 
     def events(length: int) -> list[tuple[str, str]]:
         return [(f"item{min(rng.geometric(0.3), items)}", f"scene{rng.randint(scenes)}") for _ in range(length)]
 
     def times(length: int) -> list[int]:
-        return sorted(rng.randint(30 * DAY, size=length).tolist())
+        drawn = np.sort(rng.randint(30 * DAY, size=length))
+        return (drawn // (10 * DAY) * (10 * DAY) if tied else drawn).tolist()
 
     result = []
     for _ in range(number):
@@ -100,15 +104,24 @@ def part(sequences: Rows[Sequence], kind: int) -> list[tuple[list[str], list[str
     return [([event[kind] for event in one.history], [event[kind] for event in one.future]) for one in sequences]
 
 
+def earliest(events: list, times: Rows[int] | None) -> list:
+    """The events of the first time; of events without times the first one."""
+    return events[:1] if times is None else [e for e, time in zip(events, times, strict=True) if time == times[0]]
+
+
 def pairs(sequence: Sequence, target: str) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """What follows what in a sequence, written down from the table of `model.data.sequences`."""
     history, future = sequence.history, sequence.future
-    if target == "next":
-        return [(history[-1], future[0])] if history and future else []
+    if not history:
+        return []
     if target == "period":
-        return [(history[-1], event) for event in future] if history else []
-    line = history + future[:1] if history else []
-    return list(zip(line, line[1:], strict=False))
+        return [(history[-1], event) for event in future]
+    found = [(history[-1], event) for event in earliest(future, sequence.future_times)]
+    if target == "prefix":
+        times = sequence.history_times or range(len(history))
+        at = {time: [e for e, t in zip(history, times, strict=True) if t == time] for time in times}
+        found += [(before[-1], event) for before, after in itertools.pairwise(at.values()) for event in after]
+    return found
 
 
 def ranks(catalogue: Catalogue) -> np.ndarray:

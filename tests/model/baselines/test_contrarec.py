@@ -77,16 +77,22 @@ def test_the_context_target_contrast_over_drawn_negatives(monkeypatch, name):
 
 
 @BOTH
-def test_the_context_context_contrast_draws_own_views_and_those_of_the_same_next_item_together(monkeypatch, name):
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_context_context_contrast_draws_own_views_and_those_of_a_shared_next_item_together(monkeypatch, name, ties):
     model = build(name, context_contrast=CONTRAST)
     copies = []
     monkeypatch.setattr(contrarec, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
-    terms, _ = model.terms(_batch(), tf.constant([3, 4]), tf.GradientTape())
+    data = _batch()
+    if ties:
+        data["next_item"] = tf.constant([[2, 7], [UNKNOWN, 2], [UNKNOWN, 5], [7, 0]])
+    terms, _ = model.terms(data, tf.constant([3, 4]), tf.GradientTape())
 
     # A view: items and scenes of the first, then of the second.
     views = [_event_states(model.network, copies[place].numpy(), copies[place + 1].numpy()) for place in (0, 2)]
     views = [view / np.linalg.norm(view, axis=1, keepdims=True) for view in views]
     same = {(0, 3), (3, 0)}  # both go on with item 7; two that go on with unknown items are not alike
+    if ties:
+        same |= {(0, 1), (1, 0)}  # 2 is among the next items of both
     for row in range(4):
         losses = []
         for view in range(2):
@@ -94,7 +100,7 @@ def test_the_context_context_contrast_draws_own_views_and_those_of_the_same_next
             others = [(a, views[b][a]) for a in range(4) for b in range(2) if (a, b) != (row, view)]
             total = sum(np.exp(own @ state / 0.5) for _, state in others)
             positives = [state for whose, state in others if whose == row or (row, whose) in same]
-            assert len(positives) == (3 if row in (0, 3) else 1) and len(others) == 7
+            assert len(positives) == 1 + 2 * sum(row == one for one, _ in same) and len(others) == 7
             losses.append(-np.mean([np.log(np.exp(own @ state / 0.5) / total) for state in positives]))
         np.testing.assert_allclose(terms["ccc_loss"][row], np.mean(losses), rtol=1e-3)
     assert model.weights_of_terms["ccc_loss"] == 0.3

@@ -6,6 +6,7 @@ from model.baselines import cooccurrence
 from tests.model.baselines.small_data import (
     MAX_LENGTH,
     TARGETS,
+    earliest,
     fitted,
     indices,
     item_and_scene_scores,
@@ -15,7 +16,7 @@ from tests.model.baselines.small_data import (
     ranks,
 )
 
-DATA = random_sequences()
+DATA = random_sequences(tied=True)
 CATALOGUES = known_catalogues(DATA)
 
 
@@ -23,9 +24,9 @@ def _counts(kind, target):
     """C[i, k] by loops over sequences, their histories and futures."""
     ids = list(CATALOGUES[kind].ids)
     counts = np.zeros([len(ids), len(ids)], np.float32)
-    for history, future in part(DATA, kind):
+    for one, (history, future) in zip(DATA, part(DATA, kind), strict=True):
         for before in set(history[-MAX_LENGTH:]) & set(ids):
-            for after in future if target == "period" else future[:1]:
+            for after in future if target == "period" else earliest(future, one.future_times):
                 if after in ids:
                     counts[ids.index(before), ids.index(after)] += 1
     return counts

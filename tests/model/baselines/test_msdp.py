@@ -59,6 +59,19 @@ def test_the_loss_of_a_window_is_the_cross_entropy_to_its_distribution(monkeypat
     assert set(terms) == {"item_loss", "scene_loss"}
 
 
+def test_a_window_parts_no_events_at_one_time(monkeypatch):
+    model = build("msdp", batch_size=3, distribution={"scales": (1,), "contrast_weight": 0.0})
+    monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant([0, 0, 0]))
+    times = [[7, 7, 7, 8], [7, 8, 0, 0], [7, 7, 8, 8]]
+    data = batch(HISTORY_ITEMS, HISTORY_SCENES, FUTURE_ITEMS, FUTURE_SCENES, future_times=times)
+    terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
+    network = model.network
+    h = network.encode(data["history_items"], data["history_scenes"], tf.gather(network.prompts, [0, 0, 0])).numpy()
+    scores = h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
+    expected = _cross_entropy_to_window(scores, FUTURE_ITEMS, [3, 1, 2], ITEMS)
+    np.testing.assert_allclose(terms["item_loss"], expected, rtol=1e-4, atol=1e-6)
+
+
 def test_over_drawn_negatives_an_item_chosen_twice_is_one_candidate(monkeypatch):
     """It weighs twice in the mean of the targets, but stands once below the fraction."""
     drawn, sampler = [], recommender.SAMPLERS["uniform"]

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -11,20 +12,21 @@ from tests.model.baselines.small_data import (
     indices,
     item_and_scene_scores,
     known_catalogues,
+    pairs,
     part,
     random_sequences,
     ranks,
 )
 
-DATA = random_sequences()
+DATA = random_sequences(tied=True)
 CATALOGUES = known_catalogues(DATA)
 
 
-def _order(history, catalogue):
+def _order(history, catalogue, followed):
     """The catalogue in the order that the user's own counts give it, then when, then what is popular."""
     count = collections.Counter(history)
     last = {raw_id: place for place, raw_id in enumerate(history)}
-    popular = ranks(catalogue)
+    popular = ranks(dataclasses.replace(catalogue, future_counts=np.array([followed[k] for k in catalogue.ids])))
     return sorted(
         range(len(catalogue)),
         key=lambda k: (-count[catalogue.ids[k]], -last.get(catalogue.ids[k], -1), -popular[k], k),
@@ -39,8 +41,11 @@ def test_counts_and_prefers_the_recent(tmp_path, target):
     histories[1] += [["scene1", "scene0", "scene1", "never seen", "scene2"], []]
     found = item_and_scene_scores(network, *(indices(*pair) for pair in zip(histories, CATALOGUES, strict=True)))
     for kind, (catalogue, scores) in enumerate(zip(CATALOGUES, found, strict=True)):
+        followed = collections.Counter(after[kind] for one in DATA for _, after in pairs(one, target))
+        if target == "period":
+            followed = dict(zip(catalogue.ids, catalogue.future_counts.tolist(), strict=True))
         for history, row in zip(histories[kind], scores, strict=True):
-            assert np.argsort(-row, kind="stable").tolist() == _order(history, catalogue)
+            assert np.argsort(-row, kind="stable").tolist() == _order(history, catalogue, followed)
 
 
 def test_what_the_history_lacks_goes_by_popularity_and_below_it():

@@ -15,7 +15,7 @@ from tests.model.baselines.small_data import (
 )
 from tests.sequence_data import Sequence
 
-DATA = random_sequences()
+DATA = random_sequences(tied=True)
 ITEMS, SCENES = known_catalogues(DATA)
 
 

@@ -54,6 +54,37 @@ def test_with_prefixes_the_loss_is_the_mean_over_all_events():
         np.testing.assert_allclose(terms["scene_loss"][row], np.mean(by_scene), rtol=1e-4)
 
 
+def test_the_last_event_of_a_time_predicts_all_of_the_next_one():
+    times = [[0, 1, 1, 2, 2], [1, 0, 2, 2, 2], [0, 0, 0, 0, 5]]
+    future_times = [[9, 9, 10], [9, 10, 10], [9, 9, 9]]
+    future, future_scenes = [[7, 3, 1], [UNKNOWN, 2, 3], [5, 5, 6]], [[3, 3, 1], [2, 4, 4], [4, 1, 4]]
+    data = batch(HISTORY_ITEMS, HISTORY_SCENES, future, future_scenes, times, future_times)
+    data["future_items"], data["future_scenes"] = data["next_item"], data["next_scene"]
+    model = build("sasrec", batch_size=3, target="prefix", objective="softmax")
+    terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
+    network = model.network
+    items, scenes = network.item_embedding.table.numpy()[1:13], network.scene_embedding.table.numpy()[1:5]
+    head, states = network.scene_head, network.states(tf.constant(HISTORY_ITEMS), None)[0].numpy()[:, -5:]
+    for row in range(3):
+        columns = times[row], HISTORY_ITEMS[row], HISTORY_SCENES[row]
+        events = [event for event in zip(*columns, strict=True) if event[0]]
+        later = list(zip(future_times[row], future[row], future_scenes[row], strict=True))
+        right_aligned = 5 - len(events)
+        by_item, by_scene = [], []
+        for time in sorted({event[0] for event in events}):
+            following = [event for event in events + later if event[0] > time]
+            following = [event for event in following if event[0] == min(following)[0]]
+            place = right_aligned + max(n for n, event in enumerate(events) if event[0] == time)
+            h = states[row, place]
+            asked = {item for _, item, _ in following if item <= ITEMS}
+            by_item.append(-np.mean([_log_softmax(items @ h)[item - 1] for item in asked]) if asked else 0.0)
+            asked = {scene for _, _, scene in following if scene <= 4}
+            log_share = _log_softmax(scenes @ (h @ head.kernel.numpy() + head.bias.numpy()))
+            by_scene.append(-np.mean([log_share[scene - 1] for scene in asked]) if asked else 0.0)
+        np.testing.assert_allclose(terms["item_loss"][row], np.mean(by_item), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(terms["scene_loss"][row], np.mean(by_scene), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("target", ["next", "period"])
 def test_else_the_last_event_alone_predicts(target):
     model = build("sasrec", batch_size=3, target=target, objective="softmax")

@@ -8,18 +8,25 @@ from model.baselines.msdp import cut_window, draw_scales
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(st.lists(st.integers(1, 9), max_size=5), st.integers(0, 7)), min_size=1, max_size=4))
-def test_window_keeps_the_first_events(rows):
+@given(
+    st.lists(st.tuples(st.lists(st.integers(1, 9), max_size=5), st.integers(0, 7)), min_size=1, max_size=4),
+    st.lists(st.integers(0, 1), min_size=5, max_size=5),
+)
+def test_window_keeps_the_first_events_and_parts_no_time(rows, steps):
     futures = [[*events, *[0] * (5 - len(events))] for events, _ in rows]
-    found = cut_window(tf.constant(futures), tf.constant([size for _, size in rows])).numpy()
+    times = [1 + sum(steps[: place + 1]) for place in range(5)]
+    sizes = tf.constant([size for _, size in rows])
+    found = cut_window(tf.constant(futures), tf.constant([times] * len(rows), tf.int64), sizes).numpy()
     for (events, size), row in zip(rows, found, strict=True):
-        kept = events[:size]
-        assert list(row) == [*kept, *[0] * (5 - len(kept))]
+        kept = min(size, len(events))
+        while 0 < kept < len(events) and times[kept] == times[kept - 1]:
+            kept += 1
+        assert list(row) == [*events[:kept], *[0] * (5 - kept)]
 
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
 def test_window_of_no_columns_and_its_type(dtype):
-    found = cut_window(tf.zeros([3, 0], dtype), tf.constant([1, 2, 3], tf.int64))
+    found = cut_window(tf.zeros([3, 0], dtype), tf.zeros([3, 0], tf.int64), tf.constant([1, 2, 3], tf.int64))
     assert found.shape == [3, 0]
     assert found.dtype == dtype
 

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from model.data.batches import evaluation_batches, fingerprint_batches, index_batches, training_batches
+from model.data.batches import (
+    evaluation_batches,
+    fingerprint_batches,
+    index_batches,
+    prefix_batches,
+    training_batches,
+)
 from model.data.vocabulary import FingerprintTable
 from schemas.identity import fingerprints
 from tests.sequence_data import Sequence, catalogues, planted, write_examples
@@ -10,6 +16,7 @@ DATA = [
     Sequence([("a", "x"), ("b", "y"), ("a", "x")], [("b", "x"), ("new", "y"), ("b", "x"), ("other", "x")]),
     Sequence([("b", "y")], [("a", "y")]),
 ]
+ORDER = {"future_item_sequence", "future_scene_sequence", "history_times", "future_times"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,7 @@ def test_evaluation_batches_know_the_user_too(files):
     (batch,) = evaluation_batches(files, 4).as_numpy_iterator()
     (plain,) = fingerprint_batches(files, 4).as_numpy_iterator()
     assert batch.pop("user").tolist() == [b"%032x" % 0, b"%032x" % 1]
-    assert plain.keys() - batch.keys() == {"future_item_sequence", "future_scene_sequence"}
+    assert plain.keys() - batch.keys() == ORDER
     for name, values in batch.items():
         np.testing.assert_array_equal(plain[name], values)
 
@@ -55,10 +62,57 @@ def test_the_order_of_the_future_is_looked_up_on_demand(files, target):
     batches = fingerprint_batches(files, 4)
     (plain,) = index_batches(batches, *tables, target).as_numpy_iterator()
     (ordered,) = index_batches(batches, *tables, target, ordered=True).as_numpy_iterator()
-    assert ordered.keys() - plain.keys() == {"future_item_sequence", "future_scene_sequence"}
+    assert ordered.keys() - plain.keys() == ORDER
+    np.testing.assert_array_equal(ordered["history_times"], [[1, 2, 3], [1, 0, 0]])
+    np.testing.assert_array_equal(ordered["future_times"], [[1, 2, 3, 4], [1, 0, 0, 0]])
     np.testing.assert_array_equal(ordered["future_item_sequence"], [[2, 3, 2, 3], [1, 0, 0, 0]])
     for name, values in plain.items():
         np.testing.assert_array_equal(ordered[name], values)
+
+
+TIED = [
+    Sequence([("a", "x")], [("b", "x"), ("c", "y"), ("b", "x"), ("a", "y")], [1], [9, 9, 9, 10]),
+    Sequence([("b", "y")], [("c", "x"), ("a", "y")], [1], [9, 10]),
+]
+
+
+def test_what_is_next_is_the_set_of_the_earliest_time(tmp_path):
+    items, scenes = catalogues(TIED)
+    index = {raw: place for catalogue in (items, scenes) for place, raw in enumerate(catalogue.ids, 1)}
+    tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
+    batches = fingerprint_batches([write_examples(tmp_path / "tied.gz", TIED)], 4)
+    for target in ("next", "period"):
+        (batch,) = index_batches(batches, *tables, target).as_numpy_iterator()
+        for kind, expected in (("item", [{"b", "c"}, {"c"}]), ("scene", [{"x", "y"}, {"x"}])):
+            rows = [sorted(value for value in row if value) for row in batch[f"next_{kind}"].tolist()]
+            assert rows == [sorted(index[raw] for raw in row) for row in expected]
+            assert batch[f"next_{kind}"].shape == (2, 2)
+            if target == "next":
+                np.testing.assert_array_equal(batch[f"future_{kind}s"], batch[f"next_{kind}"])
+
+
+def test_what_is_next_after_a_prefix_is_the_set_of_the_earliest_time(tmp_path):
+    """Baskets of three: a prefix ends with a whole basket, and all of the one after it is next."""
+    baskets = [[(f"item{basket}{place}", f"scene{place % 2}") for place in range(3)] for basket in range(5)]
+    times = [basket for basket in range(4) for _ in range(3)]
+    data = [Sequence(sum(baskets[:4], []), baskets[4], times, [4] * 3)] * 40
+    items, scenes = catalogues(data)
+    tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
+    batches = fingerprint_batches([write_examples(tmp_path / "baskets.gz", data)], 40)
+    batches = index_batches(batches, *tables, "next", ordered=True)
+    (batch,) = prefix_batches(batches, seed=3, first_step=0).as_numpy_iterator()
+    seen = set()
+    for history, following, future in zip(
+        batch["history_items"], batch["next_item"], batch["future_items"], strict=True
+    ):
+        ids = [items.ids[index - 1] for index in history if index]
+        basket = len(ids) // 3
+        assert ids == [item for item, _ in sum(baskets[:basket], [])]
+        assert {items.ids[index - 1] for index in following if index} == {item for item, _ in baskets[basket]}
+        np.testing.assert_array_equal(future, following)
+        seen.add(basket)
+    assert seen == {1, 2, 3, 4}
+    assert batch["next_scene"].shape == (40, 2)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.data.prefixes import cut, random_prefixes
+from model.data.prefixes import cut, draw_cuts
 
 quickly = settings(max_examples=60, deadline=None, derandomize=True)
 seeds = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))
@@ -14,6 +14,20 @@ seeds = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))
 
 def _events(row):
     return [int(value) for value in row if value]
+
+
+def _rising(items):
+    """A time of its own for each event of a history."""
+    return np.where(np.asarray(items) != 0, 1 + np.arange(np.shape(items)[1]), 0).astype(np.int64)
+
+
+def random_prefixes(items, scenes, future_items, future_scenes, seed):
+    """Cuts items and scenes at one draw, as `model.data.batches.prefix_batches` does; no two events tie."""
+    after = draw_cuts(items, tf.constant(_rising(items)), seed)
+    (prefix_items, rest_items), (prefix_scenes, rest_scenes) = (
+        cut(history, future, after) for history, future in ((items, future_items), (scenes, future_scenes))
+    )
+    return prefix_items, prefix_scenes, rest_items, rest_scenes
 
 
 @st.composite
@@ -66,6 +80,21 @@ def test_items_and_scenes_are_cut_at_the_same_event(batch, seed):
     for some, others in ((items, scenes), (rest_items, rest_scenes)):
         for row, other in zip(some, others, strict=True):
             assert [100 + value for value in _events(row)] == _events(other)
+
+
+@quickly
+@given(batches(), st.lists(st.integers(0, 1), min_size=6, max_size=6), seeds)
+def test_events_at_one_time_are_not_parted(batch, steps, seed):
+    items = batch[0]
+    times = np.where(items != 0, 1 + np.cumsum(steps)[: items.shape[1]], 0).astype(np.int64)
+    after = draw_cuts(tf.constant(items), tf.constant(times), tf.constant(seed)).numpy()
+    plain = draw_cuts(tf.constant(items), tf.constant(_rising(items)), tf.constant(seed)).numpy()
+    for row, when, moved, drawn in zip(items, times, after, plain, strict=True):
+        when = when[row != 0].tolist()
+        kept = len(when) - drawn  # the event behind which the cut falls, were all times different
+        while 0 < kept < len(when) and when[kept] == when[kept - 1]:
+            kept += 1
+        assert moved == len(when) - kept
 
 
 def _row(values, number):
@@ -127,8 +156,12 @@ def test_the_seed_decides():
 def test_in_a_data_set_whose_widths_are_not_known():
     rows = tf.data.Dataset.from_tensor_slices(tf.ragged.constant([[1, 2, 3], [4], [], [5, 6]]))
     padded = rows.map(lambda row: row).padded_batch(2)
-    cuts = padded.enumerate().map(lambda n, x: random_prefixes(x, x, x, x, tf.stack([7, n])))
-    for before, (prefix, _, rest, _) in zip(padded, cuts, strict=True):
+
+    def cut_anew(number, row):
+        return cut(row, row, draw_cuts(row, tf.cast(row, tf.int64), tf.stack([7, number])))
+
+    cuts = padded.enumerate().map(cut_anew)
+    for before, (prefix, rest) in zip(padded, cuts, strict=True):
         for whole, kept, after in zip(before.numpy(), prefix.numpy(), rest.numpy(), strict=True):
             assert _events(kept) + _events(after) == 2 * _events(whole)
 

@@ -24,7 +24,7 @@ def _special(rng, batch, size, targets, others):
 
 
 def _check(scores, scorer, targets, others, relevant, excluded, chunk_scores):
-    questions = RankingQuery(tf.constant([relevant] * 2), tf.constant([excluded, np.zeros_like(excluded)]), (0, 1))
+    questions = RankingQuery(tf.constant([relevant] * 2), tf.constant([excluded, np.zeros_like(excluded)]))
     special = Candidates(tf.constant(targets, tf.int64), tf.constant(others, tf.int64))
     answers = rank(scorer, special, questions, K, chunk_scores)
     columns = np.concatenate([targets, others], axis=1)
@@ -88,7 +88,7 @@ def _products(table, queries):
 def _first(scorer, targets):
     targets = tf.constant(targets, tf.int64)
     relevant = targets[tf.newaxis] != int(NONE)
-    questions = RankingQuery(relevant, tf.zeros_like(relevant), (0,))
+    questions = RankingQuery(relevant, tf.zeros_like(relevant))
     return rank(scorer, Candidates(targets, tf.zeros([targets.shape[0], 0], tf.int64)), questions, K)
 
 
@@ -128,7 +128,7 @@ def test_a_bad_score_of_a_cell_alone_does_not_spoil_the_others():
 def test_enough_is_kept_to_fill_the_list_when_all_special_candidates_are_best():
     scores = tf.range(9.0, 2.0, -1.0)[tf.newaxis]
     special = Candidates(tf.constant([[2]], tf.int64), tf.constant([[0, 1]], tf.int64))
-    questions = RankingQuery(tf.ones([1, 1, 1], tf.bool), tf.ones([1, 1, 3], tf.bool), (0,))
+    questions = RankingQuery(tf.ones([1, 1, 1], tf.bool), tf.ones([1, 1, 3], tf.bool))
     np.testing.assert_array_equal(rank(dense_scorer(scores), special, questions, K).top, [[[3, 4, 5]]])
 
 
@@ -141,10 +141,10 @@ def test_bad_scores_rank_last(bad):
     )
 
 
-def test_twins_share_a_count():
+def test_questions_of_one_relevant_target_may_leave_out_others():
     scores = tf.constant([[5.0, 4.0, 3.0, 2.0, 1.0, 0.0]])
     special = Candidates(tf.constant([[5]], tf.int64), tf.constant([[0, 2]], tf.int64))
     excluded = tf.constant([[[False] * 3], [[False, True, True]]])
-    questions = RankingQuery(tf.ones([2, 1, 1], tf.bool), excluded, (0, 0))
+    questions = RankingQuery(tf.ones([2, 1, 1], tf.bool), excluded)
     answers = rank(dense_scorer(scores), special, questions, K)
     np.testing.assert_array_equal(answers.first, [[6], [4]])

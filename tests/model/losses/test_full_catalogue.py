@@ -225,6 +225,7 @@ def test_softmax_of_targets_that_repeat_is_cross_entropy_to_their_distribution(c
     )
 
 
+@tf.function(reduce_retracing=True)
 def ranks(p, max_rank, chunk_size=None, copies=True):
     copies = CopyScores(p["rows"], p["columns"], p["values"]) if copies else None
     scorer = InnerProducts(p["embeddings"], p["bias"])
@@ -276,6 +277,20 @@ def test_bad_scores_rank_last(bad):
     np.testing.assert_array_equal(found, [[4], [1], [2]])
 
 
-def test_ranks_of_several_targets_are_refused():
-    with pytest.raises(ValueError, match="one target a row"):
-        target_ranks(InnerProducts(tf.zeros([3, 1]), None), tf.zeros([1, 1]), tf.constant([[1, 0]]), 3)
+@pytest.mark.parametrize("chunk_size", [1, 5, None])
+@pytest.mark.parametrize("copies", [False, True])
+def test_several_targets_follow_one_another_behind_their_equals(copies, chunk_size):
+    rng = np.random.RandomState(4)
+    p = problem(batch=60, size=12, number=5, dtype=np.float32)
+    p["outputs"], p["embeddings"] = (rng.randint(-1, 2, p[name].shape) * 1.0 for name in ("outputs", "embeddings"))
+    p["bias"] = rng.randint(0, 2, 12) * 1.0
+    p = tensors(p)
+    p["values"] = tf.cast(p["values"], tf.float64)
+    matrix = scores(p, copies=copies).numpy()
+    for max_rank in (1, 5, 100):
+        found = ranks(p, max_rank, chunk_size, copies).numpy()
+        for row, targets, own in zip(matrix, p["targets"].numpy(), found, strict=True):
+            asked = [target - 1 for target in targets if 1 <= target <= 12]
+            order = sorted(range(12), key=lambda k: (-row[k], k in asked, asked.index(k) if k in asked else 0))
+            expected = [order.index(t - 1) + 1 if 1 <= t <= 12 else max_rank + 1 for t in targets]
+            assert own.tolist() == [min(rank, max_rank + 1) for rank in expected]

@@ -13,7 +13,7 @@ from tests.gradients import assert_gradients
 def _transcription(views, labels, tau):
     """L_out of the docstring in loops: for each anchor, its positives, and all others below the fraction."""
     number, batch, _ = views.shape
-    labels = np.zeros(batch, int) if labels is None else labels
+    labels = np.zeros([batch, 1], int) if labels is None else np.reshape(labels, [batch, -1])
     members = [(view, sequence) for view in range(number) for sequence in range(batch)]
     losses = np.zeros(batch)
     for anchor in members:
@@ -24,7 +24,7 @@ def _transcription(views, labels, tau):
 
         others = [member for member in members if member != anchor]
         b = anchor[1]
-        positives = [(v, c) for v, c in others if c == b or (labels[c] == labels[b] and labels[b] != 0)]
+        positives = [(v, c) for v, c in others if c == b or set(labels[c]) & set(labels[b]) - {0}]
         partition = sum(np.exp(s(other)) for other in others)
         if positives:
             losses[b] -= np.mean([np.log(np.exp(s(p)) / partition) for p in positives]) / number
@@ -33,6 +33,7 @@ def _transcription(views, labels, tau):
 
 CASES = {
     "labels": (2, [3, 5, 3, 0, 0]),
+    "sets of labels": (2, [[3, 5, 1], [5, 0, 0], [0, 3, 9], [7, 8, 0], [0, 0, 0]]),
     "no labels": (2, None),
     "all of one label": (2, [4, 4, 4]),
     "batch of one": (3, [7]),
@@ -50,7 +51,7 @@ def _problem(case):
 
 
 def _loss(views, labels, tau):
-    return supervised_contrast(views, None if labels is None else tf.constant(labels), tau)
+    return supervised_contrast(views, None if labels is None else tf.reshape(labels, [views.shape[1], -1]), tau)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -139,7 +140,7 @@ def run(replicas):
         rank = tf.distribute.get_replica_context().replica_id_in_sync_group
         mine = tf.range(6 // replicas) + rank * (6 // replicas)
         with tf.GradientTape() as tape:
-            labels = tf.gather([3, 1, 0, 1, 3, 0], mine)
+            labels = tf.gather([[3, 0], [2, 1], [0, 0], [1, 5], [0, 3], [0, 0]], mine)
             losses = supervised_contrast(tf.gather(states, mine, axis=1), labels, 0.2)
             total = tf.reduce_sum(losses * tf.cast(mine + 1, tf.float32))
         return losses, tf.convert_to_tensor(tape.gradient(total, states))
