@@ -84,7 +84,7 @@ class Findings:
         facts = [
             ("rows", f"{balance['rows_in']:,} read, {rejected}"),
             ("log", ", ".join(_count(balance[f"{name}s"], name) for name in ("user", "item", "scene"))),
-            ("times", balance.describe_times()),
+            ("times", balance.describe_times().removeprefix("The log's events lie ").rstrip(".")),
             ("balance", events),
             ("sequences", made),
         ]

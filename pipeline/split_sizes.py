@@ -58,4 +58,4 @@ def _advise_on_tests(config: PipelineConfig) -> str:
         return where + (", or choose an earlier last cutoff." if config.windows.cutoffs else ", or give more data.")
     if config.split.by == "time":
         return "Choose an earlier last cutoff in windows.cutoffs: users need events before it and after it."
-    return "Lower windows.min_history or windows.min_future, or give more data."
+    return "Lower windows.min_history, or give more data."

@@ -25,8 +25,10 @@ def _list_facts(proposal: Proposal) -> Iterator[tuple[str, str]]:
         proposal.files, proposal.roles, proposal.profile, proposal.split, proposal.model,
     )  # fmt: skip
     number = f"{files.number:,} files" if files.number > 1 else "1 file"
-    yield "files", f"{number}, {format_bytes(files.size)}, {_describe_dialect(proposal)}"
+    yield "files", f"{number}, {_format_size(files.size)}, {_describe_dialect(proposal)}"
     scene = roles.scene or "none found: all events are in one scene"
+    if roles.other_scenes:
+        scene += f" ({', '.join(roles.other_scenes)} may be the scene, too)"
     yield "columns", f"user {roles.user}, item {roles.item}, scene {scene}"
     written = f" ({roles.time_format})" if roles.time_format else ""
     yield (
@@ -58,6 +60,10 @@ def _list_facts(proposal: Proposal) -> Iterator[tuple[str, str]]:
         f"item_dim {model.item_dim}, max_length {model.max_length}, batch_size {model.batch_size}; training takes "
         f"about {format_bytes(model.training_bytes)} of {format_bytes(proposal.memory)} free memory",
     )
+
+
+def _format_size(size: int) -> str:
+    return format_bytes(size) if size >= 1_000_000 else f"{max(size // 1000, 1)} kB"
 
 
 def _describe_dialect(proposal: Proposal) -> str:

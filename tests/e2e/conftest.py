@@ -89,6 +89,7 @@ def running(folder, request):
     start("first", lambda: _kept(folder, LEFT))
     start("broken", lambda: _broken(folder))
     start("untested", lambda: _untested(folder))
+    start("proposed", lambda: _proposed(folder))
     start("second", lambda: _kept(folder, LEFT_SECOND), after=["first"])
     start("registered", lambda: _tfx(folder, "pipeline", "create", "--pipeline_path", str(RUNNER)), after=["first"])
     start("run_by_tfx", lambda: _tfx(folder, "run", "create", "--pipeline_name", "planted"), ["registered", "second"])
@@ -121,6 +122,13 @@ def _broken(folder):
 
 def _untested(folder):
     return _pipeline(folder, "--set", "name=untested", "--set", "split.weights={train: 9, val: 1, test: 0}")
+
+
+def _proposed(folder):
+    """Runs what `dspnet init` proposes for the log, in a folder of its own, for one epoch instead of twenty."""
+    _succeeded(run_dspnet("init", "log.csv", "--out", "proposed.yaml", cwd=folder))
+    options = ("--set", "name=proposed", "--set", "training.epochs=1", "--set", "demo=true")
+    return run_dspnet("run", "--config", "proposed.yaml", *options, cwd=folder)
 
 
 def _tfx(folder, group, command, *arguments):
@@ -167,6 +175,12 @@ def broken(running):
 def untested(running):
     """A run whose log is read, but leaves nothing to test on."""
     return running["untested"].result()
+
+
+@pytest.fixture(scope="session")
+def proposed(running):
+    """A run of the configuration that `dspnet init` proposes."""
+    return running["proposed"].result()
 
 
 @pytest.fixture(scope="session")

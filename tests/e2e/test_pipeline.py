@@ -91,3 +91,8 @@ def test_a_run_without_a_test_split_stops_right_after_the_ingest(untested):
     assert untested.returncode == 1
     assert "SequenceExampleGen failed: The test split has 0 sequences" in untested.stderr
     assert "SequenceExampleGen … failed" in untested.stdout and "[3/11]" not in untested.stdout
+
+
+def test_what_init_proposes_runs_to_its_end(proposed):
+    assert proposed.returncode == 0, proposed.stderr
+    assert "400 train, 400 val, 400 test" in proposed.stdout and "Report: runs/proposed/" in proposed.stdout
