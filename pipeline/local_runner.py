@@ -19,6 +19,7 @@ from pipeline.console import redirect_output
 from pipeline.exit_codes import run_command
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
+from schemas.identity import read_salt
 
 if TYPE_CHECKING:
     from pipeline.run_result import PipelineResult
@@ -31,9 +32,10 @@ def run(config: PipelineConfig) -> "PipelineResult | None":
         What came out; None when the `tfx` command only registers the pipeline.
 
     Raises:
-        UserError: if the log or the place for the results cannot be used.
+        UserError: if the salt is missing, or the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
+    read_salt(config.demo)  # Refused here, before libraries are imported that take long.
     folder = make_workspace(config)
     log_file = os.path.join(folder, "run.log")
     print(f"{config.name}: results in {short_path(folder)}, full log in {short_path(log_file)}")

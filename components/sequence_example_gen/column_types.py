@@ -27,6 +27,7 @@ _RIVALS = ((TEXT, WHOLE_NUMBERS, BOOLEANS, UUIDS), (PLAIN_NUMBERS, POINT_NUMBERS
 """Types of which the files of a log may have one, for one id could else be two."""
 
 _TIME_FIELDS = (events.TIMESTAMP, sequences.HISTORY_TIMESTAMPS, sequences.FUTURE_TIMESTAMPS)
+_ID_FIELDS = (events.USER_ID, events.ITEM_ID, events.SCENE_ID)
 _LIST_FIELDS = (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES)
 
 
@@ -58,7 +59,7 @@ def check_types(schema: pa.Schema, wanted: Mapping[str, str], path: str) -> dict
                 f"{path}: column {column!r} holds {kind}; expected {expected}. Name another column under "
                 "source.columns, or write the log with a plain column for it."
             )
-        if field not in _TIME_FIELDS and field not in _LIST_FIELDS and classify_ids(kind) != NOTHING:
+        if field in _ID_FIELDS and classify_ids(kind) != NOTHING:
             found[column] = classify_ids(kind) or ""
     return found
 

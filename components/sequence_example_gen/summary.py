@@ -96,7 +96,7 @@ def describe_problems(problems: Iterable[Problem]) -> list[str]:
 def _describe_kind(problems: list[Problem]) -> str:
     first = problems[0]
     others = len({problem.file for problem in problems}) - 1
-    more = f" So it is with {others:,} more {'file' if others == 1 else 'files'}." if others else ""
+    more = f" The same holds for {others:,} more {'file' if others == 1 else 'files'}." if others else ""
     return f"{first.file}{first.text}{more}"
 
 

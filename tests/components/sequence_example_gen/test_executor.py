@@ -332,7 +332,7 @@ def test_files_that_lack_a_column_are_told_in_one_sentence(ingest, tmp_path):
         ingest({"path": str(tmp_path / "*.csv")}, CUT)
     message = str(error.value)
     assert message.startswith(f"{tmp_path}/01.csv has no column 'scene_id'; found ['user_id', 'item_id', 'timestamp'].")
-    assert message.endswith("So it is with 40 more files.") and "\n" not in message
+    assert message.endswith("The same holds for 40 more files.") and "\n" not in message
 
 
 def test_files_that_spell_the_same_numbers_in_two_ways_are_refused(ingest, tmp_path):

@@ -92,7 +92,7 @@ def test_other_types_are_refused_in_one_sentence(ingest, tmp_path, name, column,
     for file in ("a", "b", "c"):
         write(tmp_path / f"{file}.parquet", **{name: column})
     source = {"path": str(tmp_path / "*.parquet"), "format": "parquet"}
-    said = rf"a.parquet: column '{name}' holds {found}.*; expected {expected}.*So it is with 2 more files\.$"
+    said = rf"a.parquet: column '{name}' holds {found}.*; expected {expected}.*The same holds for 2 more files\.$"
     with pytest.raises(ValueError, match=said) as error:
         ingest(source, CUT)
     assert "\n" not in str(error.value)
@@ -125,6 +125,13 @@ def test_numbers_and_text_in_one_log_are_refused(ingest, tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_columns_of_a_filter_may_be_of_different_types(ingest, tmp_path):
+    write(tmp_path / "a.parquet", rating=[5, 3], timestamp=[1, 2])
+    write(tmp_path / "b.parquet", rating=["5.0", "4.0"], timestamp=[864_000, 864_001])
+    run = ingest({"path": str(tmp_path / "*.parquet"), "format": "parquet", "keep": {"rating": [5]}}, CUT)
+    assert run.raw("train") == {user("7"): [(["1"], ["1"])]} and run.count("events_filtered") == 2
+
+
 def test_files_without_rows_are_no_log_but_may_be_part_of_one(ingest, tmp_path):
     empty = pa.schema([("user_id", pa.int64()), ("item_id", pa.int64()), ("scene_id", pa.int64())])
     empty = empty.append(pa.field("timestamp", pa.int64()))
@@ -140,7 +147,7 @@ def test_many_files_that_are_no_parquet_are_told_in_one_sentence(ingest, tmp_pat
     for file in range(5):
         (tmp_path / f"{file}.parquet").write_text("user_id,item_id\nprivate-ann,1\n" * 20)
     with pytest.raises(
-        ValueError, match=r"0.parquet cannot be read; expected parquet.*So it is with 4 more files"
+        ValueError, match=r"0.parquet cannot be read; expected parquet.*The same holds for 4 more files"
     ) as error:
         ingest({"path": str(tmp_path / "*.parquet"), "format": "parquet"}, CUT)
     assert "private" not in str(error.value)

@@ -36,9 +36,9 @@ def test_files_with_one_problem_are_told_in_one_sentence():
     assert describe_problems(reversed(problems)) == [
         "Items 1 and 2",
         "Items 3 and 4",
-        "log/01.csv, line 1: a quote So it is with 40 more files.",
+        "log/01.csv, line 1: a quote The same holds for 40 more files.",
         "log/b.csv is empty.",
-        "log/c.csv is old. So it is with 1 more file.",
+        "log/c.csv is old. The same holds for 1 more file.",
     ]
 
 
