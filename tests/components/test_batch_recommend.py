@@ -143,11 +143,13 @@ def test_events_at_one_time_have_the_order_that_they_have_in_training(run, tmp_p
     events = [(u, item, scene, time // DAY * DAY) for u, item, scene, time in random_events()]
     forth, _ = run(write(tmp_path / "forth.csv", events))
     back, _ = run(write(tmp_path / "back.csv", events[::-1]), partitions=3)
-    assert forth == back
+    assert forth.keys() == back.keys()
+    for name, row in forth.items():
+        same(row, back[name])
     forth, back = (
         run(write(tmp_path / f"{name}.csv", rows), ties="log")[0] for name, rows in (("f", events), ("b", events[::-1]))
     )
-    assert forth != back
+    assert any(row["item_ids"] != back[name]["item_ids"] for name, row in forth.items())
 
 
 def test_nothing_at_or_after_the_date_matters(run, loaded, tmp_path):
@@ -202,12 +204,12 @@ def test_items_of_the_users_own_events_are_left_out(run, loaded, tmp_path):
         assert len(row["item_ids"]) < 12 and "" not in row["item_ids"]
 
 
-def test_equal_times_keep_the_order_of_the_log(run, loaded, tmp_path):
+def test_equal_times_keep_the_order_of_the_log_on_demand(run, loaded, tmp_path):
     folder = tmp_path / "log"
     folder.mkdir()
     write(folder / "b.csv", [("u", "item5", "scene2", 100), ("u", "item6", "scene0", 100)])
     write(folder / "a.csv", [("u", "item1", "scene0", 100), ("u", "item2", "scene1", 100)])
-    rows, _ = run({"path": str(folder)}, max_history=3)
+    rows, _ = run({"path": str(folder)}, max_history=3, ties="log")
     history = [("u", "item2", "scene1", 100), ("u", "item5", "scene2", 100), ("u", "item6", "scene0", 100)]
     same(rows[user("u")], asked(loaded, history, top=5))
 

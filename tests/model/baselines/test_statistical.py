@@ -1,5 +1,7 @@
 """What holds of every baseline that counts, and what each of them can learn."""
 
+import collections
+import dataclasses
 import json
 import types
 
@@ -19,6 +21,7 @@ from tests.model.baselines.small_data import (
     indices,
     item_and_scene_scores,
     known_catalogues,
+    pairs,
     random_sequences,
     ranks,
 )
@@ -61,8 +64,11 @@ def test_an_empty_history_is_answered_by_what_is_popular(tmp_path, name):
     network = _count(tmp_path, name, DATA)
     nothing = tf.zeros([1, 0], tf.int32)
     found = item_and_scene_scores(network, nothing, nothing)
-    for catalogue, scores in zip((ITEMS, SCENES), found, strict=True):
+    for kind, (catalogue, scores) in enumerate(zip((ITEMS, SCENES), found, strict=True)):
         assert len(set(scores[0])) > 1
+        if name == "own_frequency":
+            count = collections.Counter(after[kind] for one in DATA for _, after in pairs(one, "next"))
+            catalogue = dataclasses.replace(catalogue, future_counts=np.array([count[k] for k in catalogue.ids]))
         if name not in ("popularity", "recent_popularity"):
             np.testing.assert_array_equal(scores[0], ranks(catalogue))
     for empty in (tf.zeros([1, 3], tf.int32), tf.constant([[0, 100, 100]])):
@@ -76,7 +82,7 @@ def test_an_empty_train_split_still_ranks_as_catalogues_do(tmp_path, name):
     history = tf.constant([[0, 2, 1], [0, 0, 0]])
     items, scenes = item_and_scene_scores(network, history, history)
     for catalogue, scores in zip((ITEMS, SCENES), (items, scenes), strict=True):
-        if name in ("popularity", "recent_popularity"):
+        if name in ("popularity", "recent_popularity", "own_frequency"):
             assert not scores[1].any()  # and of equal ones, the first of the catalogue is the best
         else:
             np.testing.assert_array_equal(scores[1], ranks(catalogue))
