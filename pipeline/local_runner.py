@@ -19,7 +19,6 @@ from pipeline.console import redirect_output
 from pipeline.exit_codes import run_command
 from pipeline.workspace import make_workspace
 from reporting.console import short_path
-from schemas.identity import read_salt
 
 if TYPE_CHECKING:
     from pipeline.run_result import PipelineResult
@@ -35,13 +34,15 @@ def run(config: PipelineConfig) -> "PipelineResult | None":
         UserError: if the salt is missing, or the log or the place for the results cannot be used.
         StepFailedError: if a step failed.
     """
-    read_salt(config.demo)  # Refused here, before libraries are imported that take long.
     folder = make_workspace(config)
     log_file = os.path.join(folder, "run.log")
     print(f"{config.name}: results in {short_path(folder)}, full log in {short_path(log_file)}")
     del sys.argv[1:]  # TFX's executors read them as flags of their own
     with redirect_output(log_file) as screen:
-        # Imported here, because TensorFlow and Beam speak when they are imported.
+        # Imported here, because NumPy, TensorFlow and Beam take long, and the latter speak when they are imported.
+        from schemas.identity import read_salt
+
+        read_salt(config.demo)  # before the rest is imported
         from pipeline.local_steps import run_steps
         from pipeline.run_result import find_program, read_result, write_summary
 
