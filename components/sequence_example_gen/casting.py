@@ -133,10 +133,10 @@ def find_missing(array: pa.Array) -> npt.NDArray[np.bool_]:
 
 def _floats_to_text(array: pa.Array) -> pa.StringArray:
     values = array.to_numpy(zero_copy_only=False)
-    # Beyond this, two whole numbers may have become one when they were written as floats.
+    # From this on, two whole numbers may have become one when they were written as floats.
     exact = 2 ** (np.finfo(values.dtype).nmant + 1)
     with np.errstate(invalid="ignore"):
-        whole = (np.abs(values) <= exact) & (values == np.floor(values))
+        whole = (np.abs(values) < exact) & (values == np.floor(values))
     return pa.array(np.where(whole, values, 0).astype(np.int64), mask=~whole).cast(pa.string())
 
 

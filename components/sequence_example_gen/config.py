@@ -126,6 +126,8 @@ class SourceConfig(ConfigModel):
             )
         if "%f" in value and not re.search(r"[.]%f[^.]*$", value):
             raise ValueError(f"%f must follow the last point of the pattern, as in %S.%f. Received: {value!r}")
+        if ("%p" in value) != ("%I" in value):
+            raise ValueError(f"%I, the hour of twelve, and %p go together, as in %I:%M %p. Received: {value!r}")
         moment = datetime.datetime(2023, 11, 25, 10, 30, tzinfo=datetime.timezone.utc)
         try:
             same = datetime.datetime.strptime(moment.strftime(value), value).date() == moment.date()
@@ -146,7 +148,7 @@ class SourceConfig(ConfigModel):
     @classmethod
     def _separates(cls, value: str) -> str:
         value = _TABS.get(value, value)
-        if not value or set(value) & set("\n\r") or (len(value) > 1 and STAND_IN in value):
+        if not value or set(value) & set("\n\r\0") or (len(value) > 1 and STAND_IN in value):
             raise ValueError(
                 f"must be text in one line, such as ',' (in quotes where YAML needs them). Received: {value!r}"
             )

@@ -1,6 +1,8 @@
 """Dialect of a CSV file: what separates its fields, and what encloses them."""
 
 import dataclasses
+import functools
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -56,6 +58,13 @@ class Dialect:
             return fields
         return pc.replace_substring(fields, STAND_IN, self.written_delimiter.decode())
 
+    def count_fields(self, row: bytes) -> int:
+        """Returns how many fields a row of prepared text has, or more if a quote is left open in it."""
+        if self.quoting and b'"' in row:
+            # Delimiters inside quotes are text.
+            row = _compile_quoted(self.delimiter).sub(b"", row)
+        return row.count(self.delimiter) + 1
+
     def make_parse_options(self, **options: Any) -> pyarrow.csv.ParseOptions:
         """Returns Arrow's options for prepared text."""
         return pyarrow.csv.ParseOptions(
@@ -65,6 +74,12 @@ class Dialect:
             newlines_in_values=self.newlines_in_fields,
             **options,
         )
+
+
+@functools.cache
+def _compile_quoted(delimiter: bytes) -> re.Pattern[bytes]:
+    """Returns the pattern of what a quoted field holds between its first quote and the one that closes it."""
+    return re.compile(rb'(?:^|(?<=%b))"[^"]*+(?:""[^"]*+)*+"' % re.escape(delimiter))
 
 
 def make_dialect(source: SourceConfig) -> Dialect:

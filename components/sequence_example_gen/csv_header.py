@@ -12,6 +12,9 @@ from components.sequence_example_gen.line_blocks import LineBlock
 MAX_HEADER_BYTES = 1 << 20
 """Longest header: a longer line is no list of names."""
 
+MAX_COLUMNS = 10_000
+"""Most columns: beyond, the columns that nobody reads would take gigabytes."""
+
 _DELIMITERS = (",", "\t", ";", "|", "::", " ")
 """Usual delimiters, from the most usual to the least."""
 
@@ -46,6 +49,11 @@ def read_header(path: str, source: SourceConfig, first: LineBlock | None, wanted
             "the header in one line; where quotes are text, set source.quote: none."
         )
     names = _split(line, make_dialect(source))
+    if len(names) > MAX_COLUMNS:
+        raise SourceError(
+            f"{path}: line 1 has {len(names):,} columns; expected at most {MAX_COLUMNS:,}. Check source.delimiter, or "
+            "write the log with the columns that are read."
+        )
     for column in wanted:
         if names.count(column) > 1:
             raise SourceError(f"{path} has {names.count(column)} columns named {column!r}; rename all but one of them.")

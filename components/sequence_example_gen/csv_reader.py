@@ -15,6 +15,9 @@ from components.sequence_example_gen.csv_dialect import Dialect, make_dialect
 from components.sequence_example_gen.csv_records import RecordBlock
 from components.sequence_example_gen.sources import InputShard, RawBatch, check_columns, check_rows, select_columns
 
+SPARE_FIELDS = 1024
+"""How many fields more than the header a row may have to be shown to Arrow; it is a bad row in either case."""
+
 _ASCII = bytes(range(128)) + b"?" * 128
 """Table that replaces what is not ASCII."""
 
@@ -67,7 +70,8 @@ class _Parser:
     """
 
     def __init__(self, dialect: Dialect, width: int, places: list[int]):
-        self._dialect = dialect
+        self.dialect = dialect
+        self.width = width
         self._names = [str(place) for place in range(width)]
         self._wanted = [str(place) for place in places]
 
@@ -84,7 +88,7 @@ class _Parser:
             pa.BufferReader(text),
             # One thread, for only then is the number of a bad row known.
             pyarrow.csv.ReadOptions(use_threads=False, block_size=len(text), column_names=self._names),
-            self._dialect.make_parse_options(invalid_row_handler=on_bad_row),
+            self.dialect.make_parse_options(invalid_row_handler=on_bad_row),
             # Binary, not text: then one invalid UTF-8 value costs its row, not the file.
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(self._wanted, pa.binary()),
@@ -93,7 +97,7 @@ class _Parser:
             ),
         )
         if b'"' in text:
-            columns = [self._dialect.restore(column.chunk(0)) for column in table.columns]
+            columns = [self.dialect.restore(column.chunk(0)) for column in table.columns]
             table = pa.table(columns, names=table.column_names)
         return table
 
@@ -143,19 +147,59 @@ def _parse_any(
     Returns:
         The good rows, and the places of the bad ones among all rows.
     """
-    lines = records.lines
-    text = lines.remove(records.left_open)
+    too_wide = _find_too_wide(parser, records, starts)
+    text = _remove(records, starts, too_wide)
     if _is_utf_8(text):
-        return parser.parse_good(text)
+        table, bad = parser.parse_good(text)
+        return table, _merge(bad, too_wide, len(starts))
     try:
-        return parser.parse(text), np.empty(0, np.int64)
+        return parser.parse(text), too_wide
     except pa.ArrowInvalid:
         _, bad = parser.parse_good(text.translate(_ASCII))
+    bad = _merge(bad, too_wide, len(starts))
+    return parser.parse(_remove(records, starts, bad)), bad
+
+
+def _find_too_wide(parser: _Parser, records: RecordBlock, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Finds the rows with many more fields than the header.
+
+    Arrow keeps room for the values of good rows alone and checks it nowhere: a row of 150,000 fields among rows of four
+    was seen to overwrite its neighbours, one of a million to end the process. A few fields more fit into what an
+    allocation has to spare.
+
+    Args:
+        parser: the parser of the rows.
+        records: the records.
+        starts: int64 [r], the place of the first line of each row.
+
+    Returns:
+        Places of the rows, int64.
+    """
+    lines = records.lines
+    most = parser.width + SPARE_FIELDS
+    begins = np.append(0, lines.ends)[np.append(starts, len(lines.ends))]
+    wide = []
+    # A field takes a byte at least, so short rows need no look.
+    for row in np.flatnonzero(np.diff(begins) > most):
+        end = begins[row + 1] if parser.dialect.newlines_in_fields else lines.ends[starts[row]]
+        if parser.dialect.count_fields(lines.text[begins[row] : end]) > most:
+            wide.append(row)
+    return np.array(wide, np.int64)
+
+
+def _remove(records: RecordBlock, starts: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> bytes:
+    """Returns the text without some rows, and without the lines that leave a field open."""
+    lines = records.lines
     is_out = np.zeros(len(lines.ends), bool)
-    for start, stop in zip(starts[bad], np.append(starts, len(is_out))[bad + 1], strict=True):
+    for start, stop in zip(starts[rows], np.append(starts, len(is_out))[rows + 1], strict=True):
         is_out[start:stop] = True
     is_out[records.left_open] = True
-    return parser.parse(lines.remove(np.flatnonzero(is_out))), bad
+    return lines.remove(np.flatnonzero(is_out))
+
+
+def _merge(places: npt.NDArray[np.int64], removed: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """Returns the places of rows among all `size`, given those among the rows without some removed, and the removed."""
+    return np.union1d(np.delete(np.arange(size), removed)[places], removed)
 
 
 def _is_utf_8(text: bytes) -> bool:

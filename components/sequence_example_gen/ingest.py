@@ -82,7 +82,8 @@ def find_problems(balance: Balance, settings: IngestSettings, rejects_folder: st
     problems = []
     if balance.bad_share > settings.source.max_bad_share:
         problems.append(balance.describe_bad_rows(settings.source, rejects_folder))
-    if not balance["sequences_train"]:
+    # Without a good event there is nothing to say of the windows.
+    if not balance["sequences_train"] and (balance.times is not None or not problems):
         problems.append(refusals.describe_empty_train(balance, settings))
     return problems
 

@@ -23,11 +23,14 @@ _ID_FIELDS = (
     *(name for name in sequences.SEQUENCE_FEATURES if "timestamps" not in name),
 )
 
+_EXPECTED = ("text, true, false or a whole number (from 2^53 on as text)", "text, or a list of texts and whole numbers")
+"""What a JSON value should be, and one of a list."""
+
 _HEAD_BYTES = 1 << 10
 """How much of a file tells whether it is one JSON document."""
 
 MAX_EXACT_FLOAT = 2**53
-"""Beyond it two whole numbers may have become one when they were written, or read, as floats."""
+"""From it on two whole numbers may have become one when they were written, or read, as floats."""
 
 Record = dict[str, Any] | str
 """A record, or the reason why its lines hold none."""
@@ -198,7 +201,7 @@ def _batch(rows: list[int], records: list[Record], source: SourceConfig, path: s
         columns[field] = pa.array([None if value is False else value for value in values], kind)
     kept = find_kept_rows(columns, source)
     for column, mask in wrong.items():
-        detail = f"column {column}: neither text nor a whole number, nor a list of these"
+        detail = f"column {column}: not {_EXPECTED[field in _LIST_FIELDS]}"
         errors.add(mask & kept, rejects.WRONG_TYPE, detail)
     numbers = np.array(rows, np.int64)
     good = pa.array(errors.good)
@@ -231,7 +234,7 @@ def _id_text(value: Any) -> Any:
     if isinstance(value, float):
         if value != value:  # By NaN pandas writes what is missing.
             return None
-        return str(int(value)) if value.is_integer() and abs(value) <= MAX_EXACT_FLOAT else False
+        return str(int(value)) if value.is_integer() and abs(value) < MAX_EXACT_FLOAT else False
     return _number_text(value)
 
 

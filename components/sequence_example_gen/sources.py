@@ -151,7 +151,7 @@ def list_shards(source: SourceConfig) -> list[InputShard]:
             f"source.path {source.path!r} is {what}; expected a {source.format} file, a folder of them, or a glob. "
             "Check the path, and that this machine may read it."
         )
-    if source.layout == "events" and any(_names_users(path.removeprefix(root), source) for path in paths):
+    if source.layout == "events" and any(_names_users(path, source) for path in paths):
         raise SourceError(
             f"source.columns.user_id: users stand in the names of folders ({source.columns.user_id}=...), and names of "
             "files are written into messages and lists of rejected rows. Write the users into the files."

@@ -1,6 +1,7 @@
 """Text of a log's file: decompressed and brought to UTF-8, piece by piece."""
 
 import codecs
+import itertools
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -41,7 +42,7 @@ def read_text(path: str, source: SourceConfig) -> Iterator[bytes]:
     _check_compression(path, source)
     _check_text(path, source)
     pieces = _read_pieces(path)
-    yield from pieces if is_utf_8(source.encoding) else _transcode(pieces, source.encoding)
+    yield from pieces if is_utf_8(source.encoding) else _transcode(pieces, source.encoding, path)
 
 
 def is_utf_8(encoding: str) -> bool:
@@ -101,15 +102,24 @@ def _read_pieces(path: str) -> Iterator[bytes]:
             yield piece
 
 
-def _transcode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Yields text as UTF-8; what cannot be decoded becomes `UNDECODABLE`."""
+def _transcode(pieces: Iterable[bytes], encoding: str, path: str) -> Iterator[bytes]:
+    """Yields text as UTF-8; what cannot be decoded becomes `UNDECODABLE`.
+
+    Raises:
+        SourceError: if the file as a whole is not in the encoding.
+    """
     codecs.register_error(_MARK, _mark_undecodable)
     decoder = codecs.getincrementaldecoder(encoding)(_MARK)
-    for piece in pieces:
-        if text := decoder.decode(piece).encode("utf-8", _MARK):
-            yield text
-    if text := decoder.decode(b"", final=True).encode("utf-8", _MARK):
-        yield text
+    for piece, final in itertools.chain(((piece, False) for piece in pieces), [(b"", True)]):
+        try:
+            text = decoder.decode(piece, final)
+        except UnicodeError as error:  # Of the whole file: a byte order mark that is missing.
+            raise SourceError(
+                f"{path} does not begin as {encoding} text does. If it has no byte order mark, name the order of its "
+                "bytes in source.encoding, as in utf-16-le."
+            ) from error
+        if text:
+            yield text.encode("utf-8", _MARK)
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str | bytes, int]:

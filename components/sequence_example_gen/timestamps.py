@@ -35,6 +35,7 @@ END = 4_133_980_800
 TIME_TYPES = "times as text, numbers, dates or timestamps"
 """What a column of times may hold."""
 
+_UNITS_PER_DAY = {unit: 86_400 * 1_000**power for power, unit in enumerate(("s", "ms", "us", "ns"))}
 _UNITS_PER_SECOND = {"unix_s": 1, "unix_ms": 1_000, "unix_us": 1_000_000}
 
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}.*)?$"
@@ -104,7 +105,7 @@ def parse_timestamps(array: pa.Array, source: SourceConfig, name: str) -> Times:
         raise SourceError(f"column {name!r} holds {kind}; expected {TIME_TYPES}.")
     missing = find_missing(array)
     if _is_arrow_time(kind):
-        times = array.cast(pa.timestamp("us"), safe=False)
+        times = _clip(array).cast(pa.timestamp("us"), safe=False)
         zoned = pt.is_timestamp(kind) and kind.tz
         return _in_range((times if zoned else to_utc(times, source.timezone)).cast(pa.int64()), MICROSECONDS, missing)
     per_second = None if source.time_pattern else _UNITS_PER_SECOND.get(source.timestamp_format)
@@ -128,6 +129,16 @@ def can_hold_times(kind: pa.DataType) -> bool:
 def describe_format(source: SourceConfig) -> str:
     """Returns how times are written, in words."""
     return f"pattern {source.time_pattern}" if source.time_pattern else f"format {source.timestamp_format}"
+
+
+def _clip(array: pa.Array) -> pa.Array:
+    """Brings dates and timestamps [n] far out of range close to it: a cast to microseconds would wrap them into it."""
+    kind = array.type
+    per_day = 1 if pt.is_date32(kind) else _UNITS_PER_DAY["ms" if pt.is_date64(kind) else kind.unit]
+    whole = pa.int32() if pt.is_date32(kind) else pa.int64()
+    # Two days more than the range, so that no zone brings them back.
+    low, high = -2 * per_day, (END // 86_400 + 2) * per_day
+    return pc.min_element_wise(pc.max_element_wise(array.cast(whole), low), high).cast(whole).cast(kind)
 
 
 def _is_arrow_time(kind: pa.DataType) -> bool:

@@ -5,6 +5,7 @@ import hypothesis.strategies as st
 import pytest
 
 from components.sequence_example_gen import text_input
+from components.sequence_example_gen.casting import SourceError
 from tests.components.sequence_example_gen.conftest import user
 from tests.components.sequence_example_gen.reading import HEADER, NAMES, read
 from tests.components.sequence_example_gen.test_csv_reader import parse
@@ -151,3 +152,35 @@ def test_fields_over_lines_read_as_a_plain_reader_reads_them(tmp_path_factory, t
         good, bad = read(path, data, **source)
     assert good == [(line, fields) for line, fields in records if len(fields) == 4]
     assert bad == [(line, "wrong_column_count") for line, fields in records if len(fields) != 4]
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("text", ["i{}", "ï{}"])
+@pytest.mark.parametrize("number", [1_000, 150_000, 1_100_000])
+def test_a_row_of_very_many_fields_is_one_bad_row(tmp_path, number, text, quoted):
+    """Arrow writes beyond its buffer for such a row, into its neighbours or to the end of the process."""
+    rows = [f"u,{text.format(place)},s,{place}" for place in range(960)]
+    wide = '"a,b"' * quoted + "," * number
+    good, bad = read(tmp_path / "log.csv", "\n".join([",".join(NAMES), *rows[:480], wide, *rows[480:], ""]).encode())
+    assert bad == [(482, "wrong_column_count")]
+    assert [values for _, values in good] == [
+        (b"u", text.format(place).encode(), b"s", str(place).encode()) for place in range(960)
+    ]
+
+
+def test_delimiters_inside_quotes_make_no_fields(tmp_path):
+    value = '"' + 'a,""' * 50_000 + '"'
+    good, bad = read(tmp_path / "log.csv", HEADER + f"u,{value},s,1\nu,i,{value},2\n{value},i,s,3,4\n".encode())
+    assert [number for number, _ in good] == [2, 3] and bad == [(4, "wrong_column_count")]
+
+
+def test_more_columns_than_a_log_has(tmp_path):
+    with pytest.raises(SourceError, match="line 1 has 10,005 columns; expected at most 10,000. Check source.delimiter"):
+        read(tmp_path / "log.csv", HEADER[:-1] + b",x" * 10_001 + b"\n")
+
+
+def test_an_encoding_that_wants_a_byte_order_mark(tmp_path):
+    data = (HEADER.decode() + "u,i,s,1\n").encode("utf-16-le")
+    with pytest.raises(SourceError, match="does not begin as utf-16 text does.*as in utf-16-le"):
+        read(tmp_path / "log.csv", data, encoding="utf-16")
+    assert read(tmp_path / "log.csv", data, encoding="utf-16-le") == ([(2, (b"u", b"i", b"s", b"1"))], [])

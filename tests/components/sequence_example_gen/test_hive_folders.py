@@ -103,6 +103,10 @@ def test_users_in_names_of_folders_are_refused_without_naming_one(ingest, tmp_pa
     with pytest.raises(ValueError, match=r"users stand in the names of folders \(user_id=\.\.\.\)") as error:
         ingest({"path": str(tmp_path / "log")}, CUT)
     assert "private" not in str(error.value)
+    for path in (tmp_path / "log" / "user_id=private-ann", tmp_path / "log" / "user_id=private-ann" / "x.csv"):
+        with pytest.raises(ValueError, match="users stand in the names of folders") as error:
+            ingest({"path": str(path)}, CUT)
+        assert "private" not in str(error.value)
 
 
 def test_hidden_folders_are_no_part_of_a_log(ingest, tmp_path):

@@ -26,7 +26,7 @@ def read_values(path, *records):
         (5, "5"),
         (5.0, "5"),
         (-0.0, "0"),
-        (float(2**53), str(2**53)),
+        (float(2**53 - 1), str(2**53 - 1)),
         (2**64 - 1, str(2**64 - 1)),
         (True, "true"),
         (False, "false"),
