@@ -17,6 +17,8 @@ from schemas import events, sequences
 ROW_BITS = 40
 """A place in the log is ``file << ROW_BITS | row``: file order by sorted path, then row in the file."""
 
+_NAME = re.compile(r"[^\W\d][\w .-]{0,63}")
+
 FILTER_PREFIX = "keep:"
 """Begins the fields of columns that are read for `source.keep` alone."""
 
@@ -99,7 +101,7 @@ def check_columns(wanted: dict[str, str], found: list[str], path: str) -> dict[s
     missing = [column for column in wanted.values() if column not in found and column not in folders]
     if missing:
         # Without any wanted name the first line may be data, and data may name a user.
-        names = f"found {[*found, *folders]}." if len(missing) < len(wanted) else "is the header missing?"
+        names = f"found {_show_names([*found, *folders])}." if len(missing) < len(wanted) else "is the header missing?"
         only_scene = missing == [wanted.get(events.SCENE_ID)]
         scene = " A log without scenes is read with source.columns.scene_id: null." if only_scene else ""
         raise SourceError(
@@ -172,6 +174,11 @@ def make_unreadable_error(path: str, kind: str, error: Exception) -> SourceError
         f"{path} cannot be read; expected {expected} ({type(error).__name__}). Check that the file "
         "is complete and that source.format and the ending of its name say what it is."
     )
+
+
+def _show_names(names: list[str]) -> list[str]:
+    """Returns names of columns for a message: what is no name may be a user, of a row that was taken for the header."""
+    return [name if _NAME.fullmatch(name) else "..." for name in names]
 
 
 def _match(pattern: str) -> list[str]:

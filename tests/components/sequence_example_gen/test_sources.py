@@ -12,7 +12,9 @@ from apache_beam.testing import util
 from tfx_bsl.public.tfxio import TFExampleRecord
 
 from components.sequence_example_gen import text_input
+from components.sequence_example_gen.casting import SourceError
 from tests.components.sequence_example_gen.conftest import BEAM_ARGS, user
+from tests.components.sequence_example_gen.reading import read
 
 CUT = {"cutoffs": ["2017-10-13"]}
 ROWS = [
@@ -46,7 +48,7 @@ def test_csv_rows_keep_their_numbers_over_blocks(ingest, tmp_path, monkeypatch):
     lines[10] = lines[11] = lines[40] = "short"
     lines[45] = "7,,live,1506826800"
     (tmp_path / "log.csv").write_text("\n".join([",".join(NAMES), *lines, "7,3,live,1507852800", "last"]) + "\n")
-    run = ingest({"path": str(tmp_path / "log.csv"), "max_bad_share": 1.0}, CUT)
+    run = ingest({"path": str(tmp_path / "log.csv"), "max_bad_share": 1.0}, {**CUT, "ties": "log"})
     rows = sorted(int(line.split(",")[1]) for line in run.rejects().splitlines()[1:])
     assert rows == [12, 13, 42, 47, 53]
     assert run.raw("train")[user("7")][0][0] == [str(i) for i in range(50) if i not in (10, 11, 40, 45)]
@@ -59,7 +61,7 @@ def test_times_as_text_and_dates(ingest, tmp_path):
     assert run.raw("train") == EXPECTED and run.sequences("train")[0]["history_timestamps"] == (1506826800, 1506826801)
     days = [(u, i, s, datetime.datetime.fromtimestamp(t, datetime.UTC).strftime("%Y%m%d")) for u, i, s, t in ROWS]
     (tmp_path / "days.csv").write_text(csv(days))
-    assert ingest({"path": str(tmp_path / "days.csv"), "timestamp_format": "yyyymmdd"}, CUT).raw("train") == EXPECTED
+    assert ingest({"path": str(tmp_path / "days.csv"), "timestamp_format": "yyyymmdd"}, {**CUT, "ties": "log"}).raw("train") == EXPECTED
 
 
 def test_parquet_by_row_group(ingest, tmp_path):
@@ -204,3 +206,10 @@ def test_tfx_reads_the_shards(ingest, tmp_path):
             )
             total = counts | f"Sum{split}" >> beam.CombineGlobally(sum)
             util.assert_that(total, util.equal_to([rows]), label=split)
+
+
+def test_a_row_taken_for_the_header_is_not_shown(tmp_path):
+    data = b"user_id,ann@example.com,i3,1717200000,my scene\nu,v,w,x,y\n"
+    with pytest.raises(SourceError) as error:
+        read(tmp_path / "log.csv", data)
+    assert "found ['user_id', '...', 'i3', '...', 'my scene']" in str(error.value) and "ann" not in str(error.value)
