@@ -98,7 +98,9 @@ def assign_roles(columns: Mapping[str, Sequence[str]], typed_times: Sequence[str
         UserError: if a log has no column for the user, the item or the time; lists the columns there are.
     """
     notes: list[str] = []
-    user = _find_named({name: values for name, values in columns.items() if _tells_apart(values)}, _USERS)
+    filled = {name: values for name, values in columns.items() if any(values)}
+    telling = {name: values for name, values in filled.items() if _tells_apart(values)}
+    user = _find_named(telling, _USERS) or _find_named(filled, _USERS)
     item = _find_named({name: values for name, values in columns.items() if name != user}, _ITEMS)
     free = {name: values for name, values in columns.items() if name not in (user, item)}
     formats = {name: detect_time_format(values) for name, values in free.items() if name not in typed_times}
@@ -106,7 +108,9 @@ def assign_roles(columns: Mapping[str, Sequence[str]], typed_times: Sequence[str
     if time is None:
         raise UserError(
             f"No column holds times. {_list_columns(columns)} Expected one with unix seconds (or milli- or "
-            "microseconds), ISO 8601, yyyymmdd or dates such as 31/12/2024; a log without times has no next item."
+            "microseconds), ISO 8601, yyyymmdd or dates such as 31/12/2024; a log without times has no next item. If a "
+            "column holds times that are written otherwise, write the configuration by hand, and their pattern, as "
+            "strptime reads it, under source.time_pattern."
         )
     # Ids may look like unix seconds, but not like dates.
     dates = {name for name, format in formats.items() if format and not format.is_number} | {time, *typed_times}

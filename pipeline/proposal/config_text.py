@@ -16,7 +16,7 @@ _WIDTH = 110
 
 def write_config(name: str, proposal: Proposal) -> str:
     """Returns a proposal as YAML that `pipeline.config.load_config` reads, under the name of a pipeline."""
-    lines = [*_write_head(proposal), f"name: {name}", *_write_source(proposal), *_write_windows(proposal)]
+    lines = [*_write_head(proposal), f"name: {as_text(name)}", *_write_source(proposal), *_write_windows(proposal)]
     return "\n".join([*lines, *_write_model(proposal), *_write_evaluation(proposal)]) + "\n"
 
 
@@ -118,7 +118,8 @@ def _write_evaluation(proposal: Proposal) -> Iterator[str]:
 
 
 def _write_columns(columns: dict[str, str | None]) -> str:
-    return "{" + ", ".join(f"{field}: {as_text(column)}" for field, column in columns.items()) + "}"
+    # Each as a mapping of its own: inside braces more has to be quoted than outside.
+    return "{" + ", ".join(as_text({field: column})[1:-1] for field, column in columns.items()) + "}"
 
 
 def _write_cutoff(cutoff: datetime.datetime) -> str:

@@ -20,6 +20,9 @@ FEWEST_FITTING = 0.9
 
 MOST_LINES = 2000
 
+LONGEST_LINE = 100_000
+"""Characters of the longest line that is judged; Python's `csv` reads fields of 131,072 at most."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WINDOWS_ONLY = re.compile(rb"[\x80-\x9f]")
 _CONTAINERS = (
@@ -88,7 +91,7 @@ def detect_encoding(head: bytes) -> tuple[str, tuple[str, ...]]:
     if zeros := head.count(0):
         # Of Latin letters in UTF-16 every other byte is zero; which one says where the halves stand.
         odd = head[1::2].count(0)
-        if zeros > len(head) // 4:
+        if zeros > len(head) // 4 and abs(2 * odd - zeros) > zeros // 2:  # padding has as many in either
             return ("utf-16-le" if odd * 2 > zeros else "utf-16-be"), ()
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)  # the last letter may be cut
@@ -103,7 +106,7 @@ def detect_dialect(text: str, encoding: str, notes: Sequence[str] = ()) -> Diale
     """Judges how a text with separated columns is written.
 
     Args:
-        text: the first lines, the last of them possibly cut.
+        text: the first lines, the last of them possibly cut; those longer than `LONGEST_LINE` are left out.
         encoding: the text's, handed on.
         notes: handed on, before those that are added.
 
@@ -141,10 +144,10 @@ def looks_like_number(text: str) -> bool:
 
 
 def _split_lines(text: str) -> list[str]:
-    """Returns the whole lines of a text that are not blank."""
+    """Returns the whole lines of a text that are not blank and not too long."""
     lines = re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff"))
     whole = lines[:-1] or lines  # the last one may be cut, or is what follows the last line end
-    return [line for line in whole if line.strip()][:MOST_LINES]
+    return [line for line in whole if len(line) <= LONGEST_LINE and line.strip()][:MOST_LINES]
 
 
 def _choose_delimiter(lines: list[str]) -> tuple[str, int]:
@@ -204,8 +207,12 @@ def _parse_lines(lines: list[str], delimiter: str, quote: str) -> list[list[str]
 
 
 def _parse_whole(text: str, delimiter: str) -> list[list[str]]:
+    """Returns the rows of a text whose fields may run over lines; none if a field is too long to be one."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
-    return [row for row in reader if row][:MOST_LINES]
+    try:
+        return [row for row in reader if row][:MOST_LINES]
+    except csv.Error:
+        return []
 
 
 def _has_header(rows: list[list[str]]) -> bool:

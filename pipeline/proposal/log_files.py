@@ -1,12 +1,14 @@
 """Files of a log: which of those at a path belong to it, in which format they are, and their first rows."""
 
+import codecs
+import contextlib
 import dataclasses
 import itertools
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +16,16 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.sequence_example_gen import files
 from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.line_blocks import MAX_SKIPPED_BYTES
 from components.sequence_example_gen.sources import list_shards
-from pipeline.proposal.dialect import Dialect, detect_dialect, detect_encoding, read_rows, refuse_containers
+from pipeline.proposal.dialect import (
+    LONGEST_LINE,
+    Dialect,
+    detect_dialect,
+    detect_encoding,
+    read_rows,
+    refuse_containers,
+)
 from schemas.errors import UserError
 
 HEAD_BYTES = 1 << 20
@@ -25,6 +35,7 @@ SAMPLED_FILES = 3
 SAMPLED_ROWS = 2000
 """Rows of each sampled file."""
 
+_LINE_END = re.compile(r"\r\n|[\r\n]")
 _COMPRESSION = (".gz", ".bz2", ".zst")
 
 
@@ -84,10 +95,10 @@ def look_at_files(path: str) -> LogFiles:
     if text.startswith("{"):
         return _assemble(chosen, paths, sizes, "jsonl", None, _sample_json(sampled), (), notes)
     _refuse_other_texts(sampled[0], text)
-    dialect = detect_dialect(text, encoding, guesses)
+    dialect = detect_dialect(_read_lines(sampled[0], encoding), encoding, guesses)
     rows = [*dialect.rows]
     for other in sampled[1:]:
-        rows += read_rows(_read_head(other).decode(encoding, "replace"), dialect)
+        rows += read_rows(_read_lines(other, encoding), dialect)
     columns = dict(zip(dialect.names, map(tuple, zip(*rows, strict=True)), strict=True)) if rows else {}
     return _assemble(chosen, paths, sizes, "csv", dialect, columns, (), (*notes, *dialect.notes))
 
@@ -139,14 +150,44 @@ def _read_raw(path: str) -> bytes:
 
 def _read_head(path: str) -> bytes:
     pieces, size = [], 0
+    with _open(path) as file:
+        while size < HEAD_BYTES and (piece := file.read(HEAD_BYTES - size)):
+            pieces.append(piece)
+            size += len(piece)
+    return b"".join(pieces)
+
+
+def _read_lines(path: str, encoding: str) -> str:
+    """Returns the first lines of a file, `HEAD_BYTES` characters or a little more of them, without overlong ones.
+
+    Raises:
+        UserError: if the file cannot be read, or one of its lines is too long even to be skipped.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    lines: list[str] = []
+    held = ""  # the beginning of a line whose end has not come yet; of an overlong one, enough to tell that it is
+    unbroken = 0
+    with _open(path) as file:
+        for piece in iter(lambda: file.read(HEAD_BYTES), b""):
+            *whole, held = _LINE_END.split(held + decoder.decode(piece))
+            held, unbroken = held[: LONGEST_LINE + 1], 0 if whole else unbroken + len(piece)
+            if unbroken > MAX_SKIPPED_BYTES:
+                raise UserError(f"{path}: a line is longer than {MAX_SKIPPED_BYTES >> 20} MiB, so the file is no log.")
+            lines += [line for line in whole if len(line) <= LONGEST_LINE]
+            if sum(map(len, lines)) >= HEAD_BYTES:
+                break
+        else:
+            lines += [held] if len(held) <= LONGEST_LINE else []
+    return "".join(f"{line}\n" for line in lines)
+
+
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[pa.NativeFile]:
     try:
         with files.open_input(path) as file:
-            while size < HEAD_BYTES and (piece := file.read(HEAD_BYTES - size)):
-                pieces.append(piece)
-                size += len(piece)
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}). Check that the file is complete.") from error
-    return b"".join(pieces)
 
 
 def _refuse_other_texts(path: str, text: str) -> None:
@@ -162,6 +203,11 @@ def _refuse_other_texts(path: str, text: str) -> None:
             f"{path} looks like the paper's sequence files, which are already cut. They need no proposal: set "
             "source.format to fields, source.layout to sequences, and leave windows.cutoffs empty."
         )
+    if len(_LINE_END.split(text, maxsplit=1)[0]) > LONGEST_LINE:
+        raise UserError(
+            f"{path}: the first line is longer than {LONGEST_LINE:,} characters, so this is no text with a row a line. "
+            "Expected CSV, JSON Lines or Parquet."
+        )
 
 
 def _sample_json(paths: list[str]) -> dict[str, tuple[str, ...]]:
@@ -175,6 +221,11 @@ def _sample_json(paths: list[str]) -> dict[str, tuple[str, ...]]:
                 continue  # the ingest counts it
             if isinstance(record, dict):
                 records.append(record)
+    if not records:
+        raise UserError(
+            f"{paths[0]} begins with '{{', but none of its first lines is a JSON object. Expected JSON Lines: an "
+            "object a line, without line breaks in it."
+        )
     names = dict.fromkeys(name for record in records for name in record)
     columns = {name: [record.get(name) for record in records] for name in names}
     return {name: tuple(map(_as_text, values)) for name, values in columns.items() if not any(map(_is_nested, values))}

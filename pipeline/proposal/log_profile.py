@@ -79,6 +79,7 @@ class LogProfile:
         scenes: number of scenes.
         users: events of the users, or of a sample of them.
         read_share: share of the log's files or row groups that were read; 1 for all.
+        bad_files: files most of whose rows are bad.
     """
 
     rows: int
@@ -89,6 +90,7 @@ class LogProfile:
     scenes: int
     users: UserEvents
     read_share: float
+    bad_files: tuple[str, ...]
 
     @property
     def events(self) -> int:
@@ -124,11 +126,15 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
     hash_user = functools.lru_cache(_REMEMBERED_USERS)(make_user_hasher(DEMO_SALT.encode()))
     held, items, scenes = _HeldEvents(), _DistinctIds(), _DistinctIds()
     rejected: Counter[tuple[str, str]] = Counter()
+    rows_by_file: Counter[str] = Counter()
+    bad_by_file: Counter[str] = Counter()
     times: list[int] = []
     rows = done = 0
     for shard in _spread(shards):
         for parsed in _parse(shard, source, hash_user):
             rows += parsed.rows_in
+            rows_by_file[shard.path] += parsed.rows_in
+            bad_by_file[shard.path] += parsed.rejects.num_rows
             rejected.update(rejects.count_details(parsed.rejects))
             if len(parsed.events):
                 users, item_ids, moments = (parsed.events[name].to_numpy() for name in ("user_high", "item", "time"))
@@ -145,7 +151,8 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
         return None
     first, last = times
     share = done / len(shards) if rows >= MOST_ROWS else 1.0
-    return LogProfile(rows, dict(rejected), first, last, items.count(), scenes.count(), held.sort(), share)
+    bad = tuple(sorted(path for path, number in bad_by_file.items() if number * 2 > rows_by_file[path]))
+    return LogProfile(rows, dict(rejected), first, last, items.count(), scenes.count(), held.sort(), share, bad)
 
 
 def _parse(shard: sources.InputShard, source: SourceConfig, hash_user: parsing.HashUser) -> Iterator[parsing.Parsed]:

@@ -19,8 +19,11 @@ from schemas.sequences import TRAIN
 MISSING_SCENE = "unknown"
 """Scene that is proposed for events without one."""
 
+MOST_BAD_SHARE = 0.05
+"""Largest share of bad rows that a proposal allows; with more of them, the log was misunderstood, or is broken."""
+
 _MOST_REASONS = 3
-"""Reasons for bad rows that are spelled out."""
+"""Reasons for bad rows, and files with them, that are spelled out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,15 +122,32 @@ def _profile(source: dict[str, Any]) -> tuple[LogProfile, list[str]]:
         profile = _read(source)
         notes.append(f"Events without a scene ({empty:,}) get the scene {MISSING_SCENE!r}.")
     default = SourceConfig.model_fields["max_bad_share"].default
-    if profile.bad_share > default:
-        frequent = sorted(profile.rejected.items(), key=lambda entry: (-entry[1], entry[0]))[:_MOST_REASONS]
-        reasons = "; ".join(f"{count:,} {reason}, {detail}" for (reason, detail), count in frequent)
-        source["max_bad_share"] = min(1.0, math.ceil(profile.bad_share * 120) / 100)
+    if profile.bad_share > MOST_BAD_SHARE:
         notes.append(
-            f"{profile.bad_share:.1%} of the rows are bad ({reasons}), more than source.max_bad_share allows by "
+            f"{_describe_bad_rows(profile)}: too many to be left out, so source.max_bad_share stays at {default:.0%}, "
+            f"and `dspnet run` will stop.{_name_bad_files(profile)} `dspnet check` shows the first of these rows."
+        )
+    elif profile.bad_share > default:
+        source["max_bad_share"] = min(MOST_BAD_SHARE, math.ceil(profile.bad_share * 120) / 100)
+        notes.append(
+            f"{_describe_bad_rows(profile)}, more than source.max_bad_share allows by "
             "default; it was raised. `dspnet check` shows the first of them: mend the log if you can."
         )
     return profile, notes
+
+
+def _describe_bad_rows(profile: LogProfile) -> str:
+    frequent = sorted(profile.rejected.items(), key=lambda entry: (-entry[1], entry[0]))[:_MOST_REASONS]
+    reasons = "; ".join(f"{count:,} {reason}, {detail}" for (reason, detail), count in frequent)
+    return f"{profile.bad_share:.1%} of the rows are bad ({reasons})"
+
+
+def _name_bad_files(profile: LogProfile) -> str:
+    if not profile.bad_files:
+        return ""
+    shown, more = ", ".join(profile.bad_files[:_MOST_REASONS]), len(profile.bad_files) - _MOST_REASONS
+    others = f" and {more:,} other files" if more > 0 else ""
+    return f" Bad are most rows of {shown}{others}: write them like the other files, or leave them out."
 
 
 def _read(source: dict[str, Any]) -> LogProfile:

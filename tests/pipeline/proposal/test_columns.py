@@ -92,6 +92,19 @@ def test_what_is_missing_is_named_with_the_columns_there_are(columns: dict[str, 
         assign_roles(columns, (), has_names=True)
 
 
+def test_times_in_an_unknown_pattern_are_answered_with_the_key_for_patterns() -> None:
+    with pytest.raises(UserError, match="source.time_pattern"):
+        assign_roles({"user": USERS, "item": ITEMS, "when": draw("1h06 on June 3", "2h07 on June 4")}, (), True)
+
+
+def test_a_name_decides_even_where_one_value_is_most_frequent() -> None:
+    columns = {"user_id": ["ann"] * ROWS, "item": ITEMS, "ts": TIMES}
+    assert assign_roles(columns, (), has_names=True).user == "user_id"
+    # A column that tells users apart goes before one that hardly does, and one without a value is none.
+    assert assign_roles({**columns, "visitor_id": USERS}, (), has_names=True).user == "visitor_id"
+    assert assign_roles({**columns, "user_id": [""] * ROWS, "who": USERS}, (), has_names=True).user == "who"
+
+
 def test_ids_that_look_like_times_are_ids() -> None:
     ids = [str(1_600_000_000 + RNG.randrange(50)) for _ in range(ROWS)]
     named = assign_roles({"user": USERS, "item_id": ids, "ts": TIMES}, (), has_names=True)

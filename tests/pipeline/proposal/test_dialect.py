@@ -41,6 +41,13 @@ def test_fields_that_run_over_lines() -> None:
     assert ("u9", "first line\nsecond, line", "2024-01-01") in dialect.rows
 
 
+@pytest.mark.parametrize("item", ["i", '"a, b"'])
+def test_a_quote_before_very_much_text_opens_no_field_of_many_lines(item: str) -> None:
+    rows = f"u,{item},2024-01-01\n" * 900 + 'u,"i,2024-01-01\n' + "u,i,2024-01-01\n" * 9000
+    dialect = detect_dialect("user,item,when\n" + rows, "utf-8")
+    assert not dialect.newlines_in_fields and len(dialect.names) == 3
+
+
 def test_the_last_line_may_be_cut() -> None:
     dialect = detect_dialect("user,item,when\n" + "u,i,2024-01-01\n" * 9 + "u,i", "utf-8")
     assert len(dialect.rows) == 9
@@ -70,6 +77,10 @@ def test_a_text_without_columns_is_refused() -> None:
 def test_encoding(text: str, codec: str, name: str) -> None:
     found, notes = detect_encoding(text.encode(codec))
     assert found == name and bool(notes) == (name in ("latin-1", "cp1252"))
+
+
+def test_zeros_that_pad_a_file_are_no_letters() -> None:
+    assert detect_encoding(b"user,item,when\nu,i,2024-01-01\n" + bytes(3000)) == ("utf-8", ())
 
 
 def test_a_letter_may_be_cut() -> None:

@@ -158,6 +158,56 @@ def test_bad_rows_are_told_and_allowed_for(tmp_path: pathlib.Path, capfd: pytest
     assert load_config(str(tmp_path / "proposed.yaml")).source.max_bad_share == 0.04
 
 
+@pytest.mark.parametrize("line", ["x" * 200_000, "x" * 3_000_000, '"' + "x" * 200_000, "x" * 200_000 + ",i,home,1"])
+@pytest.mark.parametrize("place", [1, 500])
+def test_an_overlong_line_is_one_bad_row(
+    line: str, place: int, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture
+) -> None:
+    lines = write_csv(tmp_path).read_text().splitlines()
+    (tmp_path / "log.csv").write_text("\n".join([*lines[:place], line, *lines[place:]]) + "\n")
+    assert main.main(["init", str(tmp_path / "log.csv"), "--out", str(tmp_path / "proposed.yaml")]) == 0
+    assert f"{len(ROWS) + 1:,} read, 1 bad" in capfd.readouterr().out
+
+
+def test_bad_rows_beyond_a_few_are_not_allowed_for_and_their_file_is_named(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture
+) -> None:
+    log = tmp_path / "log"
+    log.mkdir()
+    _, _, content = write_csv(tmp_path).read_text().partition("\n")  # a header would be refused right away
+    (log / "a.csv").write_text(content)
+    (log / "b.csv").write_text(content.replace(",", ";"))
+    assert main.main(["init", str(log), "--out", str(tmp_path / "proposed.yaml")]) == 0
+    shown = capfd.readouterr().out
+    assert "50.0% of the rows are bad" in shown and "stays at 1%" in shown
+    assert f"Bad are most rows of {log}/b.csv: " in shown and "a.csv" not in shown
+    assert load_config(str(tmp_path / "proposed.yaml")).source.max_bad_share == 0.01
+
+
+@pytest.mark.parametrize("name", ["null", "yes", "no", "on", "true", "12", "1e5", "nan"])
+def test_names_that_mean_something_in_yaml(name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path).rename(tmp_path / f"{name}.csv")
+    assert main.main(["init", f"{name}.csv"]) == 0
+    made = make_name(f"{name}.csv")
+    assert load_config(f"{made}.yaml").name == made
+
+
+@pytest.mark.parametrize("column", ["null", "on", "12", "a, b", "a}", "[x", "a: b", "# a", "'a\""])
+def test_columns_that_mean_something_in_yaml(column: str, tmp_path: pathlib.Path) -> None:
+    frame = pd.DataFrame(ROWS, columns=["user", column, "scene", "time"])
+    frame.to_parquet(tmp_path / "log.parquet")
+    assert main.main(["init", str(tmp_path / "log.parquet"), "--out", str(tmp_path / "proposed.yaml")]) == 0
+    assert load_config(str(tmp_path / "proposed.yaml")).source.columns.item_id == column
+
+
+def test_a_log_of_one_user(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture) -> None:
+    rows = "".join(f"ann,i{n % 9},{START + n * DAY}\n" for n in range(60))
+    (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\n" + rows)
+    assert main.main(["init", str(tmp_path / "log.csv"), "--out", str(tmp_path / "proposed.yaml")]) == 0
+    assert "user user_id, item item_id" in capfd.readouterr().out
+
+
 def test_events_without_a_scene_are_kept(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture) -> None:
     path = write_csv(tmp_path)
     with path.open("a") as file:
@@ -185,6 +235,9 @@ def test_a_tiny_log_gets_a_proposal_too(tmp_path: pathlib.Path, monkeypatch: pyt
         ("log.csv", b"user,item,time\n", "no rows"),
         ("log.txt", b"user_id: 1\nhistory_item_ids: 1,2\n", "already cut"),
         ("log.csv", b"user,item,price\n" + b"u,i,2.5\n" * 9, "No column holds times"),
+        ("log.csv", b"x" * 2_000_000, "the first line is longer than"),
+        ("log.csv.gz", gzip.compress(bytes(2_000_000)), "the first line is longer than"),
+        ("log.json", b'{\n  "user": 1\n}\n', "none of its first lines is a JSON object"),
     ],
 )
 def test_what_is_no_log_is_refused_in_words(

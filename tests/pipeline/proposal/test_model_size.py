@@ -10,7 +10,7 @@ GB = 10**9
 def profile(items: int, events: int = 8, users: int = 100) -> LogProfile:
     ids = np.repeat(np.arange(users, dtype=np.uint64), events)
     held = UserEvents(ids, np.arange(len(ids)), np.arange(len(ids)), 1.0)
-    return LogProfile(len(ids), {}, 0, 1, items, 1, held, 1.0)
+    return LogProfile(len(ids), {}, 0, 1, items, 1, held, 1.0, ())
 
 
 def test_a_larger_catalogue_gets_a_wider_model() -> None:
@@ -38,5 +38,5 @@ def test_histories_are_as_long_as_those_of_most_users() -> None:
 def test_users_who_come_back_to_items_get_a_repeat_head() -> None:
     users = np.repeat(np.arange(10, dtype=np.uint64), 10)
     held = UserEvents(users, np.tile([1, 2, 3, 4, 5], 20), np.arange(100), 1.0)
-    repeating = LogProfile(100, {}, 0, 1, 5, 1, held, 1.0)
+    repeating = LogProfile(100, {}, 0, 1, 5, 1, held, 1.0, ())
     assert choose_size(repeating, 10, 10 * GB).repeat_head and not choose_size(profile(50), 10, 10 * GB).repeat_head
