@@ -61,7 +61,8 @@ def test_times_as_text_and_dates(ingest, tmp_path):
     assert run.raw("train") == EXPECTED and run.sequences("train")[0]["history_timestamps"] == (1506826800, 1506826801)
     days = [(u, i, s, datetime.datetime.fromtimestamp(t, datetime.UTC).strftime("%Y%m%d")) for u, i, s, t in ROWS]
     (tmp_path / "days.csv").write_text(csv(days))
-    assert ingest({"path": str(tmp_path / "days.csv"), "timestamp_format": "yyyymmdd"}, {**CUT, "ties": "log"}).raw("train") == EXPECTED
+    days_log = {"path": str(tmp_path / "days.csv"), "timestamp_format": "yyyymmdd"}
+    assert ingest(days_log, {**CUT, "ties": "log"}).raw("train") == EXPECTED
 
 
 def test_parquet_by_row_group(ingest, tmp_path):

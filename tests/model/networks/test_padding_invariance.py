@@ -88,7 +88,7 @@ def test_metrics(rows):
     for targets in rows:
         relevant = targets != 0
         columns = tf.cast(tf.where((targets > 0) & (targets <= ITEMS), targets - 1, int(NONE)), tf.int64)
-        questions = RankingQuery(relevant[tf.newaxis], tf.zeros_like(relevant)[tf.newaxis], (0,))
+        questions = RankingQuery(relevant[tf.newaxis], tf.zeros_like(relevant)[tf.newaxis])
         special = Candidates(columns, tf.zeros([compact.shape[0], 0], tf.int64))
         answers = rank(dense_scorer(scores), special, questions, 5)
         found = [
