@@ -44,13 +44,13 @@ def batch(
         scenes: histories, int [batch, time].
         next_items: futures as they happened, int [batch, events], no item twice.
         next_scenes: likewise, int [batch, events]; the second of two equal ones is left out of the set.
-        history_times: when the events of `items` happened, from 1, 0 where padded; by default each at another time.
+        history_times: when the events of `items` happened, from 1, 0 where padded; by default each at a later time.
         future_times: likewise, of `next_items`.
     """
     items, scenes, next_items, next_scenes = (np.asarray(x, np.int32) for x in (items, scenes, next_items, next_scenes))
     times = [
-        np.where(of != 0, 1 + np.arange(of.shape[1]), 0) if given is None else np.asarray(given)
-        for of, given in ((items, history_times), (next_items, future_times))
+        np.where(of != 0, begin + np.arange(of.shape[1]), 0) if given is None else np.asarray(given)
+        for of, given, begin in ((items, history_times, 1), (next_items, future_times, 1 + items.shape[1]))
     ]
     following = [next_items[:, :1], next_scenes[:, :1]]
     if future_times is not None:
