@@ -121,8 +121,9 @@ def _parse(parser: _Parser, records: RecordBlock, path: str) -> tuple[pa.Table, 
     lines = records.lines
     if lines.too_long:
         return parser.parse(b""), np.empty(0, np.int64), line_blocks.list_too_long(lines.first_line)
-    no_rows = np.concatenate([lines.find_blank(), records.left_open, records.continued])
-    starts = np.delete(np.arange(len(lines.ends)), no_rows)
+    is_row = ~lines.find_blank()
+    is_row[records.left_open] = is_row[records.continued] = False
+    starts = np.flatnonzero(is_row)
     table, bad = _parse_any(parser, records, starts)
     where = f"{path}, lines {lines.first_line:,} to {lines.last_line:,}"
     check_rows(where, lines=len(starts), rows=table.num_rows + len(bad))
@@ -194,7 +195,7 @@ def _remove(records: RecordBlock, starts: npt.NDArray[np.int64], rows: npt.NDArr
     for start, stop in zip(starts[rows], np.append(starts, len(is_out))[rows + 1], strict=True):
         is_out[start:stop] = True
     is_out[records.left_open] = True
-    return lines.remove(np.flatnonzero(is_out))
+    return lines.remove(is_out)
 
 
 def _merge(places: npt.NDArray[np.int64], removed: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:

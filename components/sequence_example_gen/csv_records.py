@@ -56,7 +56,7 @@ def find_records(blocks: Iterable[LineBlock], dialect: Dialect, path: str) -> It
 
 def leaves_open(line: bytes, dialect: Dialect) -> bool:
     """Tells whether a line leaves a quoted field open."""
-    return dialect.quoting and bool(_Quotes(dialect.delimiter).find_open(line))
+    return dialect.quoting and len(_Quotes(dialect.delimiter).find_open(line)) > 0
 
 
 def _find_in_lines(blocks: Iterable[LineBlock], quotes: "_Quotes", path: str) -> Iterator[RecordBlock]:
@@ -65,7 +65,7 @@ def _find_in_lines(blocks: Iterable[LineBlock], quotes: "_Quotes", path: str) ->
         left_open = block.find_lines(quotes.find_open(block.text))
         if len(left_open) or open_line:
             for place, closes in quotes.follow(block.text, is_open=open_line is not None):
-                open_line = None if closes else block.first_line + int(block.find_lines([place])[0])
+                open_line = None if closes else block.first_line + int(block.find_lines(np.array([place]))[0])
         yield RecordBlock(block, left_open, _NO_LINES)
     if open_line:
         raise SourceError(
@@ -88,7 +88,7 @@ def _find_over_lines(blocks: Iterable[LineBlock], quotes: "_Quotes", path: str) 
             )
         if held.text:
             block = line_blocks.make_block(held.text + block.text, held.first_line)
-        turns = block.find_lines([place for place, _ in quotes.follow(block.text, is_open=False)])
+        turns = block.find_lines(np.fromiter((at for at, _ in quotes.follow(block.text, is_open=False)), np.int64))
         opened, closed = turns[::2], turns[1::2]
         size = len(block.ends)
         depth = np.zeros(size + 2, np.int64)
@@ -120,16 +120,17 @@ class _Quotes:
     def __init__(self, delimiter: bytes):
         self._open, self._close = _compile(delimiter)
 
-    def find_open(self, text: bytes) -> list[int]:
-        """Returns the position of each quote of whole lines that opens a field which its line leaves open."""
-        found: list[int] = []
+    def find_open(self, text: bytes) -> npt.NDArray[np.int64]:
+        """Returns the position of each quote [q] of whole lines that opens a field which its line leaves open."""
+        return np.fromiter(self._iterate_open(text), np.int64)
+
+    def _iterate_open(self, text: bytes) -> Iterator[int]:
         if b'"' not in text:
-            return found
+            return  # Far sooner than the pattern finds none.
         end = 0
         while match := self._open.match(text, end):
-            found.append(match.start(1))
+            yield match.start(1)
             end = match.end()
-        return found
 
     def follow(self, text: bytes, is_open: bool) -> Iterator[tuple[int, bool]]:
         """Follows quoted fields over whole lines.

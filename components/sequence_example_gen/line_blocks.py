@@ -45,30 +45,29 @@ class LineBlock:
         """Number of the last line."""
         return self.first_line + len(self.ends) - 1
 
-    def find_blank(self) -> npt.NDArray[np.int64]:
-        """Returns the places of the lines that hold nothing, not even a blank: int64 [b]."""
+    def find_blank(self) -> npt.NDArray[np.bool_]:
+        """Returns which lines hold nothing, not even a blank: bool [l]."""
         if self.too_long:
-            return np.empty(0, np.int64)
-        first = np.frombuffer(self.text, np.uint8)[np.append(0, self.ends)[:-1]]
-        return np.flatnonzero((first == _LF) | (first == _CR))
+            return np.zeros(1, bool)
+        values = np.frombuffer(self.text, np.uint8)
+        first = np.concatenate([values[:1], values[self.ends[:-1]]])  # byte of each line
+        return (first == _LF) | (first == _CR)
 
-    def find_lines(self, positions: list[int]) -> npt.NDArray[np.int64]:
+    def find_lines(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Returns the place of the line that each position [p] of the text lies in: int64 [p]."""
-        return np.searchsorted(self.ends, np.array(positions, np.int64), side="right")
+        return np.searchsorted(self.ends, positions, side="right")
 
     def split(self) -> list[bytes]:
         """Returns each line [l], with its end."""
         ends = self.ends.tolist()
         return [self.text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
-    def remove(self, lines: npt.NDArray[np.int64]) -> bytes:
-        """Returns the text without the lines at some places, which rise."""
-        if not len(lines):
+    def remove(self, is_out: npt.NDArray[np.bool_]) -> bytes:
+        """Returns the text without some lines: bool [l]."""
+        if not is_out.any():
             return self.text
-        view = memoryview(self.text)
-        starts = np.append(0, self.ends)
-        kept = zip([0, *self.ends[lines].tolist()], [*starts[lines].tolist(), len(self.text)], strict=True)
-        return b"".join(view[start:end] for start, end in kept)
+        is_kept = np.repeat(~is_out, np.diff(self.ends, prepend=0))
+        return np.frombuffer(self.text, np.uint8)[is_kept].tobytes()
 
     def skip_first(self) -> "LineBlock":
         """Returns the block without its first line."""
@@ -84,7 +83,9 @@ def make_block(text: bytes, first_line: int) -> LineBlock:
         is_return = values == _CR
         is_return[:-1] &= ~is_end[1:]  # A \r\n is one line end.
         is_end |= is_return
-    return LineBlock(text, np.flatnonzero(is_end) + 1, first_line)
+    ends = np.flatnonzero(is_end)
+    ends += 1  # In place: a text that is all line ends makes them its largest part.
+    return LineBlock(text, ends, first_line)
 
 
 def read_line_blocks(path: str, source: SourceConfig, prepare: Callable[[bytes], bytes] = bytes) -> Iterator[LineBlock]:
