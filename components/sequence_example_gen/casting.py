@@ -45,6 +45,16 @@ def cast_or_null(array: pa.Array, to: pa.DataType) -> pa.Array:
         return pa.concat_arrays([cast_or_null(array[:half], to), cast_or_null(array[half:], to)])
 
 
+def keep_matching(text: pa.StringArray, pattern: str) -> pa.StringArray:
+    """Returns the texts [n] in which a pattern is found, else null."""
+    return keep_where(text, pc.match_substring_regex(text, pattern))
+
+
+def keep_where(text: pa.StringArray, mask: pa.BooleanArray) -> pa.StringArray:
+    """Returns the texts [n] where a mask is set, else null."""
+    return pc.if_else(pc.fill_null(mask, False), text, pa.scalar(None, pa.string()))
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Tells whether values of this type are text, or bytes that should be text."""
     return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_binary(kind) or pt.is_large_binary(kind)

@@ -200,7 +200,7 @@ def _remove(records: RecordBlock, starts: npt.NDArray[np.int64], rows: npt.NDArr
 
 def _merge(places: npt.NDArray[np.int64], removed: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     """Returns the places of rows among all `size`, given those among the rows without some removed, and the removed."""
-    return np.union1d(np.delete(np.arange(size), removed)[places], removed)
+    return np.union1d(np.delete(np.arange(size), removed)[places], removed) if len(removed) else places
 
 
 def _is_utf_8(text: bytes) -> bool:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.sequence_example_gen import rejects
-from components.sequence_example_gen.casting import TEXT, cast_to_text, classify_ids, encode, find_missing, find_nulls
+from components.sequence_example_gen.casting import TEXT, cast_to_text, classify_ids, encode, find_missing
 from components.sequence_example_gen.column_types import classify_spelling
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.row_filter import find_kept_rows
@@ -91,7 +91,7 @@ class Ids:
     @property
     def invalid(self) -> npt.NDArray[np.bool_]:
         """Rows whose value is no id: bool [n]."""
-        return np.append(find_nulls(self.values), False)[self.codes]
+        return self._spread(pc.is_null(self.values))
 
     def find_unfit(self, name: str) -> list[tuple[npt.NDArray[np.bool_], str, str]]:
         """Returns which texts are no ids: masks [n] with reason and detail.

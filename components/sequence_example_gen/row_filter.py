@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from components.sequence_example_gen.casting import cast_or_null, cast_to_text, encode
+from components.sequence_example_gen.casting import cast_or_null, cast_to_text, encode, keep_matching
 from components.sequence_example_gen.config import COMPARISON, SourceConfig
 from components.sequence_example_gen.sources import name_filter_field
 
@@ -87,6 +87,5 @@ def _spell(value: str | bool | int | float) -> list[str]:
 
 def _read_numbers(text: pa.StringArray) -> npt.NDArray[np.float64]:
     """Returns the numbers that texts hold [n]; NaN for a text that is none."""
-    is_number = pc.fill_null(pc.match_substring_regex(text, _NUMBER), False)
-    numbers = pc.utf8_trim_whitespace(pc.if_else(is_number, text, pa.scalar(None, pa.string())))
+    numbers = pc.utf8_trim_whitespace(keep_matching(text, _NUMBER))
     return cast_or_null(numbers, pa.float64()).to_numpy(zero_copy_only=False)

@@ -21,7 +21,7 @@ from components.sequence_example_gen.parsing import (
 )
 from components.sequence_example_gen.sources import ROW_BITS, RawBatch
 from components.sequence_example_gen.timestamps import parse_timestamps
-from components.sequence_example_gen.windows import Windows
+from components.sequence_example_gen.windows import Windows, part_at
 from schemas import sequences
 
 SEQUENCE_EVENTS = EVENTS.append(pa.field("record", pa.int64())).append(pa.field("is_future", pa.bool_()))
@@ -95,8 +95,7 @@ def find_ready_windows(records: npt.NDArray[np.int64], is_future: npt.NDArray[np
     stop = np.append(start[1:], len(records)).astype(np.int64)[: len(start)]
     future = np.concatenate([[0], np.cumsum(is_future)])
     middle = stop - (future[stop] - future[start])
-    kept = np.maximum(start, middle - max_history)
-    return Windows(start, records[start], np.zeros(len(start), np.int64), start, kept, middle, middle, stop)
+    return part_at(middle, start, records[start], np.zeros(len(start), np.int64), start, stop, max_history)
 
 
 class _Part:

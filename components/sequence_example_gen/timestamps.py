@@ -23,6 +23,8 @@ from components.sequence_example_gen.casting import (
     find_missing,
     find_nulls,
     find_plain_type,
+    keep_matching,
+    keep_where,
     to_plain,
 )
 from components.sequence_example_gen.config import SourceConfig
@@ -170,17 +172,11 @@ def _cast_matching(text: pa.StringArray, to: pa.DataType, pattern: str) -> pa.Ar
     try:
         return text.cast(to)
     except pa.ArrowInvalid:
-        return cast_or_null(_keep_matching(text, pc.match_substring_regex(text, pattern)), to)
-
-
-def _keep_matching(text: pa.StringArray, mask: pa.BooleanArray) -> pa.StringArray:
-    """Returns texts where a mask is set, else null."""
-    return pc.if_else(pc.fill_null(mask, False), text, pa.scalar(None, pa.string()))
+        return cast_or_null(keep_matching(text, pattern), to)
 
 
 def _dash_dates(text: pa.StringArray) -> pa.StringArray:
-    dates = pc.if_else(pc.match_substring_regex(text, r"^\d{8}$"), text, pa.scalar(None, pa.string()))
-    return pc.replace_substring_regex(dates, r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")
+    return pc.replace_substring_regex(keep_matching(text, r"^\d{8}$"), r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")
 
 
 def _parse_iso(text: pa.StringArray, timezone: str) -> pa.TimestampArray:
@@ -193,10 +189,10 @@ def _parse_iso(text: pa.StringArray, timezone: str) -> pa.TimestampArray:
         pass
     for pattern, replacement in _ISO_SPELLINGS:
         text = pc.replace_substring_regex(text, pattern, replacement)
-    text = _keep_matching(text, pc.match_substring_regex(text, _ISO))
+    text = keep_matching(text, _ISO)
     has_zone = pc.match_substring_regex(text, _ZONE)
-    without = cast_or_null(_keep_matching(text, pc.invert(has_zone)), local)
-    within = cast_or_null(_keep_matching(text, has_zone), zoned)
+    without = cast_or_null(keep_where(text, pc.invert(has_zone)), local)
+    within = cast_or_null(keep_where(text, has_zone), zoned)
     return pc.coalesce(to_utc(without, timezone), within.cast(pa.int64()).cast(local))
 
 

@@ -96,18 +96,8 @@ def cut_windows(times: Places, bounds: Places, user_splits: Places, cuts: Sequen
         start, middle, stop = (
             _first_at_or_after(times, bounds, time)[chosen] for time in (cut.history_start, cut.cutoff, cut.future_end)
         )
-        parts.append(
-            Windows(
-                first=bounds[chosen],
-                cutoff=np.full(len(chosen), cut.cutoff, np.int64),
-                split=split,
-                window_start=start,
-                history_start=np.maximum(start, middle - max_history),
-                history_stop=middle,
-                future_start=middle,
-                future_stop=stop,
-            )
-        )
+        cutoff = np.full(len(chosen), cut.cutoff, np.int64)
+        parts.append(part_at(middle, bounds[chosen], cutoff, split, start, stop, max_history))
     return _join(parts)
 
 
@@ -136,19 +126,26 @@ def cut_last(times: Places, bounds: Places, min_history: int, max_history: int) 
     for users, from_end, split in ((enough, 3, TRAIN), (~enough, 1, TRAIN), (enough, 2, VALIDATION), (enough, 1, TEST)):
         begin, place = bounds[:-1][users], behind[users] - from_end
         start, stop = starts[place], starts[place + 1]
-        parts.append(
-            Windows(
-                first=begin,
-                cutoff=times[start],
-                split=np.full(len(begin), split, np.int64),
-                window_start=begin,
-                history_start=np.maximum(begin, start - max_history),
-                history_stop=start,
-                future_start=start,
-                future_stop=stop,
-            )
-        )
+        of_split = np.full(len(begin), split, np.int64)
+        parts.append(part_at(start, begin, times[start], of_split, begin, stop, max_history))
     return _join(parts)
+
+
+def part_at(
+    middle: Places, first: Places, cutoff: Places, split: Places, start: Places, stop: Places, max_history: int
+) -> Windows:
+    """Returns candidates whose future begins where their history ends.
+
+    Args:
+        middle: int64 [s], place of the first future event, behind the last history event.
+        first: int64 [s], as in `Windows`, and so are `cutoff` and `split`.
+        cutoff: int64 [s].
+        split: int64 [s].
+        start: int64 [s], first place of the history window.
+        stop: int64 [s], place behind the last future event.
+        max_history: the last this many history events are kept.
+    """
+    return Windows(first, cutoff, split, start, np.maximum(start, middle - max_history), middle, middle, stop)
 
 
 def find_covered(starts: Places, stops: Places, size: int) -> npt.NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.sequence_example_gen import files
 from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.hive_folders import read_folder_columns
 from components.sequence_example_gen.line_blocks import MAX_SKIPPED_BYTES
 from components.sequence_example_gen.sources import list_shards
 from pipeline.proposal.dialect import (
@@ -264,10 +265,8 @@ def _read_partitions(paths: list[str], size: int) -> dict[str, tuple[str, ...]]:
     """Returns the columns that are named by folders ``key=value``, as Spark and Hive write them."""
     values: dict[str, list[str]] = {}
     for path in paths:
-        for part in path.split("/")[:-1]:
-            key, equals, value = part.partition("=")
-            if equals and key:
-                values.setdefault(key, []).append(value)
+        for key, value in read_folder_columns(path).items():
+            values.setdefault(key, []).append(value or "")
     return {key: tuple(itertools.islice(itertools.cycle(found), size)) for key, found in values.items()}
 
 

@@ -54,13 +54,15 @@ class UserEvents:
         """Number of events of each user: int64 [users]."""
         return np.diff(self.bounds)
 
-    def measure_ties(self) -> float:
-        """Returns the share of the events that share user and time with another event."""
+    @functools.cached_property
+    def tie_share(self) -> float:
+        """Share of the events that share user and time with another event."""
         same = (self.users[1:] == self.users[:-1]) & (self.times[1:] == self.times[:-1])
         return float(np.mean(np.append(same, False) | np.append(False, same))) if len(self.times) else 0.0
 
-    def measure_repeats(self) -> float:
-        """Returns the share of the events that are about an item which their user had before."""
+    @functools.cached_property
+    def repeat_share(self) -> float:
+        """Share of the events that are about an item which their user had before."""
         order = np.lexsort((self.items, self.users))
         users, items = self.users[order], self.items[order]
         return float(np.sum((users[1:] == users[:-1]) & (items[1:] == items[:-1])) / max(len(users), 1))

@@ -77,7 +77,7 @@ def choose_size(profile: LogProfile, train_sequences: int, memory: int) -> Model
         batch_size=_choose_batch_size(train_sequences),
         epochs=6 if train_sequences >= 10_000 else 20,
         samples_candidates=profile.items > MOST_FULL_CATALOGUE,
-        repeat_head=profile.users.measure_repeats() >= 0.05,
+        repeat_head=profile.users.repeat_share >= 0.05,
         partitions=max(8, -(-profile.events // EVENTS_A_PARTITION)),
         training_bytes=_estimate_bytes(profile.items, item_dim),
         is_tight=item_dim < wanted,

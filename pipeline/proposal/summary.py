@@ -45,8 +45,8 @@ def _list_facts(proposal: Proposal) -> Iterator[tuple[str, str]]:
     )
     yield "items", f"{profile.items:,}"
     yield "scenes", f"{profile.scenes:,}"
-    yield "repeats", f"{profile.users.measure_repeats():.1%} of the events are about an item that the user had before"
-    yield "ties", f"{profile.users.measure_ties():.1%} of the events share user and time with another"
+    yield "repeats", f"{profile.users.repeat_share:.1%} of the events are about an item that the user had before"
+    yield "ties", f"{profile.users.tie_share:.1%} of the events share user and time with another"
     for candidate in roles.keep:
         what = "holds ratings" if candidate.is_rating else "tells kinds of events apart"
         yield "keep?", f"column {candidate.column} {what}: {', '.join(candidate.values)}"

@@ -32,24 +32,23 @@ def _seconds(time: datetime.datetime) -> int:
     return int(time.timestamp())
 
 
+def _rate(rng: random.Random, separator: str, first: str, last: str, seed: int) -> list[str]:
+    return [
+        separator.join(map(str, (user, item, rng.randint(1, 5), _seconds(time))))
+        for user, item, time in make_times(first, last, seed)
+    ]
+
+
 def make_movielens_100k(folder: pathlib.Path) -> pathlib.Path:
     rng = random.Random(1)
-    rows = [
-        f"{user}\t{item}\t{rng.randint(1, 5)}\t{_seconds(time)}"
-        for user, item, time in make_times("1997-09-20", "1998-04-22", 1)
-    ]
+    rows = _rate(rng, "\t", "1997-09-20", "1998-04-22", 1)
     rng.shuffle(rows)
     _write_lines(folder / "u.data", rows)
     return folder / "u.data"
 
 
 def make_movielens_1m(folder: pathlib.Path) -> pathlib.Path:
-    rng = random.Random(2)
-    rows = [
-        f"{user}::{item}::{rng.randint(1, 5)}::{_seconds(time)}"
-        for user, item, time in make_times("2000-04-25", "2003-02-28", 2)
-    ]
-    _write_lines(folder / "ratings.dat", rows)
+    _write_lines(folder / "ratings.dat", _rate(random.Random(2), "::", "2000-04-25", "2003-02-28", 2))
     return folder / "ratings.dat"
 
 

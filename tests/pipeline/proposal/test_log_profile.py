@@ -45,9 +45,9 @@ def test_everything_is_counted(tmp_path: pathlib.Path) -> None:
     times = [row[3] for row in rows]
     assert (found.first_time, found.last_time) == (min(times) * 10**6, max(times) * 10**6)
     pairs = collections.Counter((user, item) for user, item, _, _ in rows)
-    assert found.users.measure_repeats() == pytest.approx(sum(n - 1 for n in pairs.values()) / ROWS)
+    assert found.users.repeat_share == pytest.approx(sum(n - 1 for n in pairs.values()) / ROWS)
     moments = collections.Counter((user, time) for user, _, _, time in rows)
-    assert found.users.measure_ties() == pytest.approx(sum(n for n in moments.values() if n > 1) / ROWS)
+    assert found.users.tie_share == pytest.approx(sum(n for n in moments.values() if n > 1) / ROWS)
     events = collections.Counter(user for user, *_ in rows)
     assert sorted(found.users.events_per_user.tolist()) == sorted(events.values())
     assert found.read_share == found.users.user_share == 1
