@@ -98,7 +98,7 @@ class Balance:
             [
                 f"{bad:,} of {rows:,} {_rows(rows)} {'is' if bad == 1 else 'are'} bad ({self.bad_share:.2%}): "
                 f"{', '.join(told + others)}. source.max_bad_share allows {source.max_bad_share:.2%}.",
-                *_advise(frequent[0][0], source),
+                *_advise(frequent[0][0], source, holds_for_all=frequent[0][1] == rows),
                 f"{f'The rows are listed in {folder}/rejects-*.csv; mend' if folder else 'Mend'} the log or raise "
                 "source.max_bad_share.",
             ]
@@ -157,8 +157,13 @@ def _rows(number: int) -> str:
     return "row" if number == 1 else "rows"
 
 
-def _advise(most_frequent: tuple[str, str], source: SourceConfig) -> list[str]:
+def _advise(most_frequent: tuple[str, str], source: SourceConfig, holds_for_all: bool) -> list[str]:
+    """Returns what helps against the most frequent reason and detail, which may hold for all rows of the log."""
     reason, detail = most_frequent
     if reason == rejects.MISSING_FIELD and detail == f"column {source.columns.scene_id}: empty":
         return ["Events without a scene are kept with source.missing_scene: NAME."]
+    if reason == rejects.MISSING_FIELD and holds_for_all and source.layout == "events":
+        return ["No row has it: check how the log calls it, and source.columns."]
+    if reason == rejects.WRONG_COLUMN_COUNT and source.header is not None:
+        return ["Check source.header and source.delimiter."]
     return [_ADVICE[reason]] if reason in _ADVICE else []

@@ -78,8 +78,10 @@ def _find_advice(
     for delimiter in _DELIMITERS:
         other = make_dialect(source.model_copy(update={"delimiter": delimiter}))
         if len(set(wanted) & set(_split(other.prepare(written), other))) > found:
-            shown = "tab" if delimiter == "\t" else f'"{delimiter}"'
-            return f"its header is separated otherwise than by {source.delimiter!r}. Set source.delimiter: {shown}."
+            return (
+                f"its header is separated otherwise than by {source.delimiter!r}. Set source.delimiter: "
+                f"{show_delimiter(delimiter)}."
+            )
     if found:
         dialect = make_dialect(source)
         if second.strip() and len(_split(second, dialect)) == len(names):
@@ -97,6 +99,22 @@ def _find_advice(
         f"[{', '.join(wanted)}], or the columns of its header under source.columns (or check source.delimiter and "
         "source.format)."
     )
+
+
+def guess_header(line: bytes, source: SourceConfig) -> tuple[str, list[str | None]] | None:
+    """Returns the usual delimiter that gives a line the most fields, and the fields; None of a line that has none."""
+    if not line.strip() or len(line) > MAX_HEADER_BYTES:
+        return None
+    # Words of a text are separated by blanks, too.
+    dialects = {other: make_dialect(source.model_copy(update={"delimiter": other})) for other in _DELIMITERS[:-1]}
+    fields = {other: _split(dialect.prepare(line), dialect) for other, dialect in dialects.items()}
+    best = max(fields, key=lambda other: len(fields[other]))
+    return (best, fields[best]) if len(fields[best]) > 1 else None
+
+
+def show_delimiter(delimiter: str) -> str:
+    """Returns a delimiter as it is written in a configuration."""
+    return "tab" if delimiter == "\t" else f'"{delimiter}"'
 
 
 def _split(line: bytes, dialect: Dialect) -> list[str | None]:

@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from components.sequence_example_gen import hive_folders, rejects
-from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen import hive_folders, json_keys, rejects
 from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.json_keys import Record
 from components.sequence_example_gen.line_blocks import MAX_LINE_BYTES, LineBlock, read_line_blocks
 from components.sequence_example_gen.row_filter import find_kept_rows
 from components.sequence_example_gen.sources import InputShard, RawBatch, check_rows, select_columns
@@ -26,14 +26,8 @@ _ID_FIELDS = (
 _EXPECTED = ("text, true, false or a whole number (from 2^53 on as text)", "text, or a list of texts and whole numbers")
 """What a JSON value should be, and one of a list."""
 
-_HEAD_BYTES = 1 << 10
-"""How much of a file tells whether it is one JSON document."""
-
 MAX_EXACT_FLOAT = 2**53
 """From it on two whole numbers may have become one when they were written, or read, as floats."""
-
-Record = dict[str, Any] | str
-"""A record, or the reason why its lines hold none."""
 
 _WHY = {
     rejects.MALFORMED_RECORD: "the record cannot be parsed",
@@ -48,13 +42,15 @@ def read_jsonl(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
     NaN and the infinities, which Python writes into JSON, are read though JSON does not know them.
 
     Raises:
-        SourceError: if the file is one JSON document, or gives more or fewer rows than it has lines.
+        SourceError: if the file is one JSON document, no record of its first lines has a column that is read, or it
+            gives more or fewer rows than it has lines.
     """
     blocks = read_line_blocks(shard.path, source)
     first = next(blocks, None)
     if first is None:
         return
-    _check_lines(shard.path, first.text)
+    json_keys.check_lines(shard.path, first.text)
+    is_checked, first_line = False, None
     for block in itertools.chain([first], blocks):
         rows: list[int] = []
         records: list[Record] = []
@@ -65,6 +61,10 @@ def read_jsonl(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
                 continue
             rows.append(row)
             records.append(_load(line))
+            first_line = first_line or line
+        if records and not is_checked:
+            json_keys.check_records(shard.path, rows, first_line or b"", records, source)
+            is_checked = True
         batch = _batch(rows, records, source, shard.path)
         where = f"{shard.path}, lines {block.first_line:,} to {block.last_line:,}"
         check_rows(where, lines=len(block.ends) - blank, rows=len(batch.rows) + batch.rejects.num_rows)
@@ -86,21 +86,6 @@ def _number_lines(block: LineBlock) -> Iterator[tuple[int, bytes | None]]:
     """Returns each line of a block with its number; None for one that is too long."""
     lines = [None] if block.too_long else block.split()
     return enumerate(lines, block.first_line)
-
-
-def _check_lines(path: str, text: bytes) -> None:
-    """Checks by the beginning of a file that it is no single JSON document."""
-    start = text.lstrip()[:_HEAD_BYTES]
-    if start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"[", b""):
-        what = "begins with '[': a JSON array"
-    elif start[:1] == b"{" and len(start.splitlines()[0]) == 1:
-        what = "begins with '{' in a line of its own: a JSON document over several lines"
-    else:
-        return
-    raise SourceError(
-        f"{path} {what}; expected JSON Lines, an object a line. Write it so (pandas: to_json(orient='records', "
-        "lines=True); or: jq -c '.[]' FILE > NEW_FILE)."
-    )
 
 
 def _load(line: bytes | None) -> Record:

@@ -101,7 +101,7 @@ def check_columns(wanted: dict[str, str], found: list[str], path: str) -> dict[s
     missing = [column for column in wanted.values() if column not in found and column not in folders]
     if missing:
         # Without any wanted name the first line may be data, and data may name a user.
-        names = f"found {_show_names([*found, *folders])}." if len(missing) < len(wanted) else "is the header missing?"
+        names = f"found {show_names([*found, *folders])}." if len(missing) < len(wanted) else "is the header missing?"
         only_scene = missing == [wanted.get(events.SCENE_ID)]
         scene = " A log without scenes is read with source.columns.scene_id: null." if only_scene else ""
         raise SourceError(
@@ -176,7 +176,7 @@ def make_unreadable_error(path: str, kind: str, error: Exception) -> SourceError
     )
 
 
-def _show_names(names: list[str]) -> list[str]:
+def show_names(names: list[str]) -> list[str]:
     """Returns names of columns for a message: what is no name may be a user, of a row that was taken for the header."""
     return [name if _NAME.fullmatch(name) else "..." for name in names]
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from components.sequence_example_gen import line_readers, text_input
+from components.sequence_example_gen.casting import SourceError
 from tests.components.sequence_example_gen.conftest import user
 from tests.components.sequence_example_gen.reading import NAMES, read
 
@@ -90,6 +91,72 @@ def test_one_json_document_is_refused(tmp_path, text):
 def test_a_first_record_that_is_no_object_is_one_bad_row(tmp_path):
     good, bad = read_values(tmp_path / "log.jsonl", "[1, 2]", {})
     assert list(good) == [2] and bad == [(1, "malformed_record")]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 24])
+def test_keys_that_are_no_columns_are_one_error_for_the_file(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(text_input, "READ_BYTES", size)
+    record = {"who": "private-ann", "what": "i", "when": 1, "a@b.c": 1}
+    path = tmp_path / "log.jsonl"
+    with pytest.raises(SourceError) as error:
+        read(path, b"\n" + json.dumps(record).encode() + b"\n{}\n", format="jsonl")
+    assert str(error.value) == (
+        f"{path}, line 2: the record has the keys who, what, when, ...; expected user_id, item_id, scene_id, "
+        "timestamp. Name the log's keys under source.columns; a log without scenes is read with "
+        "source.columns.scene_id: null."
+    )
+    names = {"user_id": "who", "item_id": "what", "timestamp": "when"}
+    good, bad = read(path, columns={**names, "scene_id": "where"}, format="jsonl")
+    assert [number for number, _ in good] == [2, 3] and not bad
+    with pytest.raises(SourceError, match=r"line 1: the record has no keys; expected user_id, .*history_item_ids"):
+        read(path, b"{}\n", format="jsonl", layout="sequences")
+
+
+def test_a_record_of_another_kind_is_one_row(tmp_path):
+    good, _ = read(tmp_path / "log.jsonl", b'{"ping": 1}\n' + json.dumps(GOOD).encode(), format="jsonl")
+    assert good == [(1, (None,) * 4), (2, ("u", "i", "s", "1"))]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("who,what,when", "CSV with the header who, what, when; .* source.format: csv.$"),
+        (
+            "who;what;when;1a",
+            'CSV with the header who, what, when, ...; .* source.format: csv and source.delimiter: ";".$',
+        ),
+        ("who\twhat\twhen", "CSV with the header who, what, when; .*format: csv and source.delimiter: tab.$"),
+        ("private-ann,i,s,1717200000", "CSV without a header; .*source.format: csv and source.header"),
+        ("private-ann,i,s,Jun 01 24", "CSV without a header; .*source.format: csv and source.header"),
+    ],
+)
+def test_csv_is_one_error_for_the_file(tmp_path, line, found):
+    path = tmp_path / "log.jsonl"
+    with pytest.raises(SourceError, match=f"line 1 is not JSON: it looks like {found}") as error:
+        read(path, f"{line}\n{line}\n".encode(), format="jsonl")
+    assert "private" not in str(error.value)
+
+
+@pytest.mark.parametrize("line", ["private-ann", "[1, 2]", '"private-ann"', "<html>"])
+def test_lines_without_a_record_are_one_error_for_the_file(tmp_path, line):
+    with pytest.raises(
+        SourceError, match="line 1 is no JSON object; expected JSON Lines.*Check source.format"
+    ) as error:
+        read(tmp_path / "log.jsonl", f"{line}\n{line}\n".encode(), format="jsonl")
+    assert "private" not in str(error.value)
+
+
+def test_a_key_that_no_record_has_is_told_as_such(ingest, tmp_path):
+    lines = [json.dumps({"user_id": "u", "item_id": "i", "scene_id": "s", "when": day}) for day in range(3)]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    with pytest.raises(
+        ValueError, match=r"column timestamp: empty.*No row has it: check how the log calls it, and source.c"
+    ):
+        ingest({"path": str(tmp_path / "log.jsonl"), "format": "jsonl"}, {"cutoffs": ["2024-06-05"]})
+
+
+def test_records_that_are_cut_are_bad_rows(tmp_path):
+    assert read(tmp_path / "log.jsonl", b'{"user_id": "u", "it', format="jsonl") == ([], [(1, "malformed_record")])
 
 
 def test_booleans_and_whole_floats_are_scenes(ingest, tmp_path):
