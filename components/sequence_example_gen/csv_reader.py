@@ -54,7 +54,8 @@ def read_csv(shard: InputShard, source: SourceConfig) -> Iterator[RawBatch]:
         names = [*source.header]
     wanted = check_columns(wanted, [name for name in names if name is not None], shard.path)
     places = {field: names.index(column) for field, column in wanted.items()}
-    parser = _Parser(dialect, len(names), sorted(set(places.values())))
+    origin = "the header" if source.header is None else "source.header"
+    parser = _Parser(dialect, len(names), origin, sorted(set(places.values())))
     for records in csv_records.find_records(lines, dialect, shard.path):
         table, rows, bad = _parse(parser, records, shard.path)
         yield RawBatch({field: table.column(str(place)).chunk(0) for field, place in places.items()}, rows, bad)
@@ -66,12 +67,14 @@ class _Parser:
     Args:
         dialect: how they are written.
         width: number of columns.
+        origin: what names them, for people.
         places: the columns to return.
     """
 
-    def __init__(self, dialect: Dialect, width: int, places: list[int]):
+    def __init__(self, dialect: Dialect, width: int, origin: str, places: list[int]):
         self.dialect = dialect
         self.width = width
+        self.origin = origin
         self._names = [str(place) for place in range(width)]
         self._wanted = [str(place) for place in places]
 
@@ -101,15 +104,22 @@ class _Parser:
             table = pa.table(columns, names=table.column_names)
         return table
 
-    def parse_good(self, text: bytes) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-        """Returns the rows that have as many columns as the header, and the places of the others."""
+    @property
+    def most_fields(self) -> int:
+        """How many fields a row may have to be shown to Arrow."""
+        return self.width + SPARE_FIELDS
+
+    def parse_good(self, text: bytes) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Returns the rows that have as many columns as the header, and places and numbers of columns of the others."""
         bad: list[int] = []
+        widths: list[int] = []
 
         def on_bad_row(row: pyarrow.csv.InvalidRow) -> str:
             bad.append(row.number - 1)
+            widths.append(row.actual_columns)
             return "skip"
 
-        return self.parse(text, on_bad_row), np.array(bad, np.int64)
+        return self.parse(text, on_bad_row), np.array(bad, np.int64), np.array(widths, np.int64)
 
 
 def _parse(parser: _Parser, records: RecordBlock, path: str) -> tuple[pa.Table, npt.NDArray[np.int64], pa.Table]:
@@ -124,11 +134,13 @@ def _parse(parser: _Parser, records: RecordBlock, path: str) -> tuple[pa.Table, 
     is_row = ~lines.find_blank()
     is_row[records.left_open] = is_row[records.continued] = False
     starts = np.flatnonzero(is_row)
-    table, bad = _parse_any(parser, records, starts)
+    table, widths = _parse_any(parser, records, starts)
+    bad = np.flatnonzero(widths)
     where = f"{path}, lines {lines.first_line:,} to {lines.last_line:,}"
     check_rows(where, lines=len(starts), rows=table.num_rows + len(bad))
     numbers = lines.first_line + starts
-    rejected = pa.concat_tables([_miscounted(numbers[bad]), _left_open(lines.first_line + records.left_open)])
+    left_open = _left_open(lines.first_line + records.left_open)
+    rejected = pa.concat_tables([_miscounted(numbers[bad], widths[bad], parser), left_open])
     return table, np.delete(numbers, bad), rejected
 
 
@@ -146,19 +158,21 @@ def _parse_any(
         starts: int64 [r], the place of the first line of each row.
 
     Returns:
-        The good rows, and the places of the bad ones among all rows.
+        The good rows, and int64 [r]: how many fields a bad row has, 0 for a good row.
     """
-    too_wide = _find_too_wide(parser, records, starts)
-    text = _remove(records, starts, too_wide)
+    widths = _find_too_wide(parser, records, starts)
+    shown = np.flatnonzero(widths == 0)
+    text = _remove(records, starts, np.flatnonzero(widths))
     if _is_utf_8(text):
-        table, bad = parser.parse_good(text)
-        return table, _merge(bad, too_wide, len(starts))
+        table, bad, found = parser.parse_good(text)
+        widths[shown[bad]] = found
+        return table, widths
     try:
-        return parser.parse(text), too_wide
+        return parser.parse(text), widths
     except pa.ArrowInvalid:
-        _, bad = parser.parse_good(text.translate(_ASCII))
-    bad = _merge(bad, too_wide, len(starts))
-    return parser.parse(_remove(records, starts, bad)), bad
+        _, bad, found = parser.parse_good(text.translate(_ASCII))
+    widths[shown[bad]] = found
+    return parser.parse(_remove(records, starts, np.flatnonzero(widths))), widths
 
 
 def _find_too_wide(parser: _Parser, records: RecordBlock, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -174,18 +188,18 @@ def _find_too_wide(parser: _Parser, records: RecordBlock, starts: npt.NDArray[np
         starts: int64 [r], the place of the first line of each row.
 
     Returns:
-        Places of the rows, int64.
+        int64 [r], how many fields such a row has at least, 0 for any other row.
     """
     lines = records.lines
-    most = parser.width + SPARE_FIELDS
+    most = parser.most_fields
     begins = np.append(0, lines.ends)[np.append(starts, len(lines.ends))]
-    wide = []
+    widths = np.zeros(len(starts), np.int64)
     # A field takes a byte at least, so short rows need no look.
     for row in np.flatnonzero(np.diff(begins) > most):
         end = begins[row + 1] if parser.dialect.newlines_in_fields else lines.ends[starts[row]]
         if parser.dialect.count_fields(lines.text[begins[row] : end]) > most:
-            wide.append(row)
-    return np.array(wide, np.int64)
+            widths[row] = most + 1
+    return widths
 
 
 def _remove(records: RecordBlock, starts: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> bytes:
@@ -198,11 +212,6 @@ def _remove(records: RecordBlock, starts: npt.NDArray[np.int64], rows: npt.NDArr
     return lines.remove(is_out)
 
 
-def _merge(places: npt.NDArray[np.int64], removed: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Returns the places of rows among all `size`, given those among the rows without some removed, and the removed."""
-    return np.union1d(np.delete(np.arange(size), removed)[places], removed) if len(removed) else places
-
-
 def _is_utf_8(text: bytes) -> bool:
     if text.isascii():
         return True
@@ -213,8 +222,12 @@ def _is_utf_8(text: bytes) -> bool:
     return True
 
 
-def _miscounted(rows: npt.NDArray[np.int64]) -> pa.Table:
-    return rejects.list_rejects(rows, rejects.WRONG_COLUMN_COUNT, "not as many columns as the header")
+def _miscounted(rows: npt.NDArray[np.int64], widths: npt.NDArray[np.int64], parser: _Parser) -> pa.Table:
+    kinds, codes = np.unique(widths, return_inverse=True)
+    held = [f"{width:,}" if width <= parser.most_fields else f"more than {parser.most_fields:,}" for width in kinds]
+    expected = f"{parser.origin} names {parser.width:,} columns"
+    details = pa.array([f"{expected}, and the line holds {width}" for width in held], pa.string())
+    return rejects.list_rejects(rows, rejects.WRONG_COLUMN_COUNT, details.take(pa.array(codes.ravel())))
 
 
 def _left_open(rows: npt.NDArray[np.int64]) -> pa.Table:

@@ -32,11 +32,15 @@ The detail names columns and formats, never values: a value might be a user's id
 """
 
 
-def list_rejects(rows: npt.ArrayLike, reason: str, detail: str) -> pa.Table:
-    """Returns rejected rows [n] that share one reason."""
+def list_rejects(rows: npt.ArrayLike, reason: str, details: str | pa.StringArray) -> pa.Table:
+    """Returns rejected rows [n] that share one reason, and one detail unless there is one for each [n]."""
     rows = np.asarray(rows, np.int64)
-    texts = (pa.array([text], pa.string()).take(pa.array(np.zeros(len(rows), np.int64))) for text in (reason, detail))
+    texts = [_repeat(text, len(rows)) if isinstance(text, str) else text for text in (reason, details)]
     return pa.table([pa.array(rows), *texts], schema=REJECTS)
+
+
+def _repeat(text: str, number: int) -> pa.StringArray:
+    return pa.array([text], pa.string()).take(pa.array(np.zeros(number, np.int64)))
 
 
 def make_empty_rejects() -> pa.Table:
@@ -111,8 +115,7 @@ class RejectsWriter:
         if not rejects.num_rows:
             return
         writer = self.open()
-        names = pa.array([self._file], pa.string()).take(pa.array(np.zeros(rejects.num_rows, np.int64)))
-        table = pa.table([names, *rejects.columns], schema=make_rejects_file_schema())
+        table = pa.table([_repeat(self._file, rejects.num_rows), *rejects.columns], schema=make_rejects_file_schema())
         # One chunk: Arrow's CSV writer repeats its last lines when it meets an empty chunk.
         writer.write_table(table.combine_chunks())
 

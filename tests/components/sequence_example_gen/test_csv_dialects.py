@@ -4,8 +4,10 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from components.sequence_example_gen import text_input
+from components.sequence_example_gen import readers, text_input
 from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.sources import InputShard
 from tests.components.sequence_example_gen.conftest import user
 from tests.components.sequence_example_gen.reading import HEADER, NAMES, read
 from tests.components.sequence_example_gen.test_csv_reader import parse
@@ -33,6 +35,37 @@ def test_a_log_without_a_header(ingest, tmp_path):
         ingest({**log, "delimiter": "tab"}, CUT)
     run = ingest({**log, "delimiter": "tab", "header": [*NAMES]}, CUT)
     assert run.raw("train") == EXPECTED and run.count("events_in") == run.count("events_kept") == 18
+
+
+@pytest.mark.parametrize("text", ["i", "ï", "\udcff"])
+def test_a_row_of_another_width_says_how_wide_it_is(tmp_path, text):
+    widths = (4, 3, 4, 5, 3, 2000)
+    rows = [",".join(["u", text, *["s"] * (width - 3), "1"]) for width in widths]
+    data = "".join(f"{row}\n" for row in rows).encode("utf-8", "surrogateescape")
+    (tmp_path / "log.csv").write_bytes(data)
+    source = SourceConfig(path=str(tmp_path / "log.csv"), header=[*NAMES, "title"])
+    (raw,) = readers.read_shard(InputShard(0, source.path), source)
+    details = sorted((row["row"], row["detail"]) for row in raw.rejects.to_pylist())
+    assert raw.rows.tolist() == [4] and details == [
+        (1, "source.header names 5 columns, and the line holds 4"),
+        (2, "source.header names 5 columns, and the line holds 3"),
+        (3, "source.header names 5 columns, and the line holds 4"),
+        (5, "source.header names 5 columns, and the line holds 3"),
+        (6, "source.header names 5 columns, and the line holds more than 1,029"),
+    ]
+    (tmp_path / "log.csv").write_bytes(HEADER + b"u,i,s\n")
+    source = SourceConfig(path=source.path)
+    (raw,) = readers.read_shard(InputShard(0, source.path), source)
+    assert raw.rejects["detail"].to_pylist() == ["the header names 4 columns, and the line holds 3"]
+
+
+def test_a_header_of_the_wrong_length_is_told_with_both_numbers(ingest, tmp_path):
+    log = write_log(tmp_path / "u.data", header=False)
+    with pytest.raises(
+        ValueError,
+        match=r"18 wrong_column_count \(source.header names 5 columns, and the line holds 4\).*source.header and",
+    ):
+        ingest({**log, "header": [*NAMES, "title"]}, CUT)
 
 
 @pytest.mark.parametrize("delimiter", ["::", "|", "\t", "||", "~", ", ", "¦", "→"])
