@@ -87,7 +87,16 @@ class SourceConfig(ConfigModel):
     @pydantic.field_validator("keep", mode="before")
     @classmethod
     def _values_in_lists(cls, value: Any) -> Any:
-        return {column: _list_values(wanted) for column, wanted in value.items()} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        listed = {column: _list_values(wanted) for column, wanted in value.items()}
+        for column, wanted in listed.items():
+            if not all(isinstance(one, str | bool | int | float) for one in wanted):
+                raise ValueError(
+                    f"{column} needs texts, numbers, true or false, as in [buy]; a row without a value (null) is never "
+                    f"kept. Received: {value[column]!r}"
+                )
+        return listed
 
     @pydantic.field_validator("keep", mode="after")
     @classmethod

@@ -6,6 +6,7 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pydantic
 import pytest
 
 from components.sequence_example_gen import parsing, readers
@@ -44,6 +45,17 @@ def test_kept_rows(array, wanted, kept):
 def test_wrong_filters_are_refused_by_the_configuration(wanted):
     with pytest.raises(ValueError, match="event_type needs"):
         SourceConfig(path="log", keep={"event_type": wanted})
+
+
+@pytest.mark.parametrize("wanted", [[None], None, ["buy", None], [["buy"]], {"buy": 1}])
+def test_what_is_no_value_is_refused_in_plain_words(wanted):
+    with pytest.raises(pydantic.ValidationError) as error:
+        SourceConfig(path="log", keep={"event_type": wanted})
+    (detail,) = error.value.errors()
+    assert detail["loc"] == ("keep",) and detail["msg"] == (
+        "Value error, event_type needs texts, numbers, true or false, as in [buy]; a row without a value (null) is "
+        f"never kept. Received: {wanted!r}"
+    )
 
 
 def test_values_are_taken_as_yaml_reads_them():
