@@ -13,6 +13,9 @@ from apache_beam.io.filesystems import FileSystems
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 """Compressions by the ending of a file's name, in Arrow's words."""
 
+ENDINGS = {codec: ending for ending, codec in _CODECS.items()}
+"""Endings of the names of compressed files, by compression."""
+
 
 def find_codec(path: str) -> str | None:
     """Returns the compression that a file's name stands for, in any case of letters, or None.

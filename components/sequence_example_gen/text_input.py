@@ -9,6 +9,7 @@ import pyarrow as pa
 from components.sequence_example_gen import file_kinds, files
 from components.sequence_example_gen.casting import SourceError
 from components.sequence_example_gen.config import SourceConfig
+from components.sequence_example_gen.file_kinds import FileKind
 
 READ_BYTES = 16 << 20
 """Large enough that the users of a piece repeat, small enough to stay quick in memory."""
@@ -39,7 +40,7 @@ def read_text(path: str, source: SourceConfig) -> Iterator[bytes]:
         SourceError: if the file is no text, or expands so much that it cannot be a log.
         OSError: if the file cannot be read or is cut short.
     """
-    _check_compression(path, source)
+    check_compression(path, source.format)
     _check_text(path, source)
     pieces = _read_pieces(path)
     yield from pieces if is_utf_8(source.encoding) else _transcode(pieces, source.encoding, path)
@@ -54,8 +55,16 @@ def is_utf_8(encoding: str) -> bool:
     return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
 
 
-def _check_compression(path: str, source: SourceConfig) -> None:
-    """Checks that a file whose name says that it is compressed is."""
+def check_compression(path: str, form: str) -> None:
+    """Checks that a file whose name says that it is compressed is.
+
+    Args:
+        path: the file.
+        form: what it should hold, for the error.
+
+    Raises:
+        SourceError: if it is not.
+    """
     codec = files.find_codec(path)
     if not codec:
         return
@@ -66,8 +75,7 @@ def _check_compression(path: str, source: SourceConfig) -> None:
         ending = path[path.rindex(".") :]
         found = kind.name if kind else "not compressed"
         raise SourceError(
-            f"{path} is {found}; expected {source.format} compressed as its ending {ending} says: rename it to what "
-            "it is."
+            f"{path} is {found}; expected {form} compressed as its ending {ending} says: rename it to what it is."
         )
 
 
@@ -78,13 +86,18 @@ def _check_text(path: str, source: SourceConfig) -> None:
     kind = file_kinds.recognise(head)
     if is_utf_8(source.encoding):
         kind = kind or file_kinds.recognise_by_nulls(head)
-    elif kind and kind.is_text:
+    elif kind and kind.encoding:
         kind = None
     if kind:
-        raise SourceError(
-            f"{path} is {kind.name}; expected {source.format} as {source.encoding} text: "
-            f"{kind.advice.format(path=path)}."
-        )
+        raise make_kind_error(path, kind, f"{source.format} as {source.encoding} text")
+
+
+def make_kind_error(path: str, kind: FileKind, expected: str) -> SourceError:
+    """Returns the error for a file that is of another kind, unpacked as its ending says, than is expected."""
+    if command := file_kinds.describe_unpacking(path, kind):
+        twice = f"{path} is compressed twice: unpacked, it is {kind.name}"
+        return SourceError(f"{twice}. Unpack it once, and read the new file: {command}.")
+    return SourceError(f"{path} is {kind.name}; expected {expected}: {kind.advice.format(path=path)}.")
 
 
 def _read_pieces(path: str) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 
+from components.sequence_example_gen import file_kinds
 from schemas.errors import UserError
 
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
@@ -25,17 +26,6 @@ LONGEST_LINE = 100_000
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WINDOWS_ONLY = re.compile(rb"[\x80-\x9f]")
-_CONTAINERS = (
-    (b"PK\x03\x04", "a zip archive (an .xlsx workbook is one, too): unpack it, or save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save the sheet as CSV"),
-    (b"%PDF", "a PDF"),
-    (b"SQLite format 3", "an SQLite database: export the table as CSV"),
-    (b"Obj\x01", "an Avro file: write it as Parquet"),
-    (b"ORC", "an ORC file: write it as Parquet"),
-    (b"7z\xbc\xaf", "a 7z archive: unpack it"),
-    (b"Rar!", "a rar archive: unpack it"),
-)
-_COMPRESSED = ((b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"), (b"\x28\xb5\x2f\xfd", ".zst"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,36 +53,11 @@ class Dialect:
     notes: tuple[str, ...]
 
 
-def refuse_containers(path: str, head: bytes) -> None:
-    """Refuses a file that is no log itself, by its first bytes.
-
-    Args:
-        path: the file, for the message.
-        head: its first bytes, as they lie on disk.
-
-    Raises:
-        UserError: says what it is, and what to do.
-    """
-    for magic, what in _CONTAINERS:
-        if head.startswith(magic):
-            raise UserError(f"{path} is {what}. Expected CSV, JSON Lines or Parquet.")
-    for magic, ending in _COMPRESSED:
-        if head.startswith(magic) and not path.lower().endswith(ending):
-            raise UserError(
-                f"{path} is compressed, but its name does not say so. Rename it, so that it ends with {ending}."
-            )
-
-
 def detect_encoding(head: bytes) -> tuple[str, tuple[str, ...]]:
     """Returns the encoding of a text that begins so, as a codec of Python, and what was a guess."""
-    for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if head.startswith(mark):
-            return name, ()
-    if zeros := head.count(0):
-        # Of Latin letters in UTF-16 every other byte is zero; which one says where the halves stand.
-        odd = head[1::2].count(0)
-        if zeros > len(head) // 4 and abs(2 * odd - zeros) > zeros // 2:  # padding has as many in either
-            return ("utf-16-le" if odd * 2 > zeros else "utf-16-be"), ()
+    kind = file_kinds.recognise(head) or file_kinds.recognise_by_nulls(head)
+    if kind and kind.encoding:
+        return kind.encoding, ()
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)  # the last letter may be cut
     except UnicodeDecodeError:

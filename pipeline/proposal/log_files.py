@@ -14,18 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from components.sequence_example_gen import files
+from components.sequence_example_gen import file_kinds, files
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.hive_folders import read_folder_columns
 from components.sequence_example_gen.line_blocks import MAX_SKIPPED_BYTES
 from components.sequence_example_gen.sources import list_shards
+from components.sequence_example_gen.text_input import check_compression, make_kind_error
 from pipeline.proposal.dialect import (
     LONGEST_LINE,
     Dialect,
     detect_dialect,
     detect_encoding,
     read_rows,
-    refuse_containers,
 )
 from schemas.errors import UserError
 
@@ -37,7 +37,7 @@ SAMPLED_ROWS = 2000
 """Rows of each sampled file."""
 
 _LINE_END = re.compile(r"\r\n|[\r\n]")
-_COMPRESSION = (".gz", ".bz2", ".zst")
+_EXPECTED = "CSV, JSON Lines or Parquet"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +86,11 @@ def look_at_files(path: str) -> LogFiles:
     if not filled:
         raise UserError(f"{path} is empty; expected a log, a row an event.")
     sampled = _spread(filled, SAMPLED_FILES)
-    raw = _read_raw(sampled[0])
-    refuse_containers(sampled[0], raw)
-    if raw.startswith(b"PAR1"):
+    if _is_parquet(sampled[0]):
         columns, typed_times = _sample_parquet(sampled)
         return _assemble(chosen, paths, sizes, "parquet", None, columns, typed_times, notes)
-    encoding, guesses = detect_encoding(head := _read_head(sampled[0]))
+    head = _read_text_head(sampled[0])
+    encoding, guesses = detect_encoding(head)
     text = head.decode(encoding, "replace").removeprefix("\ufeff").lstrip("\r\n")
     if text.startswith("{"):
         return _assemble(chosen, paths, sizes, "jsonl", None, _sample_json(sampled), (), notes)
@@ -135,7 +134,7 @@ def _choose_kind(path: str, found: list[str]) -> tuple[str, list[str], tuple[str
 def _get_ending(path: str) -> str:
     """Returns the ending of a name, together with that of the compression: ``.csv.gz``."""
     stem, ending = os.path.splitext(os.path.basename(path))
-    return os.path.splitext(stem)[1] + ending if ending.lower() in _COMPRESSION else ending
+    return os.path.splitext(stem)[1] + ending if files.find_codec(path) else ending
 
 
 def _spread(paths: list[str], number: int) -> list[str]:
@@ -144,9 +143,24 @@ def _spread(paths: list[str], number: int) -> list[str]:
     return [paths[place] for place in sorted(places)]
 
 
-def _read_raw(path: str) -> bytes:
-    with FileSystems.open(path, compression_type="uncompressed") as file:
-        return file.read(16)
+def _is_parquet(path: str) -> bool:
+    with files.open_stored(path) as file:
+        return file_kinds.recognise(file.read(file_kinds.HEAD_BYTES)) is file_kinds.PARQUET
+
+
+def _read_text_head(path: str) -> bytes:
+    """Returns the beginning of a file of text.
+
+    Raises:
+        UserError: if it is no text, or not compressed as its name says.
+    """
+    check_compression(path, _EXPECTED)
+    head = _read_head(path)
+    first = head[: file_kinds.HEAD_BYTES]
+    kind = file_kinds.recognise(first) or file_kinds.recognise_by_nulls(first)
+    if kind and not kind.encoding:
+        raise make_kind_error(path, kind, _EXPECTED)
+    return head
 
 
 def _read_head(path: str) -> bytes:

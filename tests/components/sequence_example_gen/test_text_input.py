@@ -10,6 +10,7 @@ import zipfile
 
 import pyarrow as pa
 import pyarrow.feather
+import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
@@ -84,6 +85,23 @@ def test_what_is_not_compressed_as_its_ending_says_is_refused(tmp_path, ending):
         read(path, PACKED[ending](zipped("log.csv")))
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "command"),
+    [
+        ("log.csv.gz", gzip.compress(gzip.compress(LOG)), "gzip -dc {path} > NEW_FILE.gz"),
+        ("log.csv.GZ", gzip.compress(bz2.compress(LOG)), "gzip -dc {path} > NEW_FILE.bz2"),
+        ("log.csv.bz2", bz2.compress(zstd(LOG)), "bzip2 -dc {path} > NEW_FILE.zst"),
+        ("log.csv.zst", zstd(gzip.compress(LOG)), "zstd -dc {path} > NEW_FILE.gz"),
+    ],
+)
+def test_what_is_compressed_twice_is_refused_with_the_command_that_helps(tmp_path, name, data, command):
+    path = tmp_path / name
+    with pytest.raises(ValueError) as error:
+        read(path, data)
+    assert f"{path} is compressed twice: unpacked, it is " in str(error.value)
+    assert str(error.value).endswith(f"Unpack it once, and read the new file: {command.format(path=path)}.")
+
+
 KINDS = {
     "gzip data": (gzip.compress(LOG), "let its name end with .gz: mv {path} {path}.gz"),
     "bzip2 data": (bz2.compress(LOG), "let its name end with .bz2: mv {path} {path}.bz2"),
@@ -92,6 +110,8 @@ KINDS = {
     "a ZIP archive": (zipped("log.csv"), "unpack it: unzip {path}"),
     "an Excel workbook": (zipped("xl/worksheets/sheet1.xml"), "save its sheet as CSV"),
     "a tar archive": (tarred(), "unpack it: tar -xf {path}"),
+    "a RAR archive": (b"Rar!\x1a\x07\x01\0rest", "unpack it: unrar x {path}"),
+    "an ORC file": (written(pyarrow.orc.write_table), "write it as CSV or Parquet"),
     "Parquet": (written(pq.write_table), "set source.format: parquet"),
     "an Arrow file": (written(pyarrow.feather.write_feather), "write it as CSV or Parquet"),
     "UTF-16 text": (LOG.decode().encode("utf-16"), "set source.encoding: utf-16"),
@@ -113,6 +133,10 @@ def test_other_kinds_of_files_are_refused_by_name(tmp_path, kind, form):
 def test_a_database_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="is an SQLite database; expected csv"):
         read(tmp_path / "log.csv", database(tmp_path / "log.db"))
+
+
+def test_a_header_may_begin_as_an_orc_file_does(tmp_path):
+    assert read(tmp_path / "log.csv", b"ORCID," + LOG.replace(b"\n", b"\n1,").removesuffix(b"1,"))[0] == GOOD
 
 
 @pytest.mark.parametrize(("order", "expected"), [("le", "utf-16-le"), ("be", "utf-16-be")])
