@@ -9,8 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from components.sequence_example_gen.timestamps import MICROSECONDS
-from components.sequence_example_gen.windows import Windows, gather
+from components.sequence_example_gen.windows import Windows, find_seconds, find_user_bounds, gather
 from schemas.identity import splitmix64
 
 Columns: TypeAlias = dict[str, npt.NDArray]
@@ -54,9 +53,9 @@ def count_next_items(windows: Windows, events: Columns) -> npt.NDArray[np.int64]
         windows: the sequences [s], each with a future.
         events: sorted columns [n] of `blocks.join_and_sort`.
     """
-    seconds = events["time"] // MICROSECONDS
-    ends = np.append(np.flatnonzero(seconds[1:] != seconds[:-1]) + 1, len(seconds))
-    stops = np.minimum(ends[np.searchsorted(ends, windows.future_start, side="right")], windows.future_stop)
+    starts = find_seconds(events["time"], find_user_bounds(events["user_high"], events["user_low"]))
+    # No future reaches beyond its user, so the next second is its user's or the end.
+    stops = np.minimum(starts[np.searchsorted(starts, windows.future_start, side="right")], windows.future_stop)
     offsets, places = gather(windows.future_start, stops)
     row, item = np.repeat(np.arange(len(windows)), np.diff(offsets)), events["item"][places]
     order = np.lexsort((item, row))

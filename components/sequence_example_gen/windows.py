@@ -69,6 +69,17 @@ def find_user_bounds(user_high: npt.NDArray[np.uint64], user_low: npt.NDArray[np
     return np.concatenate([[0], np.flatnonzero(changes) + 1, ends]).astype(np.int64)
 
 
+def find_seconds(times: Places, bounds: Places) -> Places:
+    """Returns where each second of each user begins, and the end: int64 [seconds + 1], rising.
+
+    Args:
+        times: int64 [n], unix microseconds, rising within a user.
+        bounds: int64 [users + 1], see `find_user_bounds`.
+    """
+    seconds = times // MICROSECONDS
+    return np.union1d(bounds, np.flatnonzero(seconds[1:] != seconds[:-1]) + 1)
+
+
 def cut_windows(times: Places, bounds: Places, user_splits: Places, cuts: Sequence[Cut], max_history: int) -> Windows:
     """Cuts every user's events at every cutoff meant for that user.
 
@@ -117,7 +128,7 @@ def cut_last(times: Places, bounds: Places, min_history: int, max_history: int) 
     Returns:
         Three candidates for each user with enough events, one for each other user.
     """
-    starts = _find_seconds(times, bounds)
+    starts = find_seconds(times, bounds)
     first: Places = np.searchsorted(starts, bounds[:-1])
     behind: Places = np.searchsorted(starts, bounds[1:])
     # Where there is no third time from the end, the first one, before which there is nothing.
@@ -167,12 +178,6 @@ def gather(starts: Places, stops: Places) -> tuple[Places, Places]:
     lengths = stops - starts
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return offsets, np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-
-
-def _find_seconds(times: Places, bounds: Places) -> Places:
-    """Returns where each second of each user begins, and the end: int64 [seconds + 1], rising."""
-    seconds = times // MICROSECONDS
-    return np.union1d(bounds, np.flatnonzero(seconds[1:] != seconds[:-1]) + 1)
 
 
 def _join(parts: Sequence[Windows]) -> Windows:
