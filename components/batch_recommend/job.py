@@ -10,9 +10,8 @@ from components.batch_recommend import recommend
 from components.batch_recommend.config import BatchConfig
 from components.batch_recommend.output import Output
 from components.batch_recommend.recommend import ModelHandle
-from components.sequence_example_gen import graph, rejects, sources
+from components.sequence_example_gen import graph, refusals, rejects, sources
 from components.sequence_example_gen.balance import Balance
-from components.sequence_example_gen.refusals import find_log_problems
 from schemas.errors import UserError
 from schemas.identity import read_salt
 
@@ -50,8 +49,9 @@ def run(config: BatchConfig) -> BatchSummary:
     """Recommends for every user of a log.
 
     Raises:
-        UserError: before any work, if the log, the model or the place for the results cannot be used.
-        ValueError: if the log cannot be read, or too many rows are bad; the results' folder lists the bad rows.
+        UserError: if the log, the model or the place for the results cannot be used; before any work where that can be
+            told without reading the log.
+        ValueError: if too many rows are bad; the results' folder lists them.
     """
     began = time.monotonic()
     model, output = ModelHandle(config.model), Output(config.out)
@@ -90,13 +90,9 @@ def _recommend(
             | "Recommend" >> beam.ParDo(recommend.Recommend(config, model, output))
         )
         graph.merge_summaries((*log.summaries, answers), summary, staging)
-    merged = graph.read_summary(summary)
-    balance = Balance(merged.counts, merged.times, merged.rejected)
-    problems = find_log_problems(merged, source)
-    if problems:
+    balance = refusals.make_balance(graph.read_summary(summary), source)
+    if problems := refusals.find_bad_rows(balance, source, output.rejects):
         raise ValueError("\n".join(problems))
-    if balance.bad_share > source.max_bad_share:
-        raise ValueError(balance.describe_bad_rows(source, output.rejects))
     if not balance["rows_rejected"]:
         rejects.write_empty_rejects(f"{output.rejects}/rejects-00000-00000.csv", staging)
     output.publish(config.partitions)

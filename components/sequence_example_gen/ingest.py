@@ -11,7 +11,6 @@ from components.sequence_example_gen import examples, graph, refusals, rejects, 
 from components.sequence_example_gen.balance import Balance
 from components.sequence_example_gen.config import IngestSettings
 from schemas import sequences
-from schemas.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +61,7 @@ def ingest(
     summary = os.path.join(folders.staging, "summary.json")
     with make_pipeline() as pipeline:
         _build(pipeline, settings, salt, shards, folders, summary)
-    merged = graph.read_summary(summary)
-    if problems := refusals.find_log_problems(merged, settings.source):
-        raise UserError("\n".join(problems))
-    balance = Balance(merged.counts, merged.times, merged.rejected)
+    balance = refusals.make_balance(graph.read_summary(summary), settings.source)
     balance.check()
     _complete_empty(balance, settings, folders)
     return balance
@@ -79,9 +75,7 @@ def find_problems(balance: Balance, settings: IngestSettings, rejects_folder: st
         settings: those of the ingest.
         rejects_folder: where a person finds the rejected rows listed; None if they are not kept.
     """
-    problems = []
-    if balance.bad_share > settings.source.max_bad_share:
-        problems.append(balance.describe_bad_rows(settings.source, rejects_folder))
+    problems = refusals.find_bad_rows(balance, settings.source, rejects_folder)
     # Without a good event there is nothing to say of the windows.
     if not balance["sequences_train"] and (balance.times is not None or not problems):
         problems.append(refusals.describe_empty_train(balance, settings))

@@ -5,10 +5,27 @@ from components.sequence_example_gen.column_types import find_type_conflicts
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from components.sequence_example_gen.summary import Problem, Summary, describe_problems
 from components.sequence_example_gen.timestamps import describe_format, format_time, to_microseconds
+from schemas.errors import UserError
 
 
-def find_log_problems(summary: Summary, source: SourceConfig) -> list[str]:
-    """Returns a sentence for each reason why a log cannot be read: faults of files, types that differ, no events."""
+def make_balance(summary: Summary, source: SourceConfig) -> Balance:
+    """Returns the balance of a log that has been read.
+
+    Raises:
+        UserError: if the log cannot be read: faults of files, types that differ, no events.
+    """
+    if problems := _find_log_problems(summary, source):
+        raise UserError("\n".join(problems))
+    return Balance(summary.counts, summary.times, summary.rejected)
+
+
+def find_bad_rows(balance: Balance, source: SourceConfig, folder: str | None) -> list[str]:
+    """Returns that too many rows are bad, if they are; `folder` lists them."""
+    return [balance.describe_bad_rows(source, folder)] if balance.bad_share > source.max_bad_share else []
+
+
+def _find_log_problems(summary: Summary, source: SourceConfig) -> list[str]:
+    """Returns a sentence for each reason why a log cannot be read."""
     conflicts = (Problem("", text) for text in find_type_conflicts(summary.id_types))
     problems = describe_problems([*summary.problems, *conflicts])
     if problems:
