@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import glob
 import heapq
-import importlib.util
 import os
 import tempfile
 import traceback
@@ -19,6 +18,7 @@ from pipeline.workspace import find_workspace
 from reporting.console import short_path
 from schemas.errors import UserError
 from schemas.identity import DEMO_SALT, read_salt
+from schemas.plural import count_noun
 from schemas.sequences import SPLITS, TRAIN
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Findings:
         events, _, made = str(balance).partition(" -> sequences: ")
         facts = [
             ("rows", f"{balance['rows_in']:,} read, {rejected}"),
-            ("log", ", ".join(_count(balance[f"{name}s"], name) for name in ("user", "item", "scene"))),
+            ("log", ", ".join(count_noun(balance[f"{name}s"], name) for name in ("user", "item", "scene"))),
             ("times", balance.describe_times().removeprefix("The log's events lie ").rstrip(".")),
             ("balance", events),
             ("sequences", made),
@@ -118,7 +118,7 @@ def check(config: PipelineConfig) -> None:
     if findings.problems:
         count = len(findings.problems)
         listed = "\n".join(f"- {problem}" for problem in findings.problems)
-        raise StepFailedError("check", f"{_count(count, 'problem')} would stop `dspnet run`:\n{listed}")
+        raise StepFailedError("check", f"{count_noun(count, 'problem')} would stop `dspnet run`:\n{listed}")
     print("Nothing here would stop `dspnet run`.")
 
 
@@ -158,10 +158,6 @@ def examine(config: PipelineConfig, folder: str) -> Findings:
     )
 
 
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
-
-
 def find_setting_problems(config: PipelineConfig) -> list[str]:
     """Returns what about this machine and its settings would stop a run of a configuration, whatever the log."""
     problems = []
@@ -169,22 +165,26 @@ def find_setting_problems(config: PipelineConfig) -> list[str]:
         lambda: read_salt(config.demo),
         lambda: find_workspace(config),
         lambda: fingerprint_item_names(config.report.items),
+        lambda: _load_index(config),
     ):
         try:
             look()
         except UserError as error:
             problems.append(str(error))
-    if config.serving.retrieval == "scann" and importlib.util.find_spec("scann") is None:
-        problems.append(
-            'serving.retrieval: scann needs a package that is not installed: pip install "dspnet[scann]", or set it to '
-            "exact."
-        )
-    if config.training.candidates.sampling == "in_batch" and config.training.batch_size == 1:
-        problems.append(
-            "training.candidates.sampling: in_batch takes negatives from the other sequences of a batch: set "
-            "training.batch_size above 1."
-        )
     return problems
+
+
+def _load_index(config: PipelineConfig) -> None:
+    """Loads what the index of the served model needs, as the trainer does before it trains."""
+    if config.serving.retrieval != "scann":
+        return
+    # Imported here, because TensorFlow speaks when it is imported.
+    from model.retrieval.scann import load_operations
+
+    try:
+        load_operations()
+    except ImportError as error:
+        raise UserError(str(error)) from error
 
 
 def read_first_rejects(folder: str, most: int = SHOWN_REJECTS) -> tuple[RejectedRow, ...]:

@@ -137,11 +137,16 @@ class PipelineConfig(ConfigModel):
         return self
 
     @pydantic.model_validator(mode="after")
-    def _negatives_fit_targets(self) -> "PipelineConfig":
+    def _negatives_fit_training(self) -> "PipelineConfig":
         training = self.training
         reads_histories = "training.target=prefix" if training.target == PREFIX else None
         if self.model.method.trains_on_histories:
             reads_histories = f"model.name={self.model.name}"
+        if training.candidates.sampling == "in_batch" and training.batch_size == 1:
+            raise ValueError(
+                "training.candidates.sampling: in_batch takes negatives from the other sequences of a batch: set "
+                "training.batch_size above 1"
+            )
         if training.candidates.sampling == "in_batch" and reads_histories:
             raise ValueError(
                 "training.candidates.sampling: in_batch takes negatives from futures and corrects for how often items "

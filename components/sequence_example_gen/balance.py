@@ -10,6 +10,7 @@ from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.timestamps import format_time
 from components.sequence_example_gen.windows import Windows, find_covered
 from schemas import sequences
+from schemas.plural import count_noun
 
 EVENT_OUTCOMES = ("kept", "beyond_max_history", "outside_windows", "filtered_users")
 """What becomes of an event that was read."""
@@ -96,7 +97,7 @@ class Balance:
         others = [f"{left:,} for other reasons"] if left else []
         return " ".join(
             [
-                f"{bad:,} of {rows:,} {_rows(rows)} {'is' if bad == 1 else 'are'} bad ({self.bad_share:.2%}): "
+                f"{bad:,} of {count_noun(rows, 'row')} {'is' if bad == 1 else 'are'} bad ({self.bad_share:.2%}): "
                 f"{', '.join(told + others)}. source.max_bad_share allows {source.max_bad_share:.2%}.",
                 *_advise(frequent[0][0], source, holds_for_all=frequent[0][1] == rows),
                 f"{f'The rows are listed in {folder}/rejects-*.csv; mend' if folder else 'Mend'} the log or raise "
@@ -140,7 +141,7 @@ class Balance:
     def __str__(self) -> str:
         outcomes = " + ".join(f"{self[f'events_{outcome}']:,} {outcome}" for outcome in OUTCOMES)
         made = ", ".join(f"{self[f'sequences_{split}']:,} {split}" for split in sequences.SPLITS)
-        reasons = "".join(f"; {count:,} {_rows(count)} {reason}" for reason, count in self.reasons.items())
+        reasons = "".join(f"; {count_noun(count, 'row')} {reason}" for reason, count in self.reasons.items())
         return f"{self['events_in']:,} events in = {outcomes}{reasons} -> sequences: {made}{self._describe_ties()}"
 
     def _describe_ties(self) -> str:
@@ -151,10 +152,6 @@ class Balance:
             f"; {tied / number:.1%} of the test sequences have several next items, at one time; the mean is "
             f"{self[NEXT_ITEMS_TEST] / number:.1f}"
         )
-
-
-def _rows(number: int) -> str:
-    return "row" if number == 1 else "rows"
 
 
 def _advise(most_frequent: tuple[str, str], source: SourceConfig, holds_for_all: bool) -> list[str]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from schemas.plural import count_noun
+
 MAX_PROBLEMS = 10
 """Number of different problems that a message lists."""
 
@@ -96,7 +98,7 @@ def describe_problems(problems: Iterable[Problem]) -> list[str]:
 def _describe_kind(problems: list[Problem]) -> str:
     first = problems[0]
     others = len({problem.file for problem in problems}) - 1
-    more = f" The same holds for {others:,} more {'file' if others == 1 else 'files'}." if others else ""
+    more = f" The same holds for {count_noun(others, 'more file')}." if others else ""
     return f"{first.file}{first.text}{more}"
 
 

@@ -11,6 +11,7 @@ from components.sequence_example_gen.config import SplitConfig, WindowsConfig
 from components.sequence_example_gen.splits import plan_cuts, split_users
 from components.sequence_example_gen.windows import Windows, cut_last, cut_windows, find_covered, gather
 from pipeline.proposal.log_profile import UserEvents
+from schemas.plural import count_noun
 from schemas.sequences import SPLITS, TEST, TRAIN, VALIDATION
 
 FEWEST_BY_TIME = {TRAIN: 300, VALIDATION: 50, TEST: 100}
@@ -107,7 +108,7 @@ def _plan_by_time(users: UserEvents) -> Iterator[SplitPlan]:
         days = future.days or None
         sizes, outside = _measure(users, WindowsConfig(cutoffs=cutoffs, future_days=days), SplitConfig(by="time"))
         if all(sizes[split] >= fewest for split, fewest in FEWEST_BY_TIME.items()):
-            what = f"{days} day{'s' if days > 1 else ''}" if days else f"{future.seconds // 3600} h"
+            what = count_noun(days, "day") if days else f"{future.seconds // 3600} h"
             yield SplitPlan(
                 "time", cutoffs, days, sizes, outside,
                 f"The last cutoff tests, the one before it validates, the others train; {what} apart.",

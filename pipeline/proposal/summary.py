@@ -7,6 +7,7 @@ import numpy as np
 from components.sequence_example_gen.timestamps import format_time
 from pipeline.proposal.propose import Proposal
 from reporting.numbers import format_bytes
+from schemas.plural import count_noun
 from schemas.sequences import SPLITS
 
 _NAMED_DELIMITERS = {"\t": "tab", " ": "blank"}
@@ -24,8 +25,7 @@ def _list_facts(proposal: Proposal) -> Iterator[tuple[str, str]]:
     files, roles, profile, split, model = (
         proposal.files, proposal.roles, proposal.profile, proposal.split, proposal.model,
     )  # fmt: skip
-    number = f"{files.number:,} files" if files.number > 1 else "1 file"
-    yield "files", f"{number}, {_format_size(files.size)}, {_describe_dialect(proposal)}"
+    yield "files", f"{count_noun(files.number, 'file')}, {_format_size(files.size)}, {_describe_dialect(proposal)}"
     scene = roles.scene or "none found: all events are in one scene"
     if roles.other_scenes:
         scene += f" ({', '.join(roles.other_scenes)} may be the scene, too)"

@@ -3,12 +3,14 @@
 import glob
 import pathlib
 import re
+import sys
 
 import pytest
 import yaml
 
 from cli import main
-from pipeline.check import examine, read_first_rejects
+from model.retrieval import scann
+from pipeline.check import examine, find_setting_problems, read_first_rejects
 from pipeline.config import parse_config
 
 DAY = 86_400
@@ -75,6 +77,16 @@ def test_all_problems_are_told_at_once(
     assert "DSPNET_SALT" in err and "names.csv" in err
     assert "30 of 350 rows are bad" in err and "fewer than one batch of 64" in err
     assert "350 read" in out
+
+
+def test_an_index_that_cannot_be_built_is_told_in_the_words_of_the_trainer(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scann", None)  # Python takes None for a module that cannot be imported.
+    values = configure(write_log(tmp_path))
+    assert find_setting_problems(parse_config(values, "test")) == []
+    values["serving"] = {"retrieval": "scann"}
+    assert find_setting_problems(parse_config(values, "test")) == [scann.MISSING_PACKAGE]
 
 
 def test_the_first_rejects_are_told_in_words_and_without_users(

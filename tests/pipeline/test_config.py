@@ -146,6 +146,12 @@ def test_an_index_needs_item_vectors(method: str) -> None:
     assert "scann" in message and f"'{method}'" in message and "sasrec" in message and "exact" in message
 
 
+def test_in_batch_negatives_need_a_batch() -> None:
+    message = refusal("training.candidates.sampling=in_batch", "training.batch_size=1")
+    assert "in_batch takes negatives from the other sequences" in message and "batch_size above 1" in message
+    load_config(str(CONFIGS[0]), ["training.batch_size=1"])
+
+
 @pytest.mark.parametrize("reads_histories", ["training.target=prefix", "model.name=bert4rec"])
 def test_in_batch_negatives_are_of_futures_alone(reads_histories: str) -> None:
     message = refusal("training.candidates.sampling=in_batch", reads_histories)
