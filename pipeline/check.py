@@ -154,7 +154,7 @@ def examine(config: PipelineConfig, folder: str) -> Findings:
         coverage=measure_coverage(folders.examples),
         rejected=read_first_rejects(folders.rejects),
         problems=(*problems, *found),
-        warnings=tuple(find_size_warnings(config, sizes)) if sizes[TRAIN] else (),
+        warnings=(*balance.warnings, *(find_size_warnings(config, sizes) if sizes[TRAIN] else ())),
     )
 
 

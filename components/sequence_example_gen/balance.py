@@ -66,11 +66,13 @@ class Balance:
             ``items`` and ``scenes`` of all good events.
         times: those of the first and the last good event, unix microseconds; None without any.
         rejected: rejected rows by reason and detail.
+        warnings: what does not stop a run, but a person should know of the log, in sentences.
     """
 
     counts: Mapping[str, int]
     times: tuple[int, int] | None = None
     rejected: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> int:
         return self.counts.get(name, 0)

@@ -23,6 +23,9 @@ from schemas import events, sequences
 PLAIN_NUMBERS, POINT_NUMBERS = "text such as 5", "text such as 5.0"
 """How whole numbers are spelled in a column of text; programs that know no missing integer write the second."""
 
+TWO_SPELLINGS = "one number in two spellings"
+"""What a column of text holds that has 5 and 5.0, or 5.0 and 5.00: two ids as texts, and most likely meant as one."""
+
 _RIVALS = ((TEXT, WHOLE_NUMBERS, BOOLEANS, UUIDS), (PLAIN_NUMBERS, POINT_NUMBERS))
 """Types of which the files of a log may have one, for one id could else be two."""
 
@@ -65,14 +68,28 @@ def check_types(schema: pa.Schema, wanted: Mapping[str, str], path: str) -> dict
 
 
 def classify_spelling(values: pa.StringArray) -> set[str]:
-    """Returns which of `PLAIN_NUMBERS` and `POINT_NUMBERS` are among texts."""
+    """Returns which of `PLAIN_NUMBERS`, `POINT_NUMBERS` and `TWO_SPELLINGS` are among texts, no two of them alike."""
     found = set()
     if pc.any(pc.ascii_is_decimal(values)).as_py():
         found.add(PLAIN_NUMBERS)
-    with_point = values.filter(pc.fill_null(pc.ends_with(values, ".0"), False))
-    if pc.any(pc.match_substring_regex(with_point, r"^-?\d+\.0$")).as_py():
+    with_point = values.filter(pc.fill_null(pc.match_substring(values, ".0"), False))
+    with_point = with_point.filter(pc.match_substring_regex(with_point, r"^-?\d+\.0+$"))
+    if len(with_point):
         found.add(POINT_NUMBERS)
+        plain = pc.replace_substring_regex(with_point, r"\.0+$", "")
+        if len(plain.unique()) < len(plain) or pc.any(pc.is_in(plain, value_set=values)).as_py():
+            found.add(TWO_SPELLINGS)
     return found
+
+
+def describe_two_spellings(id_types: Mapping[tuple[str, str], str]) -> list[str]:
+    """Returns a sentence for each column of ids that holds one number in two spellings; arguments as below."""
+    return [
+        f"Column {column!r} holds one number in two ways in {file}, such as 5 and 5.0: an id is the text as it is "
+        "written, so they are two ids. If they are meant to be one, write the column in one way."
+        for (column, kind), file in sorted(id_types.items())
+        if kind == TWO_SPELLINGS
+    ]
 
 
 def find_type_conflicts(id_types: Mapping[tuple[str, str], str]) -> list[str]:

@@ -71,6 +71,8 @@ def _report(balance: Balance, settings: IngestSettings) -> None:
     source = settings.source
     _log.info("SequenceExampleGen: %s", balance)
     _log.info("%s", balance.describe_times())
+    for warning in balance.warnings:
+        _log.warning("%s", warning)
     if outside := refusals.find_cutoffs_outside(balance, settings):
         _log.warning("Outside of these times: %s", ", ".join(outside))
     if source.columns.scene_id is None and source.layout == "events":

@@ -1,7 +1,7 @@
 """Refusals: why a log, or what was made of it, must not be used."""
 
 from components.sequence_example_gen.balance import Balance
-from components.sequence_example_gen.column_types import find_type_conflicts
+from components.sequence_example_gen.column_types import describe_two_spellings, find_type_conflicts
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from components.sequence_example_gen.summary import Problem, Summary, describe_problems
 from components.sequence_example_gen.timestamps import describe_format, format_time, to_microseconds
@@ -16,7 +16,7 @@ def make_balance(summary: Summary, source: SourceConfig) -> Balance:
     """
     if problems := _find_log_problems(summary, source):
         raise UserError("\n".join(problems))
-    return Balance(summary.counts, summary.times, summary.rejected)
+    return Balance(summary.counts, summary.times, summary.rejected, tuple(describe_two_spellings(summary.id_types)))
 
 
 def find_bad_rows(balance: Balance, source: SourceConfig, folder: str | None) -> list[str]:

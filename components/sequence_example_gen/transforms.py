@@ -30,6 +30,7 @@ from components.sequence_example_gen import (
     windows,
 )
 from components.sequence_example_gen.casting import SourceError
+from components.sequence_example_gen.column_types import TWO_SPELLINGS
 from components.sequence_example_gen.config import IngestSettings, SourceConfig
 from components.sequence_example_gen.summary import Problem, Summary
 from schemas import identity, sequences
@@ -97,7 +98,12 @@ class ReadLog(beam.DoFn):
         except SourceError as error:
             yield beam.pvalue.TaggedOutput(self.SUMMARIES, summarize_error(error, shard.path))
         # A file that has both is not of one program that writes 5.0 for 5: its ids are what they are.
-        types = {(column, next(iter(found))): shard.path for column, found in spellings.items() if len(found) == 1}
+        types = {
+            (column, kind): shard.path
+            for column, found in spellings.items()
+            for kind in found
+            if kind == TWO_SPELLINGS or len(found - {TWO_SPELLINGS}) == 1
+        }
         yield beam.pvalue.TaggedOutput(self.SUMMARIES, Summary(id_types=types))
 
     def _parse(self, raw: sources.RawBatch, shard: sources.InputShard) -> parsing.Parsed:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.sequence_example_gen import parquet, parsing, readers, rejects, sources
+from components.sequence_example_gen.column_types import describe_two_spellings
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.windows import find_user_bounds
 from schemas.identity import DEMO_SALT, make_user_hasher
@@ -82,6 +83,7 @@ class LogProfile:
         users: events of the users, or of a sample of them.
         read_share: share of the log's files or row groups that were read; 1 for all.
         bad_files: files most of whose rows are bad.
+        warnings: what a person should know of the ids, in sentences.
     """
 
     rows: int
@@ -93,6 +95,7 @@ class LogProfile:
     users: UserEvents
     read_share: float
     bad_files: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def events(self) -> int:
@@ -130,6 +133,7 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
     rejected: Counter[tuple[str, str]] = Counter()
     rows_by_file: Counter[str] = Counter()
     bad_by_file: Counter[str] = Counter()
+    id_types: dict[tuple[str, str], str] = {}
     times: list[int] = []
     rows = done = 0
     for shard in _spread(shards):
@@ -137,6 +141,8 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
             rows += parsed.rows_in
             rows_by_file[shard.path] += parsed.rows_in
             bad_by_file[shard.path] += parsed.rejects.num_rows
+            for column, found in parsed.spellings.items():
+                id_types |= {(column, kind): shard.path for kind in found if (column, kind) not in id_types}
             rejected.update(rejects.count_details(parsed.rejects))
             if len(parsed.events):
                 users, item_ids, moments = (parsed.events[name].to_numpy() for name in ("user_high", "item", "time"))
@@ -154,7 +160,18 @@ def profile_log(source: SourceConfig) -> LogProfile | None:
     first, last = times
     share = done / len(shards) if rows >= MOST_ROWS else 1.0
     bad = tuple(sorted(path for path, number in bad_by_file.items() if number * 2 > rows_by_file[path]))
-    return LogProfile(rows, dict(rejected), first, last, items.count(), scenes.count(), held.sort(), share, bad)
+    return LogProfile(
+        rows,
+        dict(rejected),
+        first,
+        last,
+        items.count(),
+        scenes.count(),
+        held.sort(),
+        share,
+        bad,
+        tuple(describe_two_spellings(id_types)),
+    )
 
 
 def _parse(shard: sources.InputShard, source: SourceConfig, hash_user: parsing.HashUser) -> Iterator[parsing.Parsed]:

@@ -73,7 +73,7 @@ def propose(path: str) -> Proposal:
         split=split,
         model=model,
         memory=memory,
-        notes=(*files.notes, *roles.notes, *notes, *_note_sizes(profile, split, model)),
+        notes=(*files.notes, *roles.notes, *notes, *profile.warnings, *_note_sizes(profile, split, model)),
     )
 
 

@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -99,6 +100,25 @@ def test_the_first_rejects_are_told_in_words_and_without_users(
     assert code == 0 and len(lines) == 3
     assert "log.csv, line 322:" in lines[0] and "empty" in lines[0]
     assert "secret" not in out + err
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_one_number_in_two_spellings_is_a_warning(tmp_path: pathlib.Path, form: str) -> None:
+    rows = [
+        (user, item, "s", day * DAY)
+        for user in range(40)
+        for day in range(8)
+        for item in ((5, "5.0") if form == "jsonl" else ("5", "5.00"))
+    ]
+    frame = pd.DataFrame(rows, columns=HEADER.strip().split(","))
+    path = str(tmp_path / f"log.{form}")
+    frame.to_csv(path, index=False) if form == "csv" else frame.to_json(path, orient="records", lines=True)
+    values = configure(path)
+    values["source"]["format"] = form
+    findings = examine(parse_config(values, "test"), str(tmp_path / "check"))
+    assert findings.balance["items"] == 2
+    (warning,) = (warning for warning in findings.warnings if "two ways" in warning)
+    assert "Column 'item_id' holds one number in two ways" in warning and "Beware: Column 'item_id'" in str(findings)
 
 
 def test_targets_outside_the_catalogue_are_counted(tmp_path: pathlib.Path) -> None:

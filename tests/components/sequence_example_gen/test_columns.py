@@ -12,6 +12,12 @@ import pytest
 
 from components.sequence_example_gen import parsing, rejects
 from components.sequence_example_gen.casting import SourceError, cast_or_null, cast_to_text
+from components.sequence_example_gen.column_types import (
+    PLAIN_NUMBERS,
+    POINT_NUMBERS,
+    TWO_SPELLINGS,
+    classify_spelling,
+)
 from components.sequence_example_gen.config import SourceConfig
 from components.sequence_example_gen.local_times import parse_by_pattern, to_utc
 from components.sequence_example_gen.sources import RawBatch
@@ -70,6 +76,22 @@ def test_numbers_that_are_no_ids_are_bad_rows_of_their_own(array):
     assert ids.invalid.all() and not ids.missing.any()
     ((mask, detail),) = [(m, d) for m, reason, d in parsing.find_id_errors(ids, "sku") if reason == "wrong_type"]
     assert mask.all() and detail.startswith("column sku: a number that is not whole")
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (["5", "7"], {PLAIN_NUMBERS}),
+        (["5.0", "7.00", "x.0", "1.2.0"], {POINT_NUMBERS}),
+        (["5", "6.0", "x", ".0"], {PLAIN_NUMBERS, POINT_NUMBERS}),
+        (["5", "x", "5.00"], {PLAIN_NUMBERS, POINT_NUMBERS, TWO_SPELLINGS}),
+        (["-5.0", "-5.00"], {POINT_NUMBERS, TWO_SPELLINGS}),
+        (["5.50", "5.5", "05", None, ""], {PLAIN_NUMBERS}),
+        ([], set()),
+    ],
+)
+def test_spellings_of_whole_numbers(texts, found):
+    assert classify_spelling(pa.array(texts, pa.string())) == found
 
 
 def test_other_types_are_refused_by_name():

@@ -2,7 +2,7 @@
 
 import itertools
 
-from components.sequence_example_gen.column_types import find_type_conflicts
+from components.sequence_example_gen.column_types import TWO_SPELLINGS, describe_two_spellings, find_type_conflicts
 from components.sequence_example_gen.summary import Problem, Summary, describe_problems, merge
 
 PARTS = (
@@ -46,6 +46,13 @@ def test_only_some_kinds_of_problems_are_told():
     kinds = [Problem(f"{letter}.csv", f" {letter}") for letter in "abcdefghijklmn"]
     told = describe_problems(kinds)
     assert len(told) == 11 and told[-1] == "There are 4 more problems of other kinds."
+
+
+def test_numbers_in_two_spellings_are_a_warning_and_no_conflict():
+    types = {("item_id", TWO_SPELLINGS): "a.csv", ("item_id", "text such as 5"): "b.csv", ("user_id", "text"): "a.csv"}
+    assert find_type_conflicts(types) == []
+    (sentence,) = describe_two_spellings(types)
+    assert sentence.startswith("Column 'item_id' holds one number in two ways in a.csv, such as 5 and 5.0: ")
 
 
 def test_types_that_would_make_two_ids_of_one():

@@ -218,6 +218,13 @@ def test_events_without_a_scene_are_kept(tmp_path: pathlib.Path, capfd: pytest.C
     assert load_config(str(tmp_path / "proposed.yaml")).source.missing_scene == "unknown"
 
 
+def test_one_number_in_two_spellings_is_told(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture) -> None:
+    rows = "".join(f"u{n % 20},{n % 9}{'.0' * (n % 2)},{START + n * DAY}\n" for n in range(400))
+    (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\n" + rows)
+    assert main.main(["init", str(tmp_path / "log.csv"), "--out", str(tmp_path / "proposed.yaml")]) == 0
+    assert "Column 'item_id' holds one number in two ways" in capfd.readouterr().out
+
+
 def test_a_tiny_log_gets_a_proposal_too(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DSPNET_SALT", "a long secret of this test")
     rows = [f"u{user},i{(user + n) % 5},s,{START + user * 1000 + n * DAY}" for user in range(6) for n in range(5)]
