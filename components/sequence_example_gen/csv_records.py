@@ -1,5 +1,6 @@
 """Records of CSV: which lines make a row, and which leave a quoted field open."""
 
+import collections
 import dataclasses
 import functools
 import re
@@ -64,7 +65,8 @@ def _find_in_lines(blocks: Iterable[LineBlock], quotes: "_Quotes", path: str) ->
     for block in blocks:
         left_open = block.find_lines(quotes.find_open(block.text))
         if len(left_open) or open_line:
-            for place, closes in quotes.follow(block.text, is_open=open_line is not None):
+            # Only the last turn tells what is open behind the block.
+            for place, closes in collections.deque(quotes.follow(block.text, is_open=open_line is not None), maxlen=1):
                 open_line = None if closes else block.first_line + int(block.find_lines(np.array([place]))[0])
         yield RecordBlock(block, left_open, _NO_LINES)
     if open_line:

@@ -19,6 +19,9 @@ MAX_LINE_BYTES = 16 << 20
 MAX_SKIPPED_BYTES = 1 << 30
 """Longest line that is skipped as a bad row; a file with a longer one is no log."""
 
+MAX_BLOCK_LINES = 1 << 19
+"""Most lines of a block: each may become a rejected row, whose reason is many times longer than the shortest line."""
+
 _LF, _CR = b"\n\r"
 _LINE_END = re.compile(rb"\r\n|[\r\n]")
 
@@ -74,6 +77,16 @@ class LineBlock:
         start = int(self.ends[0])
         return LineBlock(self.text[start:], self.ends[1:] - start, self.first_line + 1)
 
+    def cut(self, most: int) -> Iterator["LineBlock"]:
+        """Yields the lines in blocks of at most so many."""
+        if len(self.ends) <= most:
+            yield self
+            return
+        for first in range(0, len(self.ends), most):
+            start = int(self.ends[first - 1]) if first else 0
+            ends = self.ends[first : first + most]
+            yield LineBlock(self.text[start : ends[-1]], ends - start, self.first_line + first)
+
 
 def make_block(text: bytes, first_line: int) -> LineBlock:
     """Returns the block of a text of whole lines."""
@@ -105,7 +118,7 @@ def read_line_blocks(path: str, source: SourceConfig, prepare: Callable[[bytes],
             block = LineBlock(b"", np.zeros(1, np.int64), line, too_long=True)
         else:
             block = make_block(prepare(text.removeprefix(codecs.BOM_UTF8) if line == 1 else text), line)
-        yield block
+        yield from block.cut(MAX_BLOCK_LINES)
         line += len(block.ends)
 
 

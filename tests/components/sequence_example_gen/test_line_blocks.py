@@ -36,6 +36,23 @@ def test_blocks_hold_all_lines_in_order(tmp_path, monkeypatch, size, end):
     assert found == [None if len(line) > 64 else line for line in lines]
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 100])
+def test_a_block_holds_so_many_lines_at_most(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(line_blocks, "MAX_BLOCK_LINES", most)
+    lines = [b'"u,i,s,1\n', b'u",i,s,1\n', b"\n", b"u,i,s\n", b"\r\n", b"u,i,s,1\n", b'"u\n']
+    path = tmp_path / "log.csv"
+    path.write_bytes(HEADER + b"".join(lines))
+    blocks = [*line_blocks.read_line_blocks(str(path), SourceConfig(path=str(path)))]
+    assert max(len(block.ends) for block in blocks) <= most
+    assert [line for block in blocks for line in block.split()] == [HEADER, *lines]
+    with pytest.raises(ValueError, match="log.csv, line 8: a quote opens a field there and is never closed"):
+        read(path)
+    good, bad = read(path, HEADER + b"".join(lines[:-1]))
+    assert [row for row, _ in good] == [3, 7] and bad == [(2, "line_break_in_field"), (5, "wrong_column_count")]
+    good, bad = read(path, HEADER + b"".join(lines[:-1]), newlines_in_fields=True)
+    assert [row for row, _ in good] == [2, 7] and bad == [(5, "wrong_column_count")]
+
+
 @pytest.mark.parametrize("size", [1, 7, 16, 64])
 @pytest.mark.parametrize("last", [b"u,k,s,3\n", b"u,k,s,3", b""])
 def test_a_line_that_is_too_long_is_one_bad_row(tmp_path, small, monkeypatch, size, last):
