@@ -82,13 +82,14 @@ def _measure(
     import numpy as np
     import tensorflow as tf
 
+    from benchmarks.served_model import even_counts
     from model.config import ModelConfig, TrainingConfig
     from model.losses.chunked import full_catalogue_loss
     from model.losses.full import LOSSES
     from model.losses.sampled import log_uniform, sampled_loss
-    from model.networks.dspnet import DSPnet, DSPnetNetwork
+    from model.networks.base import build_network
     from model.training.lazy_adam import LazyAdam
-    from model.training.recommender import compile_model
+    from model.training.recommender import build_recommender
 
     imports = _resident()
     family, objective = kind.split()
@@ -96,14 +97,15 @@ def _measure(
     if family.startswith("DSPnet"):
         sampling = {"sampling": "log_uniform", "number": negatives} if family.endswith("sampled") else {}
         config = TrainingConfig.model_validate({"objective": objective, "candidates": sampling})
-        network = DSPnetNetwork(ModelConfig(item_dim=width, scene_dim=4, max_length=history), items, SCENES)
-        model = DSPnet(network, config, batch, np.full(items, -np.log(items), np.float32))
-        compile_model(model)
+        counts = even_counts(items, SCENES)
+        network = build_network(ModelConfig(item_dim=width, scene_dim=4, max_length=history), counts, config)
+        model = build_recommender(network, config, batch, counts)
         step_of_model = tf.function(model.train_step)
 
         def train(histories: tf.Tensor, targets: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            scenes = targets[:, :1] % SCENES + 1
             of_items = {"history_items": histories, "next_item": targets[:, :1], "future_items": targets}
-            of_scenes = {"history_scenes": histories % SCENES + 1, "future_scenes": targets[:, :1] % SCENES + 1}
+            of_scenes = {"history_scenes": histories % SCENES + 1, "next_scene": scenes, "future_scenes": scenes}
             return step_of_model({**of_items, **of_scenes})["loss"]
 
     else:

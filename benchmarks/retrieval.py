@@ -68,7 +68,8 @@ def _searches(items: int, width: int, k: int) -> dict[str, Callable]:
     brute = factorized_top_k.BruteForce(k=k).index(candidates)
     blocks = tf.data.Dataset.from_tensor_slices(candidates).batch(min(items, 65_536)).cache()
     streaming = factorized_top_k.Streaming(k=k).index_from_dataset(blocks)
-    exact, scann = ExactTopK(InnerProducts(table, bias)), ScannTopK(table, bias, k, ServingConfig(retrieval="scann"))
+    scorer = InnerProducts(table, bias)
+    exact, scann = ExactTopK(scorer), ScannTopK(scorer, k, ServingConfig(retrieval="scann"))
     searches = {
         FLOOR: lambda queries: tf.math.top_k(tf.matmul(queries, candidates, transpose_b=True), k),
         "ExactTopK": lambda queries: exact(queries, k),

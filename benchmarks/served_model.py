@@ -3,11 +3,19 @@
 import argparse
 import os
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.questions import NEXT, PERIOD
 from schemas.catalogue import Catalogue
 from schemas.identity import fingerprints
+
+if TYPE_CHECKING:
+    from model.data.target_counts import TargetCounts
+
+QUESTIONS: tuple[str, ...] = (NEXT, PERIOD)
+"""What networks are asked, as `TrainingConfig.questions` is by default."""
 
 
 def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retrieval: str = "exact") -> float:
@@ -20,6 +28,8 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
     import tensorflow as tf
 
     from model.config import ModelConfig, ServingConfig
+    from model.data.history import History
+    from model.data.target_counts import from_catalogues
     from model.export.saved_model import export
     from model.export.serving_module import ServingModule
     from model.networks.base import build_network
@@ -27,8 +37,9 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
     catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)
-    network = build_network(config, *catalogues)
-    network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
+    network = build_network(config, dict.fromkeys(QUESTIONS, from_catalogues(*catalogues)))
+    for question in QUESTIONS:
+        network(History(*[tf.ones([1, 1], tf.int32)] * 2), question)
     serve = ServingConfig.model_validate({"retrieval": retrieval})
     begin = time.perf_counter()
     module = ServingModule(network, *catalogues, max_history=500, config=serve)
@@ -41,6 +52,14 @@ def random_catalogue(kind: str, size: int) -> Catalogue:
     ids = [raw_id(kind, number) for number in range(size)]
     counts = np.maximum(1, size // np.arange(1, size + 1))
     return Catalogue(fingerprints(ids), np.array(ids, object), counts, counts)
+
+
+def even_counts(items: int, scenes: int) -> "dict[str, TargetCounts]":
+    """Returns counts by question in which all items, and all scenes, are as frequent."""
+    from model.data.target_counts import without_scenes
+
+    even = without_scenes(np.ones(items, np.int64), np.ones(scenes, np.int64))
+    return dict.fromkeys(QUESTIONS, even)
 
 
 def raw_id(kind: str, number: int) -> str:

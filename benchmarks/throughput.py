@@ -42,8 +42,9 @@ def main() -> None:
     import tensorflow as tf
     import tf_keras
 
-    from model.networks.dspnet import DSPnet, DSPnetNetwork
-    from model.training.recommender import compile_model
+    from benchmarks.served_model import even_counts
+    from model.networks.base import build_network
+    from model.training.recommender import build_recommender
     from pipeline.config import load_config
 
     base = load_config(args.config, args.set)
@@ -57,17 +58,17 @@ def main() -> None:
         "history_items": indices(args.items, time_steps),
         "history_scenes": indices(args.scenes, time_steps),
         "next_item": indices(args.items, 1),
+        "next_scene": indices(args.scenes, 1),
         "future_items": indices(args.items, FUTURE),
         "future_scenes": indices(args.scenes, FUTURE),
     }
-    frequency = np.full(args.items, -np.log(args.items), np.float32)
+    counts = even_counts(args.items, args.scenes)
     steps = {}
     for name, overrides in VARIANTS.items():
         tf_keras.utils.set_random_seed(base.training.seed)
         config = load_config(args.config, (*args.set, *overrides))
-        network = DSPnetNetwork(config.model, args.items, args.scenes)
-        model = DSPnet(network, config.training, batch, frequency)
-        compile_model(model)
+        network = build_network(config.model, counts, config.training)
+        model = build_recommender(network, config.training, batch, counts)
         steps[name] = tf.function(model.train_step)
         steps[name](data)  # traces
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}

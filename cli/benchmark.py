@@ -17,7 +17,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--targets",
         metavar="A,B,...",
-        help="next, period, prefix: what each method is trained to predict (default: training.target)",
+        help="next, period, next+period, prefix: what each method is trained on (default: training.questions)",
     )
     parser.add_argument(
         "--trials",

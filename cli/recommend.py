@@ -22,6 +22,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
     parser.add_argument("--unseen", action="store_true", help="leave out items of the history")
     parser.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
+    parser.add_argument("--period", action="store_true", help="also show the items of the whole future window")
     add_top(parser)
 
 
@@ -35,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> None:
     check_top(arguments.top)
     items, scenes = parse_history(arguments.history, arguments.separator)
     exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
-    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude)
+    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude, arguments.period)
     if arguments.model is None:
         answer = client.recommend(arguments.endpoint, question, arguments.top)
     else:

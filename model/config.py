@@ -1,26 +1,23 @@
-"""What can be chosen about the model, its training and its evaluation; defaults follow the paper (4.1)."""
+"""What can be chosen about the model, its training and its evaluation.
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
+Defaults are one set for all logs (`docs/model.md`); `configs/paper.yaml` has those of the paper (4.1).
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pydantic
 import pydantic_core
 
 from model.evaluation.tasks import problem_with
 from model.methods import METHODS, Method, Objective
+from model.questions import NEXT, PERIOD, PREFIX, Question, label_questions
 from schemas.config_model import ConfigModel
 
-Target = Literal["period", "next", "prefix"]
-NEXT: Target = "next"
-PERIOD: Target = "period"
-PREFIX: Target = "prefix"
-TARGETS: tuple[Target, ...] = (NEXT, PERIOD, PREFIX)
-"""What can be predicted in training, as `training.target` names it, in the order of tables."""
-assert set(TARGETS) == set(get_args(Target))
-
-VALIDATION_METRIC = "next_item_ndcg@10"
-"""Measure by which training stops and keeps its best epoch, as a recommender logs it."""
+VALIDATION_METRIC = "ndcg@10"
+"""Measure by which training stops and keeps its best weights, as a recommender logs it: the mean of the NDCG@10 of the
+next items and of those of the period, whatever was trained on."""
 MONITOR = f"val_{VALIDATION_METRIC}"
-"""The same measure in the log of an epoch, where Keras marks what was measured on the validation split."""
+"""The same measure in the log of a round, where Keras marks what was measured on the validation split."""
 
 
 def _registered(name: Any) -> str:
@@ -50,9 +47,9 @@ class ModelConfig(ConfigModel):
 
     name: MethodName = "dspnet"
     """The method: DSPnet, a method it is compared with (`model/baselines`), or counting (no training)."""
-    item_dim: pydantic.PositiveInt = 256
+    item_dim: pydantic.PositiveInt = 64
     """Width of item embeddings and of the item encoder; a multiple of `heads`."""
-    scene_dim: pydantic.PositiveInt = 256
+    scene_dim: pydantic.PositiveInt = 16
     """Width of scene embeddings and of the scene encoder; a multiple of `heads`."""
     max_length: pydantic.PositiveInt = 50
     """How many of the latest events the encoders read; older ones are ignored."""
@@ -60,21 +57,34 @@ class ModelConfig(ConfigModel):
     """Transformer layers in each encoder."""
     heads: pydantic.PositiveInt = 2
     """Attention heads in each transformer layer."""
-    dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.1
-    """Dropout rate on embeddings, attention and feed-forward layers."""
+    dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.2
+    """Dropout rate on embeddings, attention and feed-forward layers of the encoders."""
+    head_dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.3
+    """DSPnet: dropout rate on what the fusion reads (h_S, h_V) and on what the heads read (z_S, z_V)."""
     interplay: bool = True
     """DSPnet: lets both sequences inform both predictions; without, each stands alone ("w/o concat" of Table 2)."""
     fusion_layers: pydantic.NonNegativeInt = 2
     """DSPnet: layers of each fusion MLP g (Eq. 3); 0 leaves concatenation alone ("w/o MLP" of Table 2)."""
-    popularity_prior: bool = False
-    """Adds to each candidate's score a learned bias that starts at its log frequency in train futures."""
-    repeat_head: bool = False
-    """Lets the next item be copied from the history, by how often and how lately it occurred."""
+    popularity_prior: bool = True
+    """Adds to each candidate's score a learned bias that starts at its log frequency in what the question asks for."""
+    scene_head: bool = True
+    """Adds to each item's score how much more often it followed the last scene of the history (needs the prior)."""
+    times: bool = True
+    """DSPnet: reads when events were: their age, hour and weekday, and the pace of the user."""
+    repeat_head: bool = True
+    """Lets items be copied from the history, by how often and how lately they occurred; where a log has no repeats, the
+    history is not recommended."""
 
     @property
     def method(self) -> Method:
         """What is known of the method that `name` names."""
         return METHODS[self.name]
+
+    @pydantic.model_validator(mode="after")
+    def _scene_head_has_prior(self) -> "ModelConfig":
+        if self.scene_head and not self.popularity_prior:
+            raise ValueError("scene_head adds to what is popular: set popularity_prior to true, too")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _heads_divide_widths(self) -> "ModelConfig":
@@ -89,7 +99,7 @@ class ModelConfig(ConfigModel):
 class AdversarialConfig(ConfigModel):
     """Adversarial prior regularisation L_APR (Eq. 4)."""
 
-    weight: pydantic.NonNegativeFloat = 2e-7
+    weight: pydantic.NonNegativeFloat = 0.0
     """Weight alpha of the term in Eq. 9; 0 leaves it out."""
     prior: Literal["gaussian", "multi_gaussian", "uniform"] = "gaussian"
     """What the users' representations should look like (appendix D.2)."""
@@ -100,7 +110,7 @@ class AdversarialConfig(ConfigModel):
 class ContrastiveConfig(ConfigModel):
     """Conditional contrastive regularisation L_CCR (Eq. 8)."""
 
-    weight: pydantic.NonNegativeFloat = 5e-6
+    weight: pydantic.NonNegativeFloat = 0.0
     """Weight beta of the term in Eq. 9; 0 leaves it out."""
     positives: pydantic.PositiveInt = 2
     """Number N+ of augmented copies of each sequence."""
@@ -162,7 +172,7 @@ class CandidatesConfig(ConfigModel):
 class TrainingConfig(ConfigModel):
     """How the network is trained."""
 
-    objective: Objective = "bce"
+    objective: Objective = "softmax"
     """`bce` is Eq. 6 of the paper, `softmax` cross-entropy, `gbce` Eq. 6 made fit for few negatives (gSASRec).
 
     BERT4Rec, MSDP, ContraRec, SceneCTC and SceneContraRec are defined by cross-entropy and always take it; so does
@@ -170,12 +180,18 @@ class TrainingConfig(ConfigModel):
     """
     gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
     """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
-    target: Target = PERIOD
-    """What is predicted in training: all of the future window, what comes next, or what comes next after a prefix.
+    questions: Annotated[tuple[Question, ...], pydantic.Field(min_length=1)] = (NEXT, PERIOD)
+    """What is predicted in training, all of it in every step: what comes next, all of the future window (`period`), or,
+    alone, what comes next after a prefix.
 
     What comes next are the events at the earliest time: one, or several where events tie. A prefix ends anywhere in the
-    history, drawn anew for each sequence and epoch, but not between events that tie.
+    history, drawn anew for each sequence and epoch, but not between events that tie. Where a list is asked for that was
+    not trained, the first question answers.
     """
+    event_mask: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.5
+    """DSPnet: share of a history's events that are hidden from the encoders in each step, item and scene together."""
+    average_decay: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.99
+    """Decay of the moving average of the weights, which is validated and exported; 0 keeps the weights of a step."""
     scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0
     """Weight lambda of the scene prediction loss in Eq. 9."""
     adversarial: AdversarialConfig = AdversarialConfig()
@@ -194,14 +210,31 @@ class TrainingConfig(ConfigModel):
     """Which items a training step compares."""
     learning_rate: pydantic.PositiveFloat = 1e-3
     """Learning rate of Adam, for the network and for the discriminators."""
-    batch_size: pydantic.PositiveInt = 32
+    batch_size: pydantic.PositiveInt = 128
     """Sequences a replica and step."""
     epochs: pydantic.PositiveInt = 100
     """Most passes over the train split; early stopping usually ends sooner."""
     patience: pydantic.PositiveInt = 5
-    """Epochs without a better validation NDCG@10 before training stops; the best epoch is kept."""
+    """Validations without a better NDCG@10 before training stops; the best weights are kept.
+
+    One follows each pass over the train split, or several of each where it is long (`model.training.schedule`).
+    """
     seed: Annotated[int, pydantic.Field(ge=0, lt=2**32)] = 7
     """Seed of weights, shuffling and dropout; the same seed on the same machine repeats a run."""
+
+    @property
+    def target(self) -> str:
+        """The questions as one word."""
+        return label_questions(self.questions)
+
+    @pydantic.field_validator("questions")
+    @classmethod
+    def _questions_fit(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+        if len(set(questions)) != len(questions):
+            raise ValueError(f"each question stands once. Received: {list(questions)}")
+        if PREFIX in questions and len(questions) > 1:
+            raise ValueError(f"prefix cuts histories, and so is asked alone. Received: {list(questions)}")
+        return questions
 
     @pydantic.model_validator(mode="after")
     def _gbce_has_drawn_negatives(self) -> "TrainingConfig":

@@ -31,12 +31,16 @@ class Method:
         objectives: values of `training.objective` that the method can be trained by; the first is taken where the
             configured one is not among them.
         scores_by_inner_product: whether a trained method scores an item by an inner product with the item's vector.
-        trains_on_histories: whether items of histories are targets of training, whatever `training.target` is.
+        trains_on_histories: whether items of histories are targets of training, whatever `training.questions` are.
         default_negatives: negatives a step in a comparison of methods whose configuration compares the whole
             catalogue, for a method that would need too much memory for that.
         search_space: keys that `dspnet tune` searches for this method alone.
         search_space_of_bce: ranges that take the place of `search_space` under `bce` and `gbce`, whose losses are
             thousands of times smaller than those of `softmax`; None where the objective makes no difference.
+        as_published: values, by dotted key, that leave out what this project adds to every trained method; a comparison
+            sets them, so that a method is what its paper says.
+        equal_heads: whether a comparison also has the method with all that DSPnet has beyond its encoders: heads,
+            questions and hidden events.
         step_cost: time of the prediction part of a training step, as in Table 5 of the paper; empty where it has none.
         role: what the method is in a comparison: DSPnet, an ablation of it, or a baseline.
     """
@@ -55,6 +59,8 @@ class Method:
     default_negatives: int | None = None
     search_space: SearchSpace = dataclasses.field(default_factory=dict, hash=False)
     search_space_of_bce: SearchSpace | None = dataclasses.field(default=None, hash=False)
+    as_published: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    equal_heads: bool = False
     step_cost: str = ""
     role: Role = "baseline"
 
@@ -101,6 +107,12 @@ def _search_weights(low: float, high: float) -> SearchSpace:
     return {"training.adversarial.weight": weight, "training.contrastive.weight": weight}
 
 
+_PLAIN: Mapping[str, Any] = {
+    "model.popularity_prior": False,
+    "model.scene_head": False,
+    "model.repeat_head": False,
+}
+_WITH_BIAS: Mapping[str, Any] = {**_PLAIN, "model.popularity_prior": True}
 _CROSS_ENTROPY: tuple[Objective, ...] = ("softmax",)
 _CONTEXT_CONTRAST: SearchSpace = {
     "training.context_contrast.weight": {"low": 0.01, "high": 1.0, "log": True},
@@ -126,6 +138,7 @@ METHODS: Mapping[str, Method] = {
                 "training.cloze.mask_share": {"choices": [0.2, 0.4, 0.6]},
                 "training.cloze.weight": {"low": 0.1, "high": 1.0, "log": True},
             },
+            as_published=_WITH_BIAS,  # each item has a bias in the paper, too
             step_cost="O(B·ρ·|T|·K)",
         ),
         Method(
@@ -136,6 +149,8 @@ METHODS: Mapping[str, Method] = {
             recommender="model.baselines.msdp:MSDP",
             objectives=_CROSS_ENTROPY,
             search_space={"training.distribution.contrast_weight": {"low": 0.01, "high": 1.0, "log": True}},
+            as_published=_PLAIN,
+            equal_heads=True,
             step_cost="O(B·K + B²·d)",
         ),
         Method(
@@ -146,6 +161,7 @@ METHODS: Mapping[str, Method] = {
             recommender="model.baselines.contrarec:ContraRec",
             objectives=_CROSS_ENTROPY,
             search_space=_CONTEXT_CONTRAST,
+            as_published=_PLAIN,
             step_cost="O(B·K + B²·d)",
         ),
         Method(
@@ -157,6 +173,7 @@ METHODS: Mapping[str, Method] = {
             recommender="model.baselines.contrarec:SceneCTC",
             objectives=_CROSS_ENTROPY,
             search_space={"training.context_contrast.target_temperature": {"choices": [0.5, 1.0, 2.0]}},
+            as_published=_PLAIN,
             step_cost="O(B·K)",
         ),
         Method(
@@ -168,6 +185,8 @@ METHODS: Mapping[str, Method] = {
             recommender="model.baselines.contrarec:ContraRec",
             objectives=_CROSS_ENTROPY,
             search_space=_CONTEXT_CONTRAST,
+            as_published=_PLAIN,
+            equal_heads=True,
             step_cost="O(B·K + B²·d)",
         ),
         Method(
@@ -180,6 +199,7 @@ METHODS: Mapping[str, Method] = {
             scores_by_inner_product=False,
             default_negatives=128,  # each candidate is compared with the whole history
             search_space={"training.candidates.number": {"choices": [64, 128, 256]}},
+            as_published=_PLAIN,
             step_cost="O(B·K + B·H′·K·N′·d)",
         ),
         Method(
@@ -189,6 +209,8 @@ METHODS: Mapping[str, Method] = {
             network="model.baselines.sasrec:SASRecNetwork",
             recommender="model.baselines.sasrec:SASRec",
             objectives=("softmax", "gbce"),
+            as_published=_PLAIN,
+            equal_heads=True,
         ),
         Method("popularity", "popularity", _COUNTING, fit="model.baselines.popularity:fit"),
         Method("recent_popularity", "recent popularity", _COUNTING, fit="model.baselines.recent_popularity:fit"),

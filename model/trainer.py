@@ -11,17 +11,21 @@ import tensorflow as tf
 import tf_keras
 
 from model.baselines.statistical_network import fit_network
-from model.config import MONITOR, NEXT, PREFIX
+from model.config import MONITOR
 from model.data.batches import fingerprint_batches, index_batches, prefix_batches, training_batches
+from model.data.sequences import TrainSequences
+from model.data.target_counts import count_targets
 from model.data.vocabulary import FingerprintTable, load_catalogues
 from model.export.saved_model import describe_retrieval, export
 from model.export.serving_module import ServingModule
 from model.job import TrainingJob
 from model.networks.base import Network, build_network
+from model.questions import PREFIX
 from model.retrieval import scann
 from model.training.callbacks import History, ResumableTraining
 from model.training.progress import TrainingProgress
 from model.training.recommender import build_recommender
+from model.training.schedule import Schedule
 from schemas.catalogue import Catalogue
 from schemas.sequences import TRAIN, VALIDATION
 from schemas.served_model import EXACT
@@ -72,49 +76,55 @@ def _train(
     _make_deterministic(config.seed)
     strategy = tf.distribute.MirroredStrategy()
     batch_size = config.batch_size * strategy.num_replicas_in_sync
-    steps = _steps_per_epoch(job.sequences[TRAIN], batch_size)
+    schedule = Schedule(_steps_per_epoch(job.sequences[TRAIN], batch_size), config.epochs)
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
-    # Validation asks about whole histories, whatever is trained on.
-    target = NEXT if config.target == PREFIX else config.target
     validation = None
     if job.sequences[VALIDATION]:
-        validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables, target)
+        validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables)
     else:
         _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
     _log.info(
         "Training %s on %d sequences, %d %s of %d an epoch; %d items, %d scenes.",
         job.model.method.title,
         job.sequences[TRAIN],
-        steps,
-        "step" if steps == 1 else "steps",
+        schedule.epoch_steps,
+        "step" if schedule.epoch_steps == 1 else "steps",
         batch_size,
         len(items),
         len(scenes),
     )
+    counts = count_targets(TrainSequences(fn_args.train_files, items, scenes), config.questions, items, scenes)
     with strategy.scope():
-        network = build_network(job.model, items, scenes, config)
-        model = build_recommender(network, config, batch_size, items)
+        network = build_network(job.model, counts, config)
+        model = build_recommender(network, config, batch_size, counts)
         folder = os.path.join(job.checkpoint_dir, _run_key(fn_args, job, strategy.num_replicas_in_sync))
-        state = ResumableTraining(folder, model, None if validation is None else MONITOR, config.patience)
+        monitor = None if validation is None else MONITOR
+        state = ResumableTraining(folder, model, monitor, schedule, config.patience)
     if state.epochs_done:
         _log.info("Resuming an interrupted run after epoch %d.", state.epochs_done)
-    if not state.is_over(config.epochs):
-        cuts = config.target == PREFIX and not model.has_all_prefixes
+    if not state.is_over:
+        cuts = PREFIX in config.questions and not model.has_all_prefixes
+        first_step = state.epochs_done * schedule.round_steps
         train = training_batches(
-            fn_args.train_files, batch_size, seed=config.seed, first_epoch=state.epochs_done, epochs=config.epochs
+            fn_args.train_files,
+            batch_size,
+            seed=config.seed,
+            first_step=first_step,
+            epoch_steps=schedule.epoch_steps,
+            epochs=config.epochs,
         )
-        train = index_batches(train, *tables, target, ordered=cuts or model.reads_order)
+        train = index_batches(train, *tables, ordered=cuts or model.reads_order)
         if cuts:
-            train = prefix_batches(train, seed=config.seed, first_step=state.epochs_done * steps)
+            train = prefix_batches(train, seed=config.seed, first_step=first_step)
         tensorboard = tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
         model.fit(
             train,
-            steps_per_epoch=steps,
+            steps_per_epoch=schedule.round_steps,
             validation_data=validation,
             initial_epoch=state.epochs_done,
-            epochs=config.epochs,
+            epochs=schedule.rounds,
             verbose=0,
-            callbacks=state.callbacks([tensorboard, TrainingProgress(steps, config.epochs), *callbacks]),
+            callbacks=state.callbacks([tensorboard, TrainingProgress(schedule), *callbacks]),
         )
     state.finish(fn_args.model_run_dir)
     histories = fn_args.train_files if validation is None else fn_args.eval_files

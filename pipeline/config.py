@@ -12,9 +12,10 @@ import yaml
 
 from components.report.config import ReportConfig
 from components.sequence_example_gen.config import IngestSettings, SourceConfig, SplitConfig, WindowsConfig
-from model.config import PREFIX, EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
+from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.job import TrainingJob
 from model.methods import METHODS
+from model.questions import PREFIX
 from pipeline.overrides import apply_override
 from pipeline.tuning_config import PARTS, TuningConfig, find_problems, suit_to_objective
 from schemas.config_model import ConfigModel
@@ -139,7 +140,7 @@ class PipelineConfig(ConfigModel):
     @pydantic.model_validator(mode="after")
     def _negatives_fit_training(self) -> "PipelineConfig":
         training = self.training
-        reads_histories = "training.target=prefix" if training.target == PREFIX else None
+        reads_histories = "training.questions=[prefix]" if PREFIX in training.questions else None
         if self.model.method.trains_on_histories:
             reads_histories = f"model.name={self.model.name}"
         if training.candidates.sampling == "in_batch" and training.batch_size == 1:

@@ -81,7 +81,6 @@ def create_pipeline(
         baseline_model=baseline.outputs["model"],
         name=config.name,
         candidate=config.model.method.title,
-        target=config.training.target,
         settings=config.evaluation.model_dump_json(),
     )
     infra_validator = InfraValidator(

@@ -109,8 +109,8 @@ def full_title(metric: str) -> str:
 def term_title(term: str) -> str:
     """Returns the title of a value that training logs.
 
-    >>> term_title("apr_loss"), term_title("val_item_loss"), term_title("val_next_item_ndcg@10"), term_title("loss")
-    ('L_APR', 'validation item loss', 'validation next item NDCG@10', 'total loss')
+    >>> term_title("apr_loss"), term_title("val_item_loss"), term_title("val_ndcg@10"), term_title("loss")
+    ('L_APR', 'validation item loss', 'validation NDCG@10', 'total loss')
     >>> term_title("D_S_accuracy")
     'D_S accuracy'
     """

@@ -1,4 +1,4 @@
-"""The sequence example: the paper's seven fields (appendix B), one ``tf.train.Example`` a sequence.
+"""The sequence example: the paper's seven fields (appendix B) and the cutoff, one ``tf.train.Example`` a sequence.
 
 This module is the one naming authority for the features of the examples.
 
@@ -12,6 +12,7 @@ feature                   type     content
 ``future_item_ids``       int64    fingerprints, oldest first, at least one
 ``future_scene_ids``      int64    fingerprints, aligned with ``future_item_ids``
 ``future_timestamps``     int64    unix seconds (UTC), aligned likewise
+``cutoff``                int64    unix seconds (UTC), between history and future: when the question is asked
 ========================  =======  =====================================================
 """
 
@@ -24,10 +25,14 @@ HISTORY_TIMESTAMPS = "history_timestamps"
 FUTURE_ITEM_IDS = "future_item_ids"
 FUTURE_SCENE_IDS = "future_scene_ids"
 FUTURE_TIMESTAMPS = "future_timestamps"
+CUTOFF = "cutoff"
 
 HISTORY_FEATURES = (HISTORY_ITEM_IDS, HISTORY_SCENE_IDS, HISTORY_TIMESTAMPS)
 FUTURE_FEATURES = (FUTURE_ITEM_IDS, FUTURE_SCENE_IDS, FUTURE_TIMESTAMPS)
 SEQUENCE_FEATURES = (USER_ID, *HISTORY_FEATURES, *FUTURE_FEATURES)
+"""The paper's seven fields, which files of sequences have, too."""
+EXAMPLE_FEATURES = (*SEQUENCE_FEATURES, CUTOFF)
+"""The features of an example."""
 
 TRAIN = "train"
 VALIDATION = "val"

@@ -11,8 +11,9 @@ signature             inputs                                       outputs
 ====================  ===========================================  ==============================================
 
 Histories are ``history_item_ids`` and ``history_scene_ids`` (`schemas.sequences`), raw ids, string [batch, time],
-oldest first, padded with ``""``. Rankings are ``item_ids`` and ``scene_ids``, string [batch, k], and ``item_scores``
-and ``scene_scores``, float32 [batch, k], best first. A model that only counts has no ``embed_users``.
+oldest first, padded with ``""``. Rankings are ``item_ids``, what comes next, ``period_item_ids``, what comes in the
+future window, and ``scene_ids``, string [batch, k], and with them ``item_scores``, ``period_item_scores`` and
+``scene_scores``, float32 [batch, k], best first. A model that only counts has no ``embed_users``.
 """
 
 import dataclasses
@@ -25,8 +26,14 @@ SERVING_EXAMPLES = "serving_examples"
 RECOMMEND_UNSEEN = "recommend_unseen"
 EMBED_USERS = "embed_users"
 
+REQUEST_TIME = "request_time"
 EXAMPLES = "examples"
 EXCLUDE_ITEM_IDS = "exclude_item_ids"
+
+ITEM, PERIOD_ITEM, SCENE = "item", "period_item", "scene"
+RANKINGS = (ITEM, PERIOD_ITEM, SCENE)
+"""What is ranked: the next items, those of the future window, and the next scenes. Each has the outputs ``<name>_ids``
+and ``<name>_scores``."""
 
 WARMUP_FILE = posixpath.join("assets.extra", "tf_serving_warmup_requests")
 """Where TensorFlow Serving looks for requests to warm up with, within a version."""

@@ -10,7 +10,7 @@ from schemas.errors import UserError
 from schemas.served_model import ITEM_NAMES_FILE
 from serving.error_text import extract_message
 from serving.recommendations import Question, Recommendations
-from serving.saved_model import UnusableModelError, load_saved_model
+from serving.saved_model import UnusableModelError, ask_signature, load_saved_model
 from serving.version_folders import find_versions
 
 _SHOWN_IDS = 3
@@ -63,14 +63,16 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
 
     inputs = {name: tf.constant(rows) for name, rows in question.make_inputs().items()}
     try:
-        outputs = loaded.signatures[question.signature](**inputs)
-        answer = Recommendations.from_outputs({name: _to_lists(tensor) for name, tensor in outputs.items()}, top)
+        outputs = ask_signature(loaded, question.signature, inputs)
+        lists = {name: _to_lists(tensor) for name, tensor in outputs.items()}
+        answer = Recommendations.from_outputs(lists, top, question.period)
     except Exception as error:  # a foreign model raises anything
         raise UnusableModelError(
             f"--model: {folder} did not answer with recommendations ({extract_message(error)}). Is it a model of this "
             "project? A run prints where it pushed its model"
         ) from error
-    names, names_note = _read_names(folder, [raw_id for raw_id, _ in answer.items])
+    ranked = {raw_id: None for raw_id, _ in (*answer.items, *(answer.period_items or ()))}
+    names, names_note = _read_names(folder, list(ranked))
     return dataclasses.replace(answer, item_names=names, notes=(*_find_unknown(loaded, question), *names_note))
 
 

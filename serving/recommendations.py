@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas import sequences
-from schemas.served_model import EXCLUDE_ITEM_IDS, RECOMMEND_UNSEEN, SERVING_DEFAULT
+from schemas.served_model import EXCLUDE_ITEM_IDS, ITEM, PERIOD_ITEM, RECOMMEND_UNSEEN, SCENE, SERVING_DEFAULT
 
 NOTHING = ""
 """The id in a place of an answer that nothing fills, and in a place of a request that is padding."""
-
-KINDS = ("item", "scene")
 
 _INFINITE = 1e39  # above any float32
 
@@ -24,12 +22,14 @@ class Question:
         scenes: raw scene ids of the history, one an item.
         unseen: whether items of the history are left out.
         exclude: more items to leave out; needs `unseen`.
+        period: whether the items of the future window are wanted beside the next ones.
     """
 
     items: Sequence[str]
     scenes: Sequence[str]
     unseen: bool = False
     exclude: Sequence[str] = ()
+    period: bool = False
 
     @property
     def signature(self) -> str:
@@ -50,30 +50,34 @@ class Recommendations:
     """What one user may want next, best first.
 
     Attributes:
-        items: raw ids and scores of items.
-        scenes: raw ids and scores of scenes.
+        items: raw ids and scores of the next items.
+        scenes: raw ids and scores of the next scenes.
         item_names: names of items for people, by raw id; items may lack one.
         notes: sentences that a person has to read to understand the answer.
+        period_items: raw ids and scores of the items of the future window; None where these were not asked for.
     """
 
     items: list[tuple[str, float]]
     scenes: list[tuple[str, float]]
     item_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    period_items: list[tuple[str, float]] | None = None
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, Any], top: int) -> "Recommendations":
+    def from_outputs(cls, outputs: Mapping[str, Any], top: int, period: bool = False) -> "Recommendations":
         """Reads the answer of a model to one question.
 
         Args:
-            outputs: ``item_ids``, ``item_scores``, ``scene_ids``, ``scene_scores``, each with one row.
+            outputs: those of `schemas.served_model.RANKINGS`, each with one row; those of the period only where they
+                are wanted.
             top: how many to return at most.
+            period: whether the items of the future window are wanted.
 
         Raises:
             ValueError: if the outputs are something else; names the first that is wrong.
         """
-        items, scenes = (_read_ranking(outputs, kind)[:top] for kind in KINDS)
-        return cls(items, scenes)
+        items, scenes = (_read_ranking(outputs, kind)[:top] for kind in (ITEM, SCENE))
+        return cls(items, scenes, period_items=_read_ranking(outputs, PERIOD_ITEM)[:top] if period else None)
 
 
 def _read_ranking(outputs: Mapping[str, Any], kind: str) -> list[tuple[str, float]]:

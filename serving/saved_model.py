@@ -2,10 +2,12 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import UserError
-from schemas.served_model import EXACT, RETRIEVAL_FILE, RetrievalDescription
+from schemas.sequences import HISTORY_TIMESTAMPS
+from schemas.served_model import EXACT, REQUEST_TIME, RETRIEVAL_FILE, RetrievalDescription
 from serving.error_text import summarize_error
 
 TAG = "serve"
@@ -67,3 +69,21 @@ def load_saved_model(folder: str) -> Any:
             f"{folder} cannot be loaded ({summarize_error(error)}). It may be half copied or damaged: wait for the "
             "copy to end, copy it again, or give the folder of another version"
         ) from error
+
+
+def ask_signature(loaded: Any, name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Asks a signature of a loaded model; times that are not given are unknown.
+
+    TensorFlow Serving reads such defaults from the SavedModel; Python's functions of signatures know none.
+
+    Args:
+        loaded: a model from `load_saved_model`.
+        name: name of the signature.
+        inputs: a tensor for each input, but for those that may be left out.
+    """
+    import tensorflow as tf
+
+    function = loaded.signatures[name]
+    _, specs = function.structured_input_signature
+    missing = {key: specs[key] for key in (HISTORY_TIMESTAMPS, REQUEST_TIME) if key in specs and key not in inputs}
+    return function(**inputs, **{key: tf.zeros([0] * spec.shape.rank, spec.dtype) for key, spec in missing.items()})

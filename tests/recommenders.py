@@ -1,32 +1,59 @@
 """Small recommenders and batches of catalogue indices, for tests that go through all learned methods."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from scipy import sparse
 
 from model.config import ModelConfig, TrainingConfig
+from model.data.history import History
 from model.data.padding import take_next
+from model.data.target_counts import TargetCounts
 from model.networks.base import build_network
 from model.training.recommender import Batch, Recommender, build_recommender
-from schemas.catalogue import Catalogue
 
 ITEMS, SCENES = 12, 4
-MODEL = {"item_dim": 16, "scene_dim": 8, "max_length": 6, "layers": 1, "dropout": 0.0}
+MODEL = {
+    "item_dim": 16,
+    "scene_dim": 8,
+    "max_length": 6,
+    "layers": 1,
+    "dropout": 0.0,
+    "head_dropout": 0.0,
+    "popularity_prior": False,
+    "scene_head": False,
+    "times": False,
+    "repeat_head": False,
+}
 
 
-def catalogue(size: int) -> Catalogue:
-    """A catalogue of candidates that have been seen ever less often."""
-    counts = np.arange(size, 0, -1).astype(np.int64)
-    ids = np.array([f"id{number}" for number in range(size)], object)
-    return Catalogue(np.arange(size, dtype=np.int64), ids, counts, counts)
+def counts_of(questions: Iterable[str], items: int = ITEMS, scenes: int = SCENES) -> dict[str, TargetCounts]:
+    """Targets of each question, other ones for each: candidates are ever rarer, and differ after each scene."""
+    found = {}
+    for number, question in enumerate(questions):
+        rng = np.random.RandomState(number)
+        by_scene, of_scenes_by_scene = (
+            sparse.csr_matrix(rng.poisson(1.0, [scenes, size]).astype(np.int32)) for size in (items, scenes)
+        )
+        of_items, of_scenes = (np.arange(size, 0, -1).astype(np.int64) + 3 * number for size in (items, scenes))
+        found[question] = TargetCounts(of_items, of_scenes, by_scene, 5.0, of_scenes_by_scene, 2.0)
+    return found
 
 
 def build(name: str, batch_size: int = 4, model: dict | None = None, **training) -> Recommender:
     """Builds a recommender as the trainer does, with the weights of one seed."""
     tf_keras.utils.set_random_seed(1)
-    config, items = TrainingConfig.model_validate(training), catalogue(ITEMS)
-    network = build_network(ModelConfig(name=name, **{**MODEL, **(model or {})}), items, catalogue(SCENES), config)
-    return build_recommender(network, config, batch_size, items)
+    config = TrainingConfig.model_validate(training)
+    counts = counts_of(config.questions)
+    network = build_network(ModelConfig(name=name, **{**MODEL, **(model or {})}), counts, config)
+    return build_recommender(network, config, batch_size, counts)
+
+
+def history(items: np.ndarray | list, scenes: np.ndarray | list | None = None) -> History:
+    """Histories as networks read them; by default without scenes."""
+    return History(*(tf.constant(x, tf.int32) for x in (items, [[]] * len(items) if scenes is None else scenes)))
 
 
 def batch(
@@ -67,5 +94,6 @@ def batch(
         "future_scene_sequence": next_scenes,
         "history_times": times[0].astype(np.int64),
         "future_times": times[1].astype(np.int64),
+        "cutoff": 1 + times[0].max(axis=1).astype(np.int64),
     }
     return {name: tf.constant(values) for name, values in made.items()}

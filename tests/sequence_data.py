@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 
+from model.data.target_counts import TargetCounts
 from schemas import catalogue as catalogue_schema
 from schemas import sequences
 from schemas.identity import fingerprints
@@ -51,6 +53,10 @@ def write_examples(path: pathlib.Path, data: Iterable[Sequence], users: Iterable
                 feature[names[0]] = ints(fingerprints([item for item, _ in events]))
                 feature[names[1]] = ints(fingerprints([scene for _, scene in events]))
                 feature[names[2]] = ints(range(len(events)) if times is None else times)
+            # Asked right after the history's last event.
+            feature[sequences.CUTOFF] = ints(
+                [1 + max(feature[sequences.HISTORY_TIMESTAMPS].int64_list.value, default=0)]
+            )
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
     return str(path)
 
@@ -73,6 +79,42 @@ def catalogues(data: Iterable[Sequence]) -> tuple[catalogue_schema.Catalogue, ca
             )
         )
     return result[0], result[1]
+
+
+def target_counts(
+    data: Iterable[Sequence],
+    question: str,
+    items: catalogue_schema.Catalogue,
+    scenes: catalogue_schema.Catalogue,
+    strength: float = 5.0,
+) -> TargetCounts:
+    """The targets of a question in train sequences, counted the slow way, with a strength of one's own."""
+    columns = [{raw_id: place for place, raw_id in enumerate(catalogue.ids)} for catalogue in (items, scenes)]
+    totals = [np.zeros(len(catalogue), np.int64) for catalogue in (items, scenes)]
+    by_scene = [np.zeros([len(scenes), len(catalogue)], np.int64) for catalogue in (items, scenes)]
+    repeated = 0
+    for sequence in data:
+        times = range(len(sequence.future)) if sequence.future_times is None else list(sequence.future_times)
+        asked = [
+            event
+            for event, time in zip(sequence.future, times, strict=True)
+            if question == "period" or time == times[0]
+        ]
+        for kind in (0, 1):
+            for raw_id in {event[kind] for event in asked} & set(columns[kind]):
+                totals[kind][columns[kind][raw_id]] += 1
+                last = sequence.history[-1][1] if sequence.history else None
+                if last in columns[1]:
+                    by_scene[kind][columns[1][last], columns[kind][raw_id]] += 1
+                repeated += kind == 0 and raw_id in {item for item, _ in sequence.history}
+    of_items, of_scenes = map(sparse.csr_matrix, by_scene)
+    repeats = repeated / max(1, totals[0].sum())
+    return TargetCounts(*totals, of_items, strength, of_scenes, strength, repeats)
+
+
+def no_times(users: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Times of events and of the request that nobody knows, as `model.ranker.Answer.encode` takes them."""
+    return tf.zeros([users, 0], tf.int64), tf.zeros([users], tf.int64)
 
 
 def write_catalogues(folder: pathlib.Path, data: Iterable[Sequence]) -> str:

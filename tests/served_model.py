@@ -6,16 +6,26 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from model.config import ModelConfig, ServingConfig
+from model.config import ModelConfig, ServingConfig, TrainingConfig
+from model.data.history import History
 from model.export.saved_model import export as export_module
 from model.export.serving_module import ServingModule
 from model.networks.base import Network, build_network
 from schemas.catalogue import Catalogue
 from schemas.served_model import EXACT
-from tests.sequence_data import Sequence, catalogues, planted
+from tests.sequence_data import Sequence, catalogues, planted, target_counts
 
-MODEL = {"item_dim": 8, "scene_dim": 4, "max_length": 4, "layers": 1, "popularity_prior": True, "repeat_head": True}
+MODEL = {
+    "item_dim": 8,
+    "scene_dim": 4,
+    "max_length": 4,
+    "layers": 1,
+    "popularity_prior": True,
+    "scene_head": True,
+    "repeat_head": True,
+}
 MAX_HISTORY = 6
+QUESTIONS = ("next", "period")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +45,29 @@ class Served:
     scenes: Catalogue
 
 
-def build(train: list[Sequence] | None = None, seed: int = 0, serve: ServingConfig | None = None, **options) -> Served:
-    """Builds a model whose every weight is random, so that no part of it is idle."""
-    items, scenes = catalogues(train or planted(60, seed=0))
-    network = build_network(ModelConfig(**{**MODEL, **options}), items, scenes)
-    network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
+def build(
+    train: list[Sequence] | None = None,
+    seed: int = 0,
+    serve: ServingConfig | None = None,
+    questions: tuple[str, ...] = QUESTIONS,
+    repeats: float = 1.0,
+    **options,
+) -> Served:
+    """Builds a model whose every weight is random, so that no part of it is idle and no two questions are alike.
+
+    Planted sequences repeat nothing; `repeats` is what the model is told of them.
+    """
+    train = train or planted(60, seed=0)
+    items, scenes = catalogues(train)
+    counts = {
+        question: dataclasses.replace(target_counts(train, question, items, scenes), repeats=repeats)
+        for question in questions
+    }
+    network = build_network(
+        ModelConfig(**{**MODEL, **options}), counts, TrainingConfig.model_validate({"questions": questions})
+    )
+    for question in questions:
+        network(History(*[tf.ones([1, 1], tf.int32)] * 2), question)
     rng = np.random.default_rng(seed)
     for variable in network.trainable_variables:
         variable.assign_add(rng.normal(0.0, 0.3, variable.shape))

@@ -20,7 +20,7 @@ class BatchConfig:
         out: folder for the results; must not exist, or be empty.
         as_of: events from this time on are ignored (without a zone: UTC); None reads all.
         history_days: number of days before `as_of` in which the first event may lie; None reads all.
-        top: largest number of items, and of scenes, for each user.
+        top: largest number of items, of items of the period, and of scenes, for each user.
         unseen: whether items of a user's own events are left out.
         ties: order of events of one user and time, as in training.
     """

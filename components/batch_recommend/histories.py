@@ -114,13 +114,16 @@ def cut_batches(lengths: Places) -> Iterator[Places]:
         start = stop
 
 
-def pad_ranges(values: npt.NDArray[np.int64], starts: Places, stops: Places) -> npt.NDArray[np.int64]:
-    """Returns ranges of fingerprints as rows, padded at the end with `PAD_FINGERPRINT`.
+def pad_ranges(
+    values: npt.NDArray[np.int64], starts: Places, stops: Places, padding: int = PAD_FINGERPRINT
+) -> npt.NDArray[np.int64]:
+    """Returns ranges of fingerprints, or of other numbers, as rows, padded at the end.
 
     Args:
-        values: int64 [n], fingerprints.
+        values: int64 [n].
         starts: int64 [s], first place of each range.
         stops: int64 [s], place behind each range, never before its start.
+        padding: what rows are padded with.
 
     Returns:
         int64 [s, length of the longest range].
@@ -128,6 +131,6 @@ def pad_ranges(values: npt.NDArray[np.int64], starts: Places, stops: Places) -> 
     width = np.arange(np.max(stops - starts, initial=0))
     places = starts[:, np.newaxis] + width
     inside = places < stops[:, np.newaxis]
-    rows = np.full(inside.shape, PAD_FINGERPRINT, np.int64)
+    rows = np.full(inside.shape, padding, np.int64)
     rows[inside] = values[places[inside]]
     return rows

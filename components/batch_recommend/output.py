@@ -12,19 +12,21 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from components.sequence_example_gen import files
+from schemas.served_model import RANKINGS
 
 RECOMMENDATIONS = pa.schema(
     [
         pa.field("user_id", pa.string(), nullable=False),
         pa.field("history_length", pa.int32(), nullable=False),
-        pa.field("item_ids", pa.list_(pa.string()), nullable=False),
-        pa.field("item_scores", pa.list_(pa.float32()), nullable=False),
-        pa.field("scene_ids", pa.list_(pa.string()), nullable=False),
-        pa.field("scene_scores", pa.list_(pa.float32()), nullable=False),
+        *(
+            pa.field(f"{kind}_{part}", pa.list_(values), nullable=False)
+            for kind in RANKINGS
+            for part, values in (("ids", pa.string()), ("scores", pa.float32()))
+        ),
     ]
 )
-"""Columns of the results: the user's keyed hash as 32 hexadecimal digits, the number of events that were read, then raw
-ids and scores, best first."""
+"""Columns of the results: the user's keyed hash as 32 hexadecimal digits, the number of events that were read, then for
+each of `schemas.served_model.RANKINGS` raw ids and scores, best first."""
 
 NO_ID = b""
 """The id at a place of the model's answer that nothing fills."""
@@ -125,12 +127,12 @@ def to_rows(
     Args:
         users: S32 [batch], keyed hashes.
         lengths: int64 [batch], number of events that were read.
-        answer: ``item_ids`` and ``scene_ids``, bytes [batch, k], ``item_scores`` and ``scene_scores``, float32
+        answer: of each of `schemas.served_model.RANKINGS` the ids, bytes [batch, k], and the scores, float32
             [batch, k], best first.
-        top: number of items, and of scenes, to keep.
+        top: number of places of each ranking to keep.
     """
     columns = [pa.array(users.tolist(), pa.binary()).cast(pa.string()), pa.array(lengths, pa.int32())]
-    for kind in ("item", "scene"):
+    for kind in RANKINGS:
         ids, scores = answer[f"{kind}_ids"][:, :top], answer[f"{kind}_scores"][:, :top]
         filled = ids != NO_ID
         offsets = pa.array(np.concatenate([[0], np.cumsum(filled.sum(axis=1))]), pa.int32())

@@ -19,7 +19,7 @@ from components.batch_recommend.output import RECOMMENDATIONS, Output, to_rows
 from components.sequence_example_gen import blocks, files, windows
 from components.sequence_example_gen.examples import format_user_hashes
 from components.sequence_example_gen.summary import Summary
-from components.sequence_example_gen.timestamps import to_microseconds
+from components.sequence_example_gen.timestamps import MICROSECONDS, to_microseconds
 from components.sequence_example_gen.windows import Places, Windows
 from serving import saved_model
 from serving.saved_model import UnusableModelError
@@ -29,6 +29,9 @@ USERS, WITHOUT_HISTORY = "users", "users_without_history"
 
 FUNCTIONS = ("recommend_fingerprints", "recommend_unseen_fingerprints")
 """Functions of `ServingModule` that a batch job calls: its events hold fingerprints rather than raw ids."""
+
+ANSWERS = "answers"
+"""What only those models have that rank the items of the period, too."""
 
 ROW_GROUP = 1 << 16
 """Number of rows that are written at once."""
@@ -51,7 +54,7 @@ class ModelHandle:
         """Returns the model, which is loaded unless this process holds it already.
 
         Raises:
-            UnusableModelError: if the model cannot be loaded here, or lacks one of `FUNCTIONS`.
+            UnusableModelError: if the model cannot be loaded here, or lacks one of `FUNCTIONS` or `ANSWERS`.
         """
         return self._shared.acquire(self._load)
 
@@ -64,10 +67,10 @@ class ModelHandle:
             loaded = saved_model.load_saved_model(self._folder)
         except UnusableModelError as error:
             raise UnusableModelError(f"--model: {error}") from error
-        missing = [name for name in FUNCTIONS if not hasattr(loaded, name)]
+        missing = [name for name in (*FUNCTIONS, ANSWERS) if not hasattr(loaded, name)]
         if missing:
             raise UnusableModelError(
-                f"--model: {self._folder} has no function {', '.join(missing)}. It was exported by an older version of "
+                f"--model: {self._folder} has no {', '.join(missing)}. It was exported by an older version of "
                 "this project, or by another: run the pipeline again"
             )
         return loaded
@@ -127,11 +130,16 @@ class Recommend(beam.DoFn):
             tf.constant(histories.pad_ranges(events[name], users.history_start, users.history_stop))
             for name in ("item", "scene")
         )
+        times = tf.constant(
+            histories.pad_ranges(events["time"] // MICROSECONDS, users.history_start, users.history_stop, padding=0)
+        )
+        # Asked at the time of the job or, where it has none, at each user's last event.
+        now = tf.fill([len(users)], np.int64(0 if self._as_of is None else self._as_of // MICROSECONDS))
         if seen is None:
-            answer = self._model.recommend_fingerprints(items, scenes)
+            answer = self._model.recommend_fingerprints(items, scenes, times, now)
         else:
             exclude = tf.constant(histories.pad_ranges(seen.items, seen.offsets[batch], seen.offsets[batch + 1]))
-            answer = self._model.recommend_unseen_fingerprints(items, scenes, exclude)
+            answer = self._model.recommend_unseen_fingerprints(items, scenes, times, now, exclude)
         return {name: tensor.numpy() for name, tensor in answer.items()}
 
 

@@ -25,7 +25,7 @@ def check_ranking(outputs: Mapping[str, npt.NDArray[Any]], kind: str, rows: int,
 
     Args:
         outputs: ``<kind>_ids``, bytes [batch, k], and ``<kind>_scores``, float32 [batch, k].
-        kind: ``item`` or ``scene``.
+        kind: one of `schemas.served_model.RANKINGS`.
         rows: number of histories in the request.
         size: number of ids in the catalogue.
 

@@ -24,12 +24,13 @@ from components.infra_validator import fresh_process
 from components.infra_validator.histories import Histories
 from components.infra_validator.refusal import RefusedError, UndecidedError, first_line
 from model.retrieval import scann
-from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
+from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS, HISTORY_TIMESTAMPS
 from schemas.served_model import (
     EMBED_USERS,
     EXAMPLES,
     EXCLUDE_ITEM_IDS,
     RECOMMEND_UNSEEN,
+    REQUEST_TIME,
     SERVING_DEFAULT,
     SERVING_EXAMPLES,
 )
@@ -43,7 +44,10 @@ INPUTS = {
     RECOMMEND_UNSEEN: {HISTORY_ITEM_IDS, HISTORY_SCENE_IDS, EXCLUDE_ITEM_IDS},
     EMBED_USERS: {HISTORY_ITEM_IDS, HISTORY_SCENE_IDS},
 }
-"""The inputs of each signature that can be asked; all of them are strings."""
+"""The inputs that each signature must be given; all of them are strings."""
+
+OPTIONAL = {HISTORY_TIMESTAMPS, REQUEST_TIME}
+"""The inputs that may be left out; both are int64. `SERVING_EXAMPLES` reads them from its examples."""
 
 SCANN_OPERATIONS = os.path.join("scann_ops", "cc", "_scann_ops.so")
 """The library of ScaNN's operations, within the package `scann`."""
@@ -60,12 +64,12 @@ class Request:
     Attributes:
         name: what a refusal calls the request.
         signature: name of the signature.
-        inputs: object arrays of bytes, by the key of the input.
+        inputs: object arrays of bytes, or of times, by the key of the input.
     """
 
     name: str
     signature: str
-    inputs: Mapping[str, npt.NDArray[np.object_]]
+    inputs: Mapping[str, npt.NDArray[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,9 +125,14 @@ def make_request(signature: str, histories: Histories, exclude: npt.NDArray[np.o
         histories: the histories of one request.
         exclude: object array of bytes [n], the items that each user wants left out; for `recommend_unseen` alone.
     """
-    inputs = {HISTORY_ITEM_IDS: histories.item_ids, HISTORY_SCENE_IDS: histories.scene_ids}
+    inputs: dict[str, npt.NDArray[Any]] = {
+        HISTORY_ITEM_IDS: histories.item_ids,
+        HISTORY_SCENE_IDS: histories.scene_ids,
+    }
+    if histories.times.any():
+        inputs |= {HISTORY_TIMESTAMPS: histories.times, REQUEST_TIME: histories.now}
     if signature == SERVING_EXAMPLES:
-        rows = zip(histories.item_ids, histories.scene_ids, strict=True)
+        rows = zip(histories.item_ids, histories.scene_ids, histories.times, histories.now, strict=True)
         inputs = {EXAMPLES: np.array([_serialize_example(*row) for row in rows], object)}
     if signature == RECOMMEND_UNSEEN:
         inputs[EXCLUDE_ITEM_IDS] = np.tile(exclude, [len(histories.names), 1])
@@ -193,17 +202,31 @@ def ask(folder: str, requests: Sequence[Request], time_limit: float, libraries: 
 
 
 def _check_inputs(name: str, signature: meta_graph_pb2.SignatureDef) -> None:
-    if set(signature.inputs) != INPUTS[name]:
-        raise RefusedError(f"{name} takes {sorted(signature.inputs)}, where {sorted(INPUTS[name])} is expected")
+    expected = INPUTS[name] if name == SERVING_EXAMPLES else INPUTS[name] | OPTIONAL
+    if set(signature.inputs) != expected:
+        raise RefusedError(f"{name} takes {sorted(signature.inputs)}, where {sorted(expected)} is expected")
     for key, tensor in sorted(signature.inputs.items()):
-        if tensor.dtype != types_pb2.DT_STRING:
-            raise RefusedError(f"{name} takes {key} as {tf.as_dtype(tensor.dtype).name}, where string is expected")
+        wanted = types_pb2.DT_INT64 if key in OPTIONAL else types_pb2.DT_STRING
+        if tensor.dtype != wanted:
+            names = tf.as_dtype(tensor.dtype).name, tf.as_dtype(wanted).name
+            raise RefusedError(f"{name} takes {key} as {names[0]}, where {names[1]} is expected")
+    required = sorted(OPTIONAL & expected - set(signature.defaults))
+    if required:
+        raise RefusedError(f"{name} has no default for {', '.join(required)}, which a request may leave out")
 
 
-def _serialize_example(item_ids: npt.NDArray[np.object_], scene_ids: npt.NDArray[np.object_]) -> bytes:
+def _serialize_example(
+    item_ids: npt.NDArray[np.object_],
+    scene_ids: npt.NDArray[np.object_],
+    times: npt.NDArray[np.int64],
+    now: np.int64,
+) -> bytes:
     example = tf.train.Example()
     for feature, ids in ((HISTORY_ITEM_IDS, item_ids), (HISTORY_SCENE_IDS, scene_ids)):
         example.features.feature[feature].bytes_list.value.extend(raw_id for raw_id in ids if raw_id)
+    if times.any():
+        example.features.feature[HISTORY_TIMESTAMPS].int64_list.value.extend(time for time in times if time)
+        example.features.feature[REQUEST_TIME].int64_list.value.append(now)
     return example.SerializeToString()
 
 

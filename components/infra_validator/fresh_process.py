@@ -60,7 +60,12 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             result["load_seconds"] = time.perf_counter() - start
             for asked in request["requests"]:
                 signature = graph.signature_def[asked["signature"]]
-                inputs = {signature.inputs[key].name: decode_tensor(text) for key, text in asked["inputs"].items()}
+                given = {key: decode_tensor(text) for key, text in asked["inputs"].items()}
+                # As a model server does: what is not given is what the signature has for it.
+                given |= {
+                    key: tf.make_ndarray(signature.defaults[key]) for key in signature.defaults if key not in given
+                }
+                inputs = {signature.inputs[key].name: array for key, array in given.items()}
                 tensors = {key: tensor.name for key, tensor in signature.outputs.items()}
                 start = time.perf_counter()
                 outputs = session.run(tensors, inputs)

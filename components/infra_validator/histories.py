@@ -3,12 +3,12 @@
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from model.data.batches import HISTORY_ITEMS, HISTORY_SCENES, fingerprint_batches
+from model.data.batches import CUTOFF, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES, fingerprint_batches
 from schemas.catalogue import Catalogue
 from schemas.identity import PAD_FINGERPRINT, fingerprints
 
@@ -31,6 +31,8 @@ class Histories:
         scenes: int64 [batch, time], scene fingerprints, oldest first, padded with `PAD_FINGERPRINT`.
         item_ids: bytes [batch, time], the raw ids of `items`, padded with ``b""``.
         scene_ids: bytes [batch, time], the raw ids of `scenes`, padded with ``b""``.
+        times: int64 [batch, time], unix seconds of the events, padded with 0; all 0 where nobody knows.
+        now: int64 [batch], unix seconds of the request, or 0.
     """
 
     names: tuple[str, ...]
@@ -38,6 +40,8 @@ class Histories:
     scenes: Fingerprints
     item_ids: npt.NDArray[np.object_]
     scene_ids: npt.NDArray[np.object_]
+    times: npt.NDArray[np.int64]
+    now: npt.NDArray[np.int64]
 
 
 def read_histories(folder: str, items: Catalogue, scenes: Catalogue) -> tuple[list[Histories], str]:
@@ -60,7 +64,8 @@ def read_histories(folder: str, items: Catalogue, scenes: Catalogue) -> tuple[li
     names = [f"{name} {number}" for number in range(1, len(rows) + 1)]
     half = (len(rows) + 1) // 2
     in_batch = [f"{name} in a batch of {half}" for name in names[:half]]
-    empty = np.empty(0, np.int64), np.empty(0, np.int64)
+    nothing = np.empty(0, np.int64)
+    empty = _Row(nothing, nothing, nothing, 0)
     return [
         _make_histories(in_batch, rows[:half], items, scenes),
         *(_make_histories([name], [row], items, scenes) for name, row in zip(names[half:], rows[half:], strict=True)),
@@ -85,31 +90,49 @@ def find_unknown_id(catalogue: Catalogue) -> str:
     return name
 
 
-def _read_rows(folder: str) -> list[tuple[Fingerprints, Fingerprints]]:
+class _Row(NamedTuple):
+    """One history: items, scenes and times of its events, and when it is asked about, both times 0 where unknown."""
+
+    items: Fingerprints
+    scenes: Fingerprints
+    times: npt.NDArray[np.int64]
+    now: int
+
+
+def _read_rows(folder: str) -> list[_Row]:
     try:
         batches = fingerprint_batches([os.path.join(folder, "*.gz")], MOST)
     except FileNotFoundError:
         return []
     return [
-        (items[items != PAD_FINGERPRINT], scenes[scenes != PAD_FINGERPRINT])
+        _Row(items[items != PAD_FINGERPRINT], scenes[scenes != PAD_FINGERPRINT], times[times > 0] - 1, int(now) - 1)
         for batch in batches.take(1).as_numpy_iterator()
-        for items, scenes in zip(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], strict=True)
+        for items, scenes, times, now in zip(
+            *(batch[name] for name in (HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES, CUTOFF)), strict=True
+        )
     ]
 
 
-def _popular_row(items: Catalogue, scenes: Catalogue, length: int) -> tuple[Fingerprints, Fingerprints]:
-    return np.resize(items.fingerprints[:length], length), np.resize(scenes.fingerprints[:length], length)
+def _popular_row(items: Catalogue, scenes: Catalogue, length: int) -> _Row:
+    popular, where = (np.resize(catalogue.fingerprints[:length], length) for catalogue in (items, scenes))
+    return _Row(popular, where, np.empty(0, np.int64), 0)
 
 
-def _make_histories(
-    names: Sequence[str], rows: Sequence[tuple[Fingerprints, Fingerprints]], items: Catalogue, scenes: Catalogue
-) -> Histories:
-    item_rows, scene_rows = (_pad(column) for column in zip(*rows, strict=True))
-    return Histories(tuple(names), item_rows, scene_rows, encode_ids(items, item_rows), encode_ids(scenes, scene_rows))
+def _make_histories(names: Sequence[str], rows: Sequence[_Row], items: Catalogue, scenes: Catalogue) -> Histories:
+    item_rows, scene_rows = _pad([row.items for row in rows]), _pad([row.scenes for row in rows])
+    return Histories(
+        tuple(names),
+        item_rows,
+        scene_rows,
+        encode_ids(items, item_rows),
+        encode_ids(scenes, scene_rows),
+        times=_pad([row.times for row in rows], 0),
+        now=np.array([row.now for row in rows], np.int64),
+    )
 
 
-def _pad(rows: Sequence[Fingerprints]) -> Fingerprints:
-    padded = np.full([len(rows), max(map(len, rows))], PAD_FINGERPRINT)
+def _pad(rows: Sequence[npt.NDArray[np.int64]], padding: int = PAD_FINGERPRINT) -> npt.NDArray[np.int64]:
+    padded = np.full([len(rows), max(map(len, rows))], padding, np.int64)
     for place, row in enumerate(rows):
         padded[place, : len(row)] = row
     return padded

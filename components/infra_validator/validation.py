@@ -14,12 +14,17 @@ from components.infra_validator import answers
 from components.infra_validator.candidate import ask, find_libraries, make_request, read_signatures
 from components.infra_validator.histories import Histories, encode_ids
 from components.infra_validator.refusal import RefusedError, about, refusing
+from model.questions import NEXT, PERIOD, choose_question
+from model.tracing import unoptimized
 from schemas.catalogue import PAD_INDEX, Catalogue
-from schemas.served_model import EMBED_USERS, RECOMMEND_UNSEEN, RETRIEVAL_FILE
+from schemas.served_model import EMBED_USERS, ITEM, PERIOD_ITEM, RANKINGS, RECOMMEND_UNSEEN, RETRIEVAL_FILE, SCENE
 from serving.saved_model import load_saved_model, read_retrieval
 
 LEFT_OUT = 3
 """Number of the most popular items that `recommend_unseen` is asked to leave out."""
+
+ASKED = {ITEM: NEXT, PERIOD_ITEM: PERIOD, SCENE: NEXT}
+"""The question that each ranking answers."""
 
 DEVICE = "CPU:0"
 """Device of the expected scores: the fresh process computes on the CPU, and a GPU rounds differently."""
@@ -71,8 +76,8 @@ def validate(
             if signature == EMBED_USERS:
                 answers.check_embeddings(outputs, len(batch.names))
             else:
-                answers.check_ranking(outputs, "item", len(batch.names), len(items))
-                answers.check_ranking(outputs, "scene", len(batch.names), len(scenes))
+                for kind in RANKINGS:
+                    answers.check_ranking(outputs, kind, len(batch.names), len(scenes if kind == SCENE else items))
     reference = load_reference(folder, items, scenes, exact=method == "exact")
     for place, batch in enumerate(histories):
         by_signature = zip(signatures, answered.outputs[place :: len(histories)], strict=True)
@@ -83,7 +88,7 @@ def validate(
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """A candidate in this process, whose function `score` gives the scores to expect.
+    """A candidate in this process, whose answers' function `score` gives the scores to expect.
 
     Attributes:
         candidate: the `model.export.serving_module.ServingModule`, as Python loads it.
@@ -113,19 +118,44 @@ class Reference:
         Raises:
             RefusedError: if a ranking is wrong, or there are no scores to compare it with.
         """
-        # In one batch, as in the fresh process: its size changes the last digits of a user's scores.
-        with refusing(f"score, {histories.names[0]}"), tf.device(DEVICE):
-            item_scores, scene_scores = (x.numpy() for x in self.candidate.score(histories.items, histories.scenes))
+        expected = self._score(histories)
         for row, name in enumerate(histories.names):
+            own = self._find_columns(histories.items[row])
             for signature, outputs in rankings.items():
                 seen = [*histories.items[row], *left_out] if signature == RECOMMEND_UNSEEN else []
-                index = self.items.index_of(np.array(seen, np.int64))
-                exclude = np.setdiff1d(index, [PAD_INDEX, self.items.unknown_index]) - 1
-                with about(f"{signature}, {name}"):
-                    item_row = outputs["item_ids"][row], outputs["item_scores"][row]
-                    answers.check_row(*item_row, self.items, item_scores[row], exclude, self.exact)
-                    scene_row = outputs["scene_ids"][row], outputs["scene_scores"][row]
-                    answers.check_row(*scene_row, self.scenes, scene_scores[row])
+                exclude = self._find_columns(seen)
+                for kind in RANKINGS:
+                    ranked = outputs[f"{kind}_ids"][row], outputs[f"{kind}_scores"][row]
+                    with about(f"{signature}, {name}: {kind}_ids"):
+                        if kind == SCENE:
+                            answers.check_row(*ranked, self.scenes, expected[kind][row])
+                        else:
+                            scores = expected[kind][row].copy()
+                            never = own[np.isneginf(scores[own])]  # a history that does not come again
+                            scores[never] = 0.0
+                            left = np.union1d(exclude, never)
+                            answers.check_row(*ranked, self.items, scores, left, self.exact)
+
+    def _find_columns(self, wanted: Sequence[np.int64] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Returns the distinct 0-based columns of those of some items that are in the catalogue."""
+        index = self.items.index_of(np.array(wanted, np.int64))
+        return np.setdiff1d(index, [PAD_INDEX, self.items.unknown_index]) - 1
+
+    def _score(self, histories: Histories) -> dict[str, npt.NDArray[np.float32]]:
+        """Returns the scores of whole catalogues, float32 [batch, N], by what is ranked."""
+        scores: dict[str, npt.NDArray[np.float32]] = {}
+        # In one batch, as in the fresh process: its size changes the last digits of a user's scores.
+        with refusing(f"score, {histories.names[0]}"), tf.device(DEVICE), unoptimized():
+            by_question: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
+            for kind, wanted in ASKED.items():
+                question = choose_question(wanted, list(self.candidate.answers))
+                if question not in by_question:
+                    score = self.candidate.answers[question].score
+                    asked = histories.items, histories.scenes, histories.times, histories.now
+                    by_question[question] = tuple(x.numpy() for x in score(*asked))
+                of_items, of_scenes = by_question[question]
+                scores[kind] = of_scenes if kind == SCENE else of_items
+        return scores
 
 
 def load_reference(folder: str, items: Catalogue, scenes: Catalogue, exact: bool) -> Reference:

@@ -13,7 +13,6 @@ class RankingEvaluatorSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "name": component_spec.ExecutionParameter(type=str),
         "candidate": component_spec.ExecutionParameter(type=str),
-        "target": component_spec.ExecutionParameter(type=str),
         "settings": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -37,7 +36,6 @@ class RankingEvaluator(base_component.BaseComponent):
         model: the candidate.
         name: name of the pipeline.
         candidate: name of the candidate beside other models: the title of its method.
-        target: what the candidate was trained on, one of `model.config.TARGETS`; the references count the same.
         settings: JSON of `model.config.EvaluationConfig`.
         baseline_model: the last blessed model; None where there is none.
     """
@@ -52,7 +50,6 @@ class RankingEvaluator(base_component.BaseComponent):
         model: channel.BaseChannel,
         name: str,
         candidate: str,
-        target: str,
         settings: str,
         baseline_model: channel.BaseChannel | None = None,
     ):
@@ -63,7 +60,6 @@ class RankingEvaluator(base_component.BaseComponent):
             baseline_model=baseline_model,
             name=name,
             candidate=candidate,
-            target=target,
             settings=settings,
             evaluation=channel.OutputChannel(standard_artifacts.ModelEvaluation, self, "evaluation"),
             blessing=channel.OutputChannel(standard_artifacts.ModelBlessing, self, "blessing"),

@@ -20,14 +20,15 @@ from components.ranking_evaluator.sequences_file import SequencesFile
 from components.ranking_evaluator.table import format_evaluation
 from components.ranking_evaluator.verdict import NO_BASELINE, judge
 from model.baselines import own_frequency, popularity
-from model.baselines.statistical_network import StatisticalNetwork
-from model.config import PERIOD, EvaluationConfig
+from model.baselines.statistical_network import StatisticalNetwork, StatisticalNetworks
+from model.config import EvaluationConfig
 from model.data.batches import evaluation_batches
 from model.data.sequences import TrainSequences
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
+from model.questions import NEXT, PERIOD
 from model.ranker import Ranker
 from reporting.titles import LAST_BLESSED
 from schemas.catalogue import Catalogue
@@ -42,8 +43,8 @@ REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], StatisticalNetwork]] =
     METHODS["popularity"].title: popularity.from_catalogues,
     METHODS["own_frequency"].title: own_frequency.from_catalogues,
 }
-"""Models that every candidate is measured beside, by title, made from catalogues whose future counts are of the target
-that the candidate was trained on (`model.baselines.popularity.recount_futures`)."""
+"""Models that every candidate is measured beside, by title, made for each question from catalogues whose future counts
+are of what it asks for (`model.baselines.popularity.recount_futures`)."""
 
 EVERY_SECONDS = 10.0
 """Shortest time between two lines of progress."""
@@ -73,18 +74,17 @@ class Executor(base_executor.BaseExecutor):
         no_baseline = NO_BASELINE
         if baseline:
             rankers[LAST_BLESSED] = _load(baseline)
-            if not hasattr(rankers[LAST_BLESSED], "encode"):
+            if not hasattr(rankers[LAST_BLESSED], "answers"):
                 no_baseline = "NOT compared with the last blessed model, which another version exported"
                 _log.warning("%s: %s", no_baseline, baseline.uri)
                 del rankers[LAST_BLESSED]
                 baseline = None
-        counted = items, scenes
-        if exec_properties["target"] != PERIOD:
-            train = TrainSequences([_glob(input_dict, TRAIN)], items, scenes)
-            counted = popularity.recount_futures(train, items, scenes, exec_properties["target"])
+        train = TrainSequences([_glob(input_dict, TRAIN)], items, scenes)
+        counted = {question: popularity.recount_futures(train, items, scenes, question) for question in (NEXT, PERIOD)}
         for name, make in REFERENCES.items():
             if name != title:
-                rankers[name] = ServingModule(make(*counted), items, scenes, _ANY_HISTORY)
+                network = StatisticalNetworks({question: make(*counts) for question, counts in counted.items()})
+                rankers[name] = ServingModule(network, items, scenes, _ANY_HISTORY)
 
         output = artifact_utils.get_single_uri(output_dict["evaluation"])
         with SequencesFile(os.path.join(output, SEQUENCES_FILE)) as file:

@@ -41,7 +41,8 @@ def embed_users(model: Any, users: Sequence[ShownUser], items: Catalogue, scenes
             items.raw_ids(pad([user.history_items for user in batch]), unknown_item),
             scenes.raw_ids(pad([user.history_scenes for user in batch]), unknown_scene),
         )
-        parts.append(model.embed_users(*map(tf.constant, histories))["z_item"].numpy())
+        times = pad([user.history_times for user in batch], 0), np.concatenate([user.cutoff for user in batch])
+        parts.append(model.embed_users(*map(tf.constant, (*histories, *times)))["z_item"].numpy())
     vectors = np.concatenate(parts)
     result = np.empty_like(vectors)
     result[order] = vectors
@@ -57,15 +58,16 @@ def recommend(model: Any, users: Sequence[ShownUser], most: int) -> Iterator[lis
         most: most items of a user.
     """
     histories = (pad([user.history_items for user in users]), pad([user.history_scenes for user in users]))
-    answer = model.recommend_fingerprints(*map(tf.constant, histories))
+    times = pad([user.history_times for user in users], 0), np.concatenate([user.cutoff for user in users])
+    answer = model.recommend_fingerprints(*map(tf.constant, (*histories, *times)))
     for ids, scores in zip(answer["item_ids"].numpy(), answer["item_scores"].numpy().tolist(), strict=True):
         pairs = [(raw_id.decode(), score) for raw_id, score in zip(ids, scores, strict=True) if raw_id]
         yield pairs[:most]
 
 
-def pad(rows: Sequence[Int64s]) -> Int64s:
-    """Returns rows of different lengths as one array, filled with `PAD_FINGERPRINT` on the right."""
-    result = np.full([len(rows), max(map(len, rows))], PAD_FINGERPRINT, np.int64)
+def pad(rows: Sequence[Int64s], padding: int = PAD_FINGERPRINT) -> Int64s:
+    """Returns rows of different lengths as one array, filled on the right."""
+    result = np.full([len(rows), max(map(len, rows))], padding, np.int64)
     for target, row in zip(result, rows, strict=True):
         target[: len(row)] = row
     return result

@@ -30,6 +30,8 @@ _READ = {
     "history_scenes": sequences.HISTORY_SCENE_IDS,
     "future_items": sequences.FUTURE_ITEM_IDS,
     "future_scenes": sequences.FUTURE_SCENE_IDS,
+    "history_times": sequences.HISTORY_TIMESTAMPS,
+    "cutoff": sequences.CUTOFF,
 }
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
@@ -46,6 +48,8 @@ class ShownUser:
         history_scenes: int64 [history].
         future_items: int64 [future].
         future_scenes: int64 [future].
+        history_times: int64 [history], unix seconds.
+        cutoff: int64 [1], unix seconds, when it was asked what follows.
     """
 
     user: str
@@ -54,6 +58,8 @@ class ShownUser:
     history_scenes: Int64s
     future_items: Int64s
     future_scenes: Int64s
+    history_times: Int64s
+    cutoff: Int64s
 
     def list_shown_events(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Returns the (item, scene) fingerprints of the events of history and future that are shown, oldest first."""

@@ -90,7 +90,20 @@ def _record_batch(windows: Windows, events: Columns) -> pa.RecordBatch:
         offsets, places = gather(starts, stops)
         values = (events["item"][places], events["scene"][places], events["time"][places] // MICROSECONDS)
         columns |= {name: _lists(offsets, pa.array(value)) for name, value in zip(names, values, strict=True)}
+    columns[sequences.CUTOFF] = _lists(one_each, pa.array(_find_cutoffs(windows, events["time"])))
     return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _find_cutoffs(windows: Windows, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Returns when each question is asked, unix seconds, int64 [s].
+
+    It is the cutoff of the window. Where windows are not cut by time, in files of sequences, it is the second after the
+    last event of the history, which tells nothing of the future.
+    """
+    behind = times[windows.history_stop - 1] // MICROSECONDS + 1
+    cutoff = windows.cutoff // MICROSECONDS
+    by_time = (cutoff >= behind) & (windows.cutoff <= times[np.minimum(windows.future_start, len(times) - 1)])
+    return np.where(by_time, cutoff, behind)
 
 
 def _lists(offsets: npt.NDArray[np.int64], values: pa.Array) -> pa.Array:

@@ -138,7 +138,9 @@ def cut_last(times: Places, bounds: Places, min_history: int, max_history: int) 
         begin, place = bounds[:-1][users], behind[users] - from_end
         start, stop = starts[place], starts[place + 1]
         of_split = np.full(len(begin), split, np.int64)
-        parts.append(part_at(start, begin, times[start], of_split, begin, stop, max_history))
+        # Asked right after the last event before: the time of what is asked for is no input.
+        asked = times[np.maximum(start - 1, begin)] // MICROSECONDS * MICROSECONDS + MICROSECONDS
+        parts.append(part_at(start, begin, asked, of_split, begin, stop, max_history))
     return _join(parts)
 
 

@@ -209,7 +209,7 @@ def _improved_to_the_end(result: RunResult) -> bool:
         return False
     epochs = result.training.epochs
     allowed = result.config["training"]["epochs"]
-    return len(epochs) >= allowed > 1 and result.training.best_epoch == epochs[-1]["epoch"]
+    return epochs[-1].get("passes", len(epochs)) >= allowed > 1 and result.training.best_epoch == epochs[-1]["epoch"]
 
 
 def _format_seeds(seeds: Iterable[int]) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.runs.run import Run, change_values
-from model.config import TARGETS
 from model.methods import METHODS
+from model.questions import LABELS, read_label
 from pipeline.config import PipelineConfig
 from schemas.errors import UserError
 
@@ -27,8 +27,8 @@ class BenchmarkSpec:
     Attributes:
         methods: names, as in `model.name`.
         seeds: seeds of the trained methods; statistical methods have nothing random, and run with the first seed alone.
-        targets: values of `training.target`; each method gets all of them, because what a statistical method counts
-            depends on the target, too.
+        targets: questions that a method is trained on, as `model.questions.label_questions` writes them; each method
+            gets all of them, because what a statistical method counts depends on them, too.
         ablations: whether DSPnet, if it is among the methods, is also measured without its parts.
     """
 
@@ -95,7 +95,8 @@ def read_spec(
         config: configuration that gives the first seed, and the target where none is chosen.
         methods: names of methods, with commas between, or ``all``.
         seeds: number of seeds.
-        targets: training targets, with commas between; None for the target of the configuration.
+        targets: what is trained on, with commas between, as in ``next,next+period``; None for the questions of the
+            configuration.
         ablations: whether DSPnet is also measured without its parts.
 
     Raises:
@@ -107,7 +108,7 @@ def read_spec(
     return BenchmarkSpec(
         methods=tuple(METHODS) if every_method else _read_names("--methods", methods, tuple(METHODS), f" or {ALL}"),
         seeds=tuple(config.training.seed + number for number in range(seeds)),
-        targets=(config.training.target,) if targets is None else _read_names("--targets", targets, TARGETS),
+        targets=(config.training.target,) if targets is None else _read_names("--targets", targets, LABELS),
         ablations=ablations,
     )
 
@@ -142,14 +143,18 @@ def configure_method(
     Args:
         config: configuration that all methods share.
         method: name of the method, as in `model.name`.
-        target: training target, as in `training.target`.
+        target: what is trained on, as `model.questions.label_questions` writes it.
         seed: seed, as in `training.seed`.
         values: other values that are changed, by dotted key.
 
     Raises:
         UserError: if a value does not fit the configuration.
     """
-    chosen: dict[str, Any] = {"model.name": method, "training.target": target, "training.seed": seed}
+    chosen: dict[str, Any] = {
+        "model.name": method,
+        "training.questions": read_label(target),
+        "training.seed": seed,
+    }
     chosen["serving.retrieval"] = "exact"  # an index would be measured along with the method, and not all can have one
     negatives = METHODS[method].default_negatives
     if negatives is not None and config.training.candidates.sampling == "none":

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from experiments.benchmark.plan import ABLATIONS, DSPNET
 from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
 from experiments.runs.run import Run
-from model.config import TARGETS
 from model.methods import METHODS
+from model.questions import LABELS
 from reporting.table import Rank
 
 BASELINE, ABLATION = "baseline", "ablation"
@@ -231,7 +231,7 @@ def _sort_key(row: BenchmarkRow) -> tuple[Any, ...]:
         place = (order.index(DSPNET) - 0.5, part)
     else:
         place = (order.index(row.method) if row.method in order else len(order), 0)
-    target = TARGETS.index(row.target) if row.target in TARGETS else len(TARGETS)
+    target = LABELS.index(row.target) if row.target in LABELS else len(LABELS)
     return (*place, row.label, target, row.objective, row.sampling)
 
 

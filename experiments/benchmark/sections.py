@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from experiments.benchmark import tables
 from experiments.benchmark.result import BenchmarkResult
-from model.config import MONITOR, NEXT, PERIOD, PREFIX
+from model.config import MONITOR
+from model.questions import NEXT, PERIOD, PREFIX, label_questions
 from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
@@ -13,6 +14,7 @@ from reporting.titles import term_title
 _TARGET_MEANINGS: Mapping[str, str] = {
     NEXT: "the next items",
     PERIOD: "all of the future",
+    label_questions([NEXT, PERIOD]): "both at once, a list for each",
     PREFIX: "what comes next after any prefix",
 }
 """What a method is trained for, or what a statistical method counts, by training target."""

@@ -11,7 +11,7 @@ from schemas.dotted_keys import flatten
 
 _COMPARED = ("windows.", "split.", "model.", "training.", "evaluation.k")
 """Sections of the configuration that say what is trained on what, and how it is measured."""
-_DISTINGUISHING = ("model.name", "training.seed", "training.target")
+_DISTINGUISHING = ("model.name", "training.seed", "training.questions")
 _FAIR = (
     "windows.",
     "split.",

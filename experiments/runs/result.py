@@ -31,7 +31,8 @@ class RunCost:
 
     Attributes:
         training_seconds: time of all epochs; of a method that counts, the time of the whole training step.
-        epochs: number of epochs that were trained.
+        epochs: number of epochs that were trained; where the train split is long, an epoch is a part of a pass over it
+            (`model.training.schedule`).
         best_epoch: number of the epoch whose weights were kept, from 1.
         sequences_per_second: rate of the epochs after the first, validation included.
         peak_memory_bytes: largest memory that the process held until its end.
@@ -70,7 +71,7 @@ class RunResult:
         role: role of the run in a benchmark.
         method: name of the method, as in ``model.name``.
         seed: seed of the training.
-        target: what is predicted in training, as in ``training.target``.
+        target: what is predicted in training, as `model.questions.label_questions` writes it.
         objective: training objective that the method uses, whatever is configured.
         sampling: sampling of candidates, as in ``training.candidates.sampling``.
         key: digest of everything but the code that the numbers depend on (`experiments.runs.run.compute_run_key`).

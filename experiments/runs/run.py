@@ -22,7 +22,8 @@ class Run:
         name: name that is unique in its benchmark and can be the name of a folder.
         label: label of the run's row in a table, as in "BERT4Rec" or "w/o CCR".
         role: ``dspnet``, ``baseline``, or ``ablation``, which is DSPnet without a part of it.
-        config: complete configuration; ``model.name``, ``training.target`` and ``training.seed`` say what is trained.
+        config: complete configuration; ``model.name``, ``training.questions`` and ``training.seed`` say what is
+            trained.
         tuned: keys of `config` that a search chose, with their values.
     """
 

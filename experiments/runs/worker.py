@@ -41,11 +41,13 @@ class Reporter(tf_keras.callbacks.Callback):
 
     Args:
         link: connection to the process that watches.
+        passes: most passes over the train split, of which an epoch may be a part (`model.training.schedule`).
     """
 
-    def __init__(self, link: Connection):
+    def __init__(self, link: Connection, passes: int):
         super().__init__()
         self._link = link
+        self._passes = passes
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reports that training begins."""
@@ -63,7 +65,9 @@ class Reporter(tf_keras.callbacks.Callback):
             StoppedError: if the answer is to stop.
         """
         measured = {name: float(value) for name, value in (logs or {}).items()}
-        self._link.send(EpochMessage({"epoch": epoch + 1, "seconds": time.monotonic() - self._start, **measured}))
+        passes = (epoch + 1) * self._passes / self.params["epochs"]
+        seconds = time.monotonic() - self._start
+        self._link.send(EpochMessage({"epoch": epoch + 1, "passes": passes, "seconds": seconds, **measured}))
         if not self._link.recv():
             raise StoppedError
 
@@ -125,7 +129,7 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
     )
     link.send(StageMessage("before the first epoch" if run.trained else "while it counted"))
     start = time.monotonic()
-    trainer.run_fn(arguments, callbacks=[Reporter(link)] if run.trained else ())
+    trainer.run_fn(arguments, callbacks=[Reporter(link, run.config.training.epochs)] if run.trained else ())
     seconds = time.monotonic() - start
     history = TrainingHistory.from_json(read_json(os.path.join(spec.training_folder, TRAINING_FILE)) or {})
     trained = dataclasses.replace(
@@ -172,15 +176,17 @@ def _summarise_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float)
     """Returns the cost of a training, given the seconds of the call of `run_fn`."""
     trained = spec.run.trained
     epochs = [epoch["seconds"] for epoch in history.epochs]
+    passes = [epoch.get("passes", epoch["epoch"]) for epoch in history.epochs]
     replicas = max(1, len(tf.config.list_logical_devices("GPU")))
     batch = spec.run.config.training.batch_size * replicas
-    sequences_an_epoch = spec.data.sequences[TRAIN] // batch * batch
+    sequences_a_pass = spec.data.sequences[TRAIN] // batch * batch
     steady = epochs[1:] or epochs  # the first epoch also builds the graph
+    steady_passes = passes[-1] - (passes[0] if len(passes) > 1 else 0.0) if passes else 0.0
     return RunCost(
         training_seconds=sum(epochs) if trained else run_seconds,
         epochs=len(epochs) if trained else None,
         best_epoch=history.best_epoch,
-        sequences_per_second=sequences_an_epoch * len(steady) / sum(steady) if steady else None,
+        sequences_per_second=sequences_a_pass * steady_passes / sum(steady) if steady else None,
         training_peak_memory_bytes=read_peak_bytes(),
         parameters=history.parameters,
     )

@@ -242,13 +242,13 @@ class _TrialTrainer:
         except UserError as error:
             return FAILED, str(error)
 
-        def keeps_up(epoch: float) -> bool:
+        def keeps_up(passes: float) -> bool:
             # The configuration as it is must be known to its end; in the last epoch there is nothing left to save.
-            return number == 1 or epoch >= config.training.epochs or not attempt.falls_behind()
+            return number == 1 or passes >= config.training.epochs or not attempt.falls_behind()
 
         def on_epoch(entry: Mapping[str, float]) -> bool:
             _report_entry(attempt, entry)
-            return keeps_up(entry["epoch"])
+            return keeps_up(entry.get("passes", entry["epoch"]))
 
         # A killed attempt may have ended between its last epoch and the answer to it.
         if attempt.epochs and not keeps_up(max(attempt.epochs)):

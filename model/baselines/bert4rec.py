@@ -10,6 +10,7 @@ layer-normalised, as in the authors' code. Choices: a [MASK] reads as the embedd
 of each item is that of `model.popularity_prior`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +18,9 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import mask
-from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
+from model.data.batches import targets_of
+from model.data.history import History
+from model.data.target_counts import TargetCounts
 from model.losses.sampled import Negatives
 from model.networks.base import Outputs
 from model.networks.state_network import StateNetwork, append_prompt
@@ -30,8 +33,8 @@ class BERT4RecNetwork(StateNetwork):
 
     prompted = True
 
-    def __init__(self, config: ModelConfig, items: int, scenes: int, *priors: Any, **kwargs: Any):
-        super().__init__(config, items, scenes, *priors, **kwargs)
+    def __init__(self, config: ModelConfig, counts: Mapping[str, TargetCounts], **kwargs: Any):
+        super().__init__(config, counts, **kwargs)
         self.projection = tf_keras.Sequential(
             [
                 tf_keras.layers.Dense(config.item_dim, tf.nn.gelu, name="dense"),
@@ -44,17 +47,17 @@ class BERT4RecNetwork(StateNetwork):
         """Returns the embedding of [MASK], float [batch, item_dim]."""
         return self.item_embedding(tf.fill([batch], self.item_embedding.mask_index), training=training)
 
-    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """See `model.networks.base.Network.outputs`; o_V = LayerNorm(GELU(h W + b))."""
-        outputs = super().outputs(known, items)
-        return outputs._replace(o_item=self.projection(outputs.o_item))
+    def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `model.networks.base.Network.queries`; o_V = LayerNorm(GELU(h W + b))."""
+        o_scene, o_item = super().queries(known, question, training)
+        return o_scene, self.projection(o_item)
 
-    def states(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    def states(self, history: History, training: bool | None = None) -> tf.Tensor:
         """Returns the states of the latest events, float [batch, time, item_dim], with no [MASK] behind them.
 
         They stand where they do when a [MASK] follows; arguments as for `events`.
         """
-        embedded, valid, _ = self.events(items, scenes, training)
+        embedded, valid, _ = self.events(history, training)
         nothing = tf.zeros_like(embedded[:, 0])
         embedded, valid = append_prompt(embedded, valid, nothing)
         valid = tf.concat([valid[:, :-1], tf.zeros_like(valid[:, :1])], axis=1)
@@ -74,10 +77,10 @@ class BERT4Rec(Recommender):
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the prediction of the future by the [MASK] at the end, and of hidden events."""
         for_cloze, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-        known = self.network.represent(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
-        outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
-        negatives = self.draw_negatives(batch[FUTURE_ITEMS], for_negatives)
-        terms = self.prediction_terms(outputs, batch, negatives)
+        known = self.network.represent(self.read_history(batch), training=True)
+        terms = self.prediction_terms(known, batch, for_negatives)
+        question = self.network.questions[0]
+        negatives = self.draw_negatives(targets_of(question, batch)[0], question, for_negatives)
         terms["cloze_loss"] = self.cloze_loss(batch, for_cloze, negatives)
         return terms, {}
 
@@ -89,14 +92,16 @@ class BERT4Rec(Recommender):
             seed: int [2], seed of the choice of hidden events.
             negatives: what hidden items are compared with, besides themselves; None for the whole catalogue.
         """
-        items = self.network.latest(batch[HISTORY_ITEMS])
+        history = self.read_history(batch)
+        items = self.network.latest(history.items)
         hidden = mask(items, seed, self.network.item_embedding.mask_index, self.config.cloze.mask_share, fewest=1)
-        states = self.network.states(hidden, batch[HISTORY_SCENES], training=True)
+        states = self.network.states(history._replace(items=hidden), training=True)
         # An unknown item reads as [MASK] itself, and is nobody's target.
         targets = tf.where(hidden != items, items, PAD_INDEX)
         places = tf.where(targets != PAD_INDEX)
         rows = places[:, 0]
-        queries = self.network.projection(tf.gather_nd(states, places))
-        losses = self.item_loss(queries, tf.gather_nd(targets, places)[:, tf.newaxis], None, negatives)
+        o_item = self.network.projection(tf.gather_nd(states, places))
+        hidden_items = tf.gather_nd(targets, places)[:, tf.newaxis]
+        losses = self.item_loss(Outputs(o_item, o_item), self.network.questions[0], hidden_items, negatives)
         number = tf.math.unsorted_segment_sum(tf.ones_like(losses), rows, tf.shape(items)[0])
         return tf.math.divide_no_nan(tf.math.unsorted_segment_sum(losses, rows, tf.shape(items)[0]), number)

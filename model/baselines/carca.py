@@ -15,18 +15,20 @@ scored as by other methods, from the last event's state. The objective is the co
 one drawn negative.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig
+from model.data.history import History
+from model.data.target_counts import TargetCounts
 from model.losses.full import LOSSES, known_targets
 from model.losses.sampled import Negatives, loss_of_scores
 from model.networks.base import Outputs
-from model.networks.copy_head import CopyScores, add_copies
-from model.networks.item_scorer import for_chunks
+from model.networks.chunks import for_chunks
+from model.networks.copy_head import add_copies
 from model.networks.state_network import StateNetwork
 from model.training.recommender import Recommender
 
@@ -210,15 +212,15 @@ class CARCANetwork(StateNetwork):
     sees_scenes = True
     query_spec = tf.TensorSpec([None, None, None], tf.float32, "queries")
 
-    def __init__(self, config: ModelConfig, items: int, scenes: int, *priors: Any, **kwargs: Any):
-        super().__init__(config, items, scenes, *priors, **kwargs)
+    def __init__(self, config: ModelConfig, counts: Mapping[str, TargetCounts], **kwargs: Any):
+        super().__init__(config, counts, **kwargs)
         self.attention = CrossAttention(config.item_dim, config.heads, name="cross_attention")
         self.candidate_norm = tf_keras.layers.LayerNormalization(epsilon=1e-6, name="candidate_norm")
 
-    @property
-    def item_scorer(self) -> CrossAttentionScorer:
+    def item_scorer(self, question: str) -> CrossAttentionScorer:
         """Scores items for profiles."""
-        return CrossAttentionScorer(self.attention, self.candidates, self.item_bias, self.item_embedding.catalogue_size)
+        bias = self.heads[question].item_bias
+        return CrossAttentionScorer(self.attention, self.candidates, bias, self.item_embedding.catalogue_size)
 
     def candidates(self, items: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of candidates, float [..., item_dim], given their indices, int [...]."""
@@ -227,16 +229,20 @@ class CARCANetwork(StateNetwork):
         event = self.event(tf.concat([self.item_embedding(items, training=True), unknown], axis=-1))
         return self.candidate_norm(event)
 
-    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Profile:
+    def represent(self, history: History, training: bool | None = None) -> Profile:
         """See `model.networks.base.Network.represent`."""
-        embedded, valid, _ = self.events(items, scenes, training)
+        embedded, valid, _ = self.events(history, training)
         states = self.encoder.states(embedded, valid, training=training)
         h = states[:, -1]
         return Profile(h, h, h, h, self.attention.profile(states, valid))
 
-    def outputs(self, known: Profile, items: tf.Tensor) -> Outputs:
-        """See `model.networks.base.Network.outputs`."""
-        return Outputs(self.scene_queries(known.h_item), known.events, self.copies(items, known.h_item))
+    def queries(self, known: Profile, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `model.networks.base.Network.queries`."""
+        return self.scene_queries(known.h_item, question), known.events
+
+    def outputs(self, known: Profile, history: History, question: str, training: bool | None = None) -> Outputs:
+        """See `model.networks.base.Network.outputs`; its scorer has no scene head."""
+        return super().outputs(known, history, question, training)._replace(last_scene=None)
 
 
 class CARCA(Recommender):
@@ -248,15 +254,13 @@ class CARCA(Recommender):
         super()._build()
         self.network.attention(tf.zeros([1, 1, 2 * self.network.config.item_dim + 1]), self.network.candidates([1]))
 
-    def item_loss(
-        self, queries: tf.Tensor, targets: tf.Tensor, copies: CopyScores | None, negatives: Negatives | None
-    ) -> tf.Tensor:
+    def item_loss(self, outputs: Outputs, question: str, targets: tf.Tensor, negatives: Negatives | None) -> tf.Tensor:
         """See `Recommender.item_loss`; over the whole catalogue it holds all scores and what leads to them."""
+        queries, copies, scorer = outputs.o_item, outputs.copies, self.network.item_scorer(question)
         if negatives is None:
-            scorer = self.network.item_scorer
             scores = scorer.columns(queries, tf.range(scorer.size))
             return LOSSES[self.whole_objective](scores if copies is None else add_copies(scores, copies), targets)
-        scorer, known = self.network.item_scorer, known_targets(targets, self.network.item_embedding.catalogue_size)
+        known = known_targets(targets, scorer.size)
         return loss_of_scores(
             self.config.objective,
             scorer.scores_at(queries, known.rows, known.columns),
@@ -268,8 +272,6 @@ class CARCA(Recommender):
             self.config.gbce_calibration,
         )
 
-    def validation_item_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
+    def validation_item_loss(self, outputs: Outputs, question: str, targets: tf.Tensor) -> tf.Tensor:
         """Returns the loss of items over what a training step compares, float [batch]."""
-        return self.item_loss(
-            outputs.o_item, targets, outputs.copies, self.draw_negatives(targets, tf.constant([0, 0]))
-        )
+        return self.item_loss(outputs, question, targets, self.draw_negatives(targets, question, tf.constant([0, 0])))

@@ -14,18 +14,19 @@ Two variants read the scene of each event as an attribute of it (the DSPnet pape
 for that, and SceneCTC has the context-target contrast alone.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import tensorflow as tf
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
-from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
+from model.data.batches import NEXT_ITEM
+from model.data.history import History
+from model.data.target_counts import TargetCounts
 from model.losses.contrastive import supervised_contrast
-from model.networks.base import Outputs
 from model.networks.state_network import StateNetwork, repeat_state
 from model.training.recommender import Batch, Recommender
-from schemas.catalogue import Catalogue
 
 VIEWS = 2
 
@@ -39,16 +40,16 @@ class ContraRecNetwork(StateNetwork):
 
     @classmethod
     def create(
-        cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
+        cls, config: ModelConfig, training: TrainingConfig, counts: Mapping[str, TargetCounts], **options: Any
     ) -> Self:
         """See `model.networks.base.Network.create`; tau_1 is that of `training`."""
         temperature = training.context_contrast.target_temperature
-        return super().create(config, training, items, scenes, target_temperature=temperature, **options)
+        return super().create(config, training, counts, target_temperature=temperature, **options)
 
-    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """See `Network.outputs`; inner products are divided by tau_1."""
-        outputs = super().outputs(known, items)
-        return outputs._replace(o_item=outputs.o_item / self.target_temperature)
+    def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Network.queries`; inner products are divided by tau_1."""
+        o_scene, o_item = super().queries(known, question, training)
+        return o_scene, o_item / self.target_temperature
 
 
 class ContraRec(Recommender):
@@ -67,8 +68,7 @@ class ContraRec(Recommender):
             return super().terms(batch, seed, tape)
         for_views, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         own, views = self._encode(batch, for_views)
-        outputs = self.network.outputs(repeat_state(own), batch[HISTORY_ITEMS])
-        terms = self.prediction_terms(outputs, batch, self.draw_negatives(batch[FUTURE_ITEMS], for_negatives))
+        terms = self.prediction_terms(repeat_state(own), batch, for_negatives)
         # A next item that is not in the catalogue says nothing of who is alike.
         labels = batch[NEXT_ITEM]
         labels = tf.where(labels <= self.network.item_embedding.catalogue_size, labels, 0)
@@ -78,13 +78,14 @@ class ContraRec(Recommender):
     def _encode(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns h, float [batch, d], and that of augmented copies, float [`VIEWS`, batch, d], in one pass."""
         network, share = self.network, self.config.context_contrast.mask_share
-        items, scenes = ([x] for x in network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES]))
+        latest = network.aligned(self.read_history(batch))
+        items, scenes = [latest.items], [latest.scenes]
         for view in range(VIEWS):
             # The same events are hidden and moved in both sequences.
             view_seed = tf.random.experimental.stateless_fold_in(seed, view)
             items.append(augment(items[0], view_seed, network.item_embedding.mask_index, share))
             scenes.append(augment(scenes[0], view_seed, network.scene_embedding.mask_index, share))
-        h = network.encode(tf.concat(items, axis=0), tf.concat(scenes, axis=0), training=True)
+        h = network.encode(History(tf.concat(items, axis=0), tf.concat(scenes, axis=0)), training=True)
         h = tf.reshape(h, [1 + VIEWS, -1, h.shape[1]])
         return h[0], h[1:]
 

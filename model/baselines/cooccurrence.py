@@ -19,10 +19,11 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import sparse
 
-from model.baselines.counts import SparseCounts, tie_break
 from model.baselines.statistical_network import StatisticalNetwork, latest_known
-from model.config import PERIOD, TrainingConfig
+from model.config import TrainingConfig
 from model.data.sequences import TrainSequences, next_events
+from model.networks.sparse_counts import SparseCounts, tie_break
+from model.questions import PERIOD
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 STRONGEST = 1000
@@ -33,14 +34,19 @@ PRODUCTS = 1 << 24
 
 
 def fit(
-    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+    train: TrainSequences,
+    items: Catalogue,
+    scenes: Catalogue,
+    max_length: int,
+    training: TrainingConfig,
+    question: str,
 ) -> StatisticalNetwork:
     """Counts what comes after what: a `model.baselines.statistical_network.Fit`."""
     # A batch of nobody, so that a train split without sequences makes counts, too.
     batches = [[sparse.csr_matrix((0, size), dtype=np.int32) for size in (len(items),) * 2 + (len(scenes),) * 2]]
     for batch in train:
         history, future = batch.history, batch.future
-        if training.target != PERIOD:
+        if question != PERIOD:
             future = next_events(future)
         batches.append(
             [

@@ -6,6 +6,7 @@ concatenation of its two embeddings; the first `scene_dim` numbers of the last e
 
 import tensorflow as tf
 
+from model.data.history import History
 from model.networks.dspnet import DSPnetNetwork, create_encoder
 from schemas.catalogue import PAD_INDEX
 
@@ -18,10 +19,11 @@ class DSPnetMinusNetwork(DSPnetNetwork):
     def _create_encoders(self) -> None:
         self.pair_encoder = create_encoder(self.config, self.config.scene_dim + self.config.item_dim, "f")
 
-    def encode(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes histories, item and scene of an event as one token; see `DSPnetNetwork.encode`."""
-        items, scenes = self.aligned(items, scenes)
-        pairs = tf.concat(self._embed(scenes, items, training), axis=2)
+        latest = self.aligned(history)
+        items, scenes = latest.items, latest.scenes
+        pairs = tf.concat(self._embed(latest, training), axis=2)
         valid = tf.logical_or(items != PAD_INDEX, scenes != PAD_INDEX)
         state = self.pair_encoder(pairs, valid, training=training)
         return state[:, : self.config.scene_dim], state[:, self.config.scene_dim :]

@@ -2,26 +2,32 @@
 
 Its states are items, as in the MC baseline of Rendle et al. (WWW 2010, "Factorizing Personalized Markov Chains"),
 without their factorisation: an item that never followed the last one goes by its popularity. Scenes are a chain of
-their own. `TrainingConfig.target` says which pairs count; with `prefix` it is the chain of textbooks, over all adjacent
+their own. The question says which pairs count; with `prefix` it is the chain of textbooks, over all adjacent
 events.
 """
 
 import tensorflow as tf
 
-from model.baselines.counts import PairCounts, SparseCounts, tie_break
 from model.baselines.statistical_network import StatisticalNetwork, latest_known
 from model.config import TrainingConfig
+from model.data.pair_counts import PairCounts
 from model.data.sequences import TrainSequences, what_follows
+from model.networks.sparse_counts import SparseCounts, tie_break
 from schemas.catalogue import Catalogue
 
 
 def fit(
-    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+    train: TrainSequences,
+    items: Catalogue,
+    scenes: Catalogue,
+    max_length: int,
+    training: TrainingConfig,
+    question: str,
 ) -> StatisticalNetwork:
     """Counts transitions (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
     of_items, of_scenes = PairCounts(len(items), len(items)), PairCounts(len(scenes), len(scenes))
     for batch in train:
-        followed = what_follows(batch, training.target)
+        followed = what_follows(batch, question)
         of_items.add(followed.from_items, followed.items)
         of_scenes.add(followed.from_scenes, followed.scenes)
 

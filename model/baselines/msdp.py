@@ -9,30 +9,33 @@ weight lambda.
 
 Choices: a window is counted in events, not in time (`draw_scales`), but parts no events at one time; the prompt is a
 learned vector for each size that follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer. A
-user is asked about the whole period under `training.target=period`, and else about the smallest window; it is trained
-on all of them either way, and so sees more of the future than other methods do under `next`.
+user is asked about the whole period by the question `period`, and else about the smallest window. With one question
+it is trained on all windows either way, and so sees more of the future than other methods do under `next`; with several
+(`training.questions`), on those that they ask about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import tensorflow as tf
 import tf_keras
 
-from model.config import PERIOD, ModelConfig, TrainingConfig
+from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import mask
 from model.data.batches import (
     FUTURE_ITEM_SEQUENCE,
     FUTURE_SCENE_SEQUENCE,
     FUTURE_TIMES,
-    HISTORY_ITEMS,
-    HISTORY_SCENES,
 )
+from model.data.history import History
+from model.data.target_counts import TargetCounts
+from model.networks.base import Representations
 from model.networks.encoder import make_initializer
 from model.networks.state_network import StateNetwork, repeat_state
+from model.questions import PERIOD
 from model.training import replicas
 from model.training.recommender import Batch, Recommender
-from schemas.catalogue import PAD_INDEX, Catalogue
+from schemas.catalogue import PAD_INDEX
 
 WHOLE = tf.int32.max
 """The size of a window that has all of the future."""
@@ -43,29 +46,45 @@ class MSDPNetwork(StateNetwork):
 
     Args:
         scales: sizes of windows, rising.
-        asked: the place in `scales` of the window that users are asked about.
+        asked: the places in `scales` of the windows that questions ask about, by question.
     """
 
     prompted = True
 
-    def __init__(self, *args: Any, scales: Sequence[int], asked: int, **kwargs: Any):
+    def __init__(self, *args: Any, scales: Sequence[int], asked: Mapping[str, int], **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.scales = tuple(scales)
-        self.asked = asked
+        self.asked = dict(asked)
         shape = [len(self.scales), self.config.item_dim]
         self.prompts = self.add_weight("prompts", shape=shape, initializer=make_initializer())
 
     @classmethod
     def create(
-        cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
+        cls, config: ModelConfig, training: TrainingConfig, counts: Mapping[str, TargetCounts], **options: Any
     ) -> Self:
         """See `model.networks.base.Network.create`; the windows are those of `training`."""
         scales, asked = list_scales(training)
-        return super().create(config, training, items, scenes, scales=scales, asked=asked, **options)
+        return super().create(config, training, counts, scales=scales, asked=asked, **options)
 
-    def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Returns the prompt of the window that users are asked about, float [batch, item_dim]."""
-        return self.prompt_of(tf.fill([batch], self.asked))
+    def represent(self, history: History, training: bool | None = None) -> dict[str, Representations]:
+        """Returns the representations for each question, by question: each has a prompt of its own."""
+        batch = tf.shape(history.items)[0]
+        return {
+            question: repeat_state(self.encode(history, self.prompt_of(tf.fill([batch], place)), training))
+            for question, place in self.asked.items()
+        }
+
+    def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `model.networks.base.Network.queries`."""
+        return super().queries(known[question], question, training)
+
+    def of_question(self, known: Any, question: str) -> Representations:
+        """See `model.networks.base.Network.of_question`."""
+        return known[question]
+
+    def copied_by(self, known: Any) -> tf.Tensor:
+        """See `model.networks.base.Network.copied_by`; what is known for the first question."""
+        return known[self.questions[0]].z_item
 
     def prompt_of(self, scales: tf.Tensor) -> tf.Tensor:
         """Returns the prompts of windows, float [batch, item_dim], given their places in `scales`, int [batch]."""
@@ -108,30 +127,32 @@ class MSDP(Recommender):
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the prediction of items and scenes of a window, and how unlike a masked copy is."""
         for_scale, for_mask, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        network, items, scenes = self.network, batch[HISTORY_ITEMS], batch[HISTORY_SCENES]
-        drawn = draw_scales(network.scales, tf.shape(items)[0], for_scale)
+        network, history, question = self.network, self.read_history(batch), self.network.questions[0]
+        drawn = draw_scales(network.scales, tf.shape(history.items)[0], for_scale)
         prompt, sizes = network.prompt_of(drawn), tf.gather(tf.constant(network.scales), drawn)
-
-        h = network.encode(items, scenes, prompt, training=True)
-        outputs = network.outputs(repeat_state(h), items)
-        targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_TIMES], sizes)
-        negatives = self.draw_negatives(targets, for_negatives)
-        terms = {"item_loss": self.item_loss(outputs.o_item, targets, outputs.copies, negatives)}
-        if self.config.scene_weight:
-            scenes_asked = cut_window(batch[FUTURE_SCENE_SEQUENCE], batch[FUTURE_TIMES], sizes)
-            terms["scene_loss"] = self.scene_loss(outputs, scenes_asked)
+        h = network.encode(history, prompt, training=True)
+        if len(network.questions) > 1:  # each of its windows is a question
+            terms = self.prediction_terms(network.represent(history, training=True), batch, for_negatives)
+        else:
+            outputs = network.outputs({question: repeat_state(h)}, history, question, training=True)
+            targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_TIMES], sizes)
+            negatives = self.draw_negatives(targets, question, for_negatives)
+            terms = {"item_loss": self.item_loss(outputs, question, targets, negatives)}
+            if self.config.scene_weight:
+                scenes_asked = cut_window(batch[FUTURE_SCENE_SEQUENCE], batch[FUTURE_TIMES], sizes)
+                terms["scene_loss"] = self.scene_loss(outputs, question, scenes_asked)
         if "contrast_loss" in self.weights_of_terms:
-            share, latest = self.config.distribution.mask_share, network.latest(items)
+            share, latest = self.config.distribution.mask_share, network.latest(history.items)
             masked = mask(latest, for_mask, network.item_embedding.mask_index, share)
-            copy = network.encode(masked, scenes, prompt, training=True)
+            copy = network.encode(history._replace(items=masked), prompt, training=True)
             terms["contrast_loss"] = siamese_loss(h, copy, self.predictor(h), self.predictor(copy))
         return terms, {}
 
 
-def list_scales(config: TrainingConfig) -> tuple[list[int], int]:
-    """Returns the sizes of windows, the whole future last, and the place of the one that users are asked about."""
+def list_scales(config: TrainingConfig) -> tuple[list[int], dict[str, int]]:
+    """Returns the sizes of windows, the whole future last, and the place of the one that each question asks about."""
     scales = [*config.distribution.scales, WHOLE]
-    return scales, len(scales) - 1 if config.target == PERIOD else 0
+    return scales, {question: len(scales) - 1 if question == PERIOD else 0 for question in config.questions}
 
 
 def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.baselines.counts import tie_break
 from model.baselines.popularity import recount_futures
 from model.baselines.statistical_network import StatisticalNetwork
-from model.config import PERIOD, TrainingConfig
+from model.config import TrainingConfig
 from model.data.sequences import TrainSequences
 from model.data.vocabulary import find
+from model.networks.sparse_counts import tie_break
+from model.questions import PERIOD
 from schemas.catalogue import PAD_INDEX, Catalogue
 
 AGES = 1 << 14
@@ -74,14 +75,19 @@ class OwnCounts(tf.Module):
 
 
 def fit(
-    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+    train: TrainSequences,
+    items: Catalogue,
+    scenes: Catalogue,
+    max_length: int,
+    training: TrainingConfig,
+    question: str,
 ) -> StatisticalNetwork:
     """Counts what follows (`model.data.sequences`), to fill up: a `model.baselines.statistical_network.Fit`.
 
-    How often all of the futures have an item is in the catalogue, so nothing is read for the target ``period``.
+    How often all of the futures have an item is in the catalogue, so nothing is read for the question ``period``.
     """
-    if training.target != PERIOD:
-        items, scenes = recount_futures(train, items, scenes, training.target)
+    if question != PERIOD:
+        items, scenes = recount_futures(train, items, scenes, question)
     return from_catalogues(items, scenes)
 
 

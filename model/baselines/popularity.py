@@ -1,6 +1,6 @@
 """Popularity: everybody is shown what most often came next in the train split.
 
-What comes next is all of the future or what happens at its first time alone, as `TrainingConfig.target` has it; the two
+What comes next is all of the future or what happens at its first time alone, as the question has it; the two
 are far apart where people start with something else than they go on with.
 """
 
@@ -9,18 +9,23 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from model.baselines.counts import SparseCounts, make_empty_counts
 from model.baselines.statistical_network import StatisticalNetwork, read_nothing
-from model.config import Target, TrainingConfig
+from model.config import TrainingConfig
 from model.data.sequences import TrainSequences, what_follows
+from model.networks.sparse_counts import SparseCounts, make_empty_counts
 from schemas.catalogue import Catalogue
 
 
 def fit(
-    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+    train: TrainSequences,
+    items: Catalogue,
+    scenes: Catalogue,
+    max_length: int,
+    training: TrainingConfig,
+    question: str,
 ) -> StatisticalNetwork:
     """Counts what follows (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
-    return from_catalogues(*recount_futures(train, items, scenes, training.target))
+    return from_catalogues(*recount_futures(train, items, scenes, question))
 
 
 def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:
@@ -29,15 +34,15 @@ def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:
 
 
 def recount_futures(
-    train: TrainSequences, items: Catalogue, scenes: Catalogue, target: Target
+    train: TrainSequences, items: Catalogue, scenes: Catalogue, question: str
 ) -> tuple[Catalogue, Catalogue]:
-    """Returns the catalogues with the future counts of a target: how often each item and scene follows a history.
+    """Returns the catalogues with the future counts of a question: how often each item and scene follows a history.
 
-    With the target ``period``, and where no history is empty, they are those that the catalogues have.
+    With the question ``period``, and where no history is empty, they are those that the catalogues have.
     """
     of_items, of_scenes = np.zeros(len(items) + 2, np.int64), np.zeros(len(scenes) + 2, np.int64)
     for batch in train:
-        followed = what_follows(batch, target)
+        followed = what_follows(batch, question)
         of_items += np.bincount(followed.items, minlength=len(of_items))
         of_scenes += np.bincount(followed.scenes, minlength=len(of_scenes))
     return (

@@ -25,7 +25,12 @@ _SCHEMA = pa.schema([("user", pa.int64()), ("item", pa.int32()), ("scene", pa.in
 
 
 def fit(
-    train: TrainSequences, items: Catalogue, scenes: Catalogue, max_length: int, training: TrainingConfig
+    train: TrainSequences,
+    items: Catalogue,
+    scenes: Catalogue,
+    max_length: int,
+    training: TrainingConfig,
+    question: str,
 ) -> StatisticalNetwork:
     """Weighs all train events: a `model.baselines.statistical_network.Fit`, which reads no history."""
     events = distinct_events(train)

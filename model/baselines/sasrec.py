@@ -1,11 +1,11 @@
 """SASRec: a causal transformer that predicts what follows each event (Kang & McAuley, ICDM 2018), as practised today.
 
-With `training.target=prefix`, its own, every event of the history predicts the next one and the last one the first
-future event, all in one pass; of events at one time the last alone predicts, and what it predicts are all events of the
-next time. With `next` and `period` the last event of the history alone predicts. The loss is cross-entropy, over the
-whole catalogue unless `training.candidates` samples it, or, with `training.objective=gbce` and drawn negatives, that of
-gSASRec (Petrov & Macdonald, RecSys 2023): the paper's binary cross-entropy with one negative is known to make scores
-overconfident.
+Asked about prefixes (`training.questions`), its own way, every event of the history predicts the next one and the last
+one the first future event, all in one pass; of events at one time the last alone predicts, and what it predicts are all
+events of the next time. Asked anything else, the last event of the history alone predicts. The loss is cross-entropy,
+over the whole catalogue unless `training.candidates` samples it, or, with `training.objective=gbce` and drawn
+negatives, that of gSASRec (Petrov & Macdonald, RecSys 2023): the paper's binary cross-entropy with one negative is
+known to make scores overconfident.
 
 Choices: the transformer layer is this project's (GELU, normalised after), and inner events are scored without what
 the repeat head copies.
@@ -13,12 +13,12 @@ the repeat head copies.
 
 import tensorflow as tf
 
-from model.config import PREFIX
-from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES
+from model.data.batches import HISTORY_TIMES, NEXT_ITEM
+from model.data.history import History
 from model.data.padding import distinct
-from model.losses.full import LOSSES
 from model.networks.base import Outputs
 from model.networks.state_network import StateNetwork, repeat_state
+from model.questions import PREFIX
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
@@ -28,9 +28,9 @@ class SASRecNetwork(StateNetwork):
 
     causal = True
 
-    def states(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def states(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the states of the latest events, float [batch, time, d], and their items, int [batch, time]."""
-        embedded, valid, items = self.events(items, scenes, training)
+        embedded, valid, items = self.events(history, training)
         return self.encoder.states(embedded, valid, training=training), items
 
 
@@ -43,26 +43,26 @@ class SASRec(Recommender):
     @property
     def reads_order(self) -> bool:
         """See `Recommender.reads_order`."""
-        return self.config.target == PREFIX
+        return PREFIX in self.config.questions
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
-        """Returns the prediction of items and of scenes, with the target `prefix` averaged over all times."""
-        if self.config.target != PREFIX:
+        """Returns the prediction of items and of scenes, asked about prefixes averaged over all times."""
+        if PREFIX not in self.config.questions:
             return super().terms(batch, seed, tape)
-        states, items = self.network.states(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
-        _, scenes = self.network.aligned(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
-        outputs = self.network.outputs(repeat_state(states[:, -1]), batch[HISTORY_ITEMS])
-        negatives = self.draw_negatives(batch[FUTURE_ITEMS], seed)
-        terms = self.prediction_terms(outputs, batch, negatives)
+        network, history = self.network, self.read_history(batch)
+        states, items = network.states(history, training=True)
+        scenes = network.aligned(history).scenes
+        terms = self.prediction_terms(repeat_state(states[:, -1]), batch, seed)
 
-        times = self.network.latest(batch[HISTORY_TIMES])
+        times = network.latest(batch[HISTORY_TIMES])
         places, following_items = find_following(times, items)
         h = tf.gather_nd(states, places)
-        inner = {"item_loss": self.item_loss(h, following_items, None, negatives)}
+        outputs = Outputs(network.scene_queries(h, PREFIX), h)
+        negatives = self.draw_negatives(batch[NEXT_ITEM], PREFIX, seed)
+        inner = {"item_loss": self.item_loss(outputs, PREFIX, following_items, negatives)}
         if self.config.scene_weight:
-            scores = self.network.score_scenes(Outputs(self.network.scene_queries(h), h, None))
             _, following_scenes = find_following(times, scenes[:, -tf.shape(items)[1] :])
-            inner["scene_loss"] = LOSSES[self.whole_objective](scores, following_scenes)
+            inner["scene_loss"] = self.scene_loss(outputs, PREFIX, following_scenes)
         return {name: _mean_with(term, inner[name], places[:, 0]) for name, term in terms.items()}, {}
 
 

@@ -4,12 +4,13 @@ It takes the place of a trained network in `ServingModule`, so a baseline is exp
 and evaluated as any other model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
 import tensorflow as tf
 
 from model.config import ModelConfig, TrainingConfig
+from model.data.history import History
 from model.data.padding import right_align
 from model.data.sequences import TrainSequences
 from model.methods import load
@@ -22,67 +23,82 @@ Read: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class StatisticalNetwork(tf.Module):
-    """Ranks by counts, of which nothing is trained.
+    """Ranks by counts, of which nothing is trained, in answer to one question.
 
     Args:
         items: scores items; its queries are int32 [batch, any].
         scenes: scores scenes; its queries are int32 [batch, any].
-        read: from histories, catalogue indices int32 [batch, time] each with 0 for padding anywhere, to the queries of
-            `items` and of `scenes`.
+        read: from histories to the queries of `items` and of `scenes`.
 
     Attributes:
-        item_scorer: scores items for `Outputs.o_item`.
-        scene_scorer: scores scenes for `Outputs.o_scene`.
+        items: scores items.
+        scenes: scores scenes.
+        read: as given.
     """
-
-    query_spec = tf.TensorSpec([None, None], tf.int32, "queries")
-    """Shape and type of the queries of `item_scorer`."""
-    embeds_users: ClassVar[bool] = False
-    """Whether representations of users are worth exporting: they are but histories."""
 
     def __init__(self, items: ItemScorer, scenes: ItemScorer, read: Read):
         super().__init__()
-        self.item_scorer = items
-        self.scene_scorer = scenes
-        self._read = read
+        self.items = items
+        self.scenes = scenes
+        self.read = read
 
-    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Outputs:
-        """Reads histories; the result is already what candidates are compared with.
 
-        Args:
-            items: int32 [batch, time], item indices, oldest first, 0 where padded, N + 1 where unknown.
-            scenes: int32 [batch, time'], scene indices, oldest first, 0 where padded, N_s + 1 where unknown.
-            training: ignored; nothing is trained.
-        """
-        item_queries, scene_queries = self._read(items, scenes)
-        return Outputs(scene_queries, item_queries, None)
+class StatisticalNetworks(tf.Module):
+    """Counts for each question: a `model.networks.base.ServedNetwork`.
 
-    def outputs(self, known: Outputs, items: tf.Tensor) -> Outputs:
-        """Returns what `represent` does."""
-        return known
+    Args:
+        networks: by question.
+    """
 
-    def score_items(self, outputs: Outputs) -> tf.Tensor:
+    query_spec = tf.TensorSpec([None, None], tf.int32, "queries")
+    """Shape and type of the queries of item scorers."""
+    embeds_users: ClassVar[bool] = False
+    """Whether representations of users are worth exporting: they are but histories."""
+
+    def __init__(self, networks: Mapping[str, StatisticalNetwork]):
+        super().__init__()
+        self.questions = tuple(networks)
+        self.networks = dict(networks)
+
+    def item_scorer(self, question: str) -> ItemScorer:
+        """Returns what scores items."""
+        return self.networks[question].items
+
+    def of_question(self, known: None, question: str) -> None:
+        """Returns nothing; see `represent`."""
+
+    def represent(self, history: History, training: bool | None = None) -> None:
+        """Returns nothing: all that is known of users is their histories."""
+
+    def outputs(self, known: None, history: History, question: str, training: bool | None = None) -> Outputs:
+        """Reads histories; see `model.networks.base.ServedNetwork.outputs`."""
+        item_queries, scene_queries = self.networks[question].read(history.items, history.scenes)
+        return Outputs(scene_queries, item_queries)
+
+    def score_items(self, outputs: Outputs, question: str) -> tf.Tensor:
         """Scores all items, float32 [batch, N_v]."""
-        return self.item_scorer.chunk(outputs.o_item, 0, self.item_scorer.size)
+        scorer = self.networks[question].items
+        return scorer.chunk(outputs.o_item, 0, scorer.size)
 
-    def score_scenes(self, outputs: Outputs) -> tf.Tensor:
+    def score_scenes(self, outputs: Outputs, question: str) -> tf.Tensor:
         """Scores all scenes, float32 [batch, N_s]."""
-        return self.scene_scorer.chunk(outputs.o_scene, 0, self.scene_scorer.size)
+        scorer = self.networks[question].scenes
+        return scorer.chunk(outputs.o_scene, 0, scorer.size)
 
 
-Fit: TypeAlias = Callable[[TrainSequences, Catalogue, Catalogue, int, TrainingConfig], StatisticalNetwork]
+Fit: TypeAlias = Callable[[TrainSequences, Catalogue, Catalogue, int, TrainingConfig, str], StatisticalNetwork]
 """Fits a baseline to the train split: its sequences, the item and the scene catalogue, how many of the latest
-events may be read (`ModelConfig.max_length`), and what is to be predicted (`TrainingConfig.target`)."""
+events may be read (`ModelConfig.max_length`), how to count, and the question to answer."""
 
 
 def fit_network(
     model: ModelConfig, training: TrainingConfig, train_files: Sequence[str], items: Catalogue, scenes: Catalogue
-) -> StatisticalNetwork:
-    """Returns the network of the configured method, fitted to the train split.
+) -> StatisticalNetworks:
+    """Returns the networks of the configured method, fitted to the train split for each question.
 
     Args:
         model: names a statistical method, and how many of the latest events it may read.
-        training: what is to be predicted.
+        training: how to count, and the questions.
         train_files: names or globs of the train split's examples; nothing else is read.
         items: the item catalogue.
         scenes: the scene catalogue.
@@ -94,7 +110,10 @@ def fit_network(
     if model.method.trained:
         raise ValueError(f"{model.name} is trained, and cannot be fitted by counting. Build it with build_network.")
     fit: Fit = load(model.method.fit)
-    return fit(TrainSequences(train_files, items, scenes), items, scenes, model.max_length, training)
+    train = TrainSequences(train_files, items, scenes)
+    return StatisticalNetworks(
+        {question: fit(train, items, scenes, model.max_length, training, question) for question in training.questions}
+    )
 
 
 def read_nothing(items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

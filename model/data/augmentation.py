@@ -1,4 +1,4 @@
-"""Sequence augmentation A (3.3): mask or reorder, for a whole batch at once, never touching padding."""
+"""Sequence augmentation A (3.3), mask or reorder, and hiding, for a whole batch at once, never touching padding."""
 
 import tensorflow as tf
 
@@ -41,6 +41,15 @@ def mask(indices: tf.Tensor, seed: tf.Tensor, mask_index: int, share: float, few
     number = tf.maximum(tf.cast(tf.floor(share * length + 0.5), tf.int32), fewest)
     draws = tf.where(valid, replicas.uniform(tf.unstack(tf.shape(indices)), seed), 2.0)
     return tf.where(tf.logical_and(valid, _rank(draws) < number), tf.cast(mask_index, indices.dtype), indices)
+
+
+def hide(indices: tf.Tensor, seed: tf.Tensor, mask_index: int, share: float) -> tf.Tensor:
+    """Replaces each event by `mask_index` with a probability, whatever becomes of the others; arguments as for `mask`.
+
+    So a history of one event is sometimes whole, where `mask` would always or never hide it.
+    """
+    hidden = tf.logical_and(indices != PAD_INDEX, replicas.uniform(tf.unstack(tf.shape(indices)), seed) < share)
+    return tf.where(hidden, tf.cast(mask_index, indices.dtype), indices)
 
 
 def reorder(indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -1,13 +1,13 @@
 """Batches of padded tensors, read from example files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-from model.config import NEXT, PERIOD
 from model.data.padding import distinct, take_next
 from model.data.prefixes import cut, draw_cuts
 from model.data.vocabulary import FingerprintTable
+from model.questions import PERIOD
 from schemas import sequences
 from schemas.identity import PAD_FINGERPRINT
 
@@ -23,8 +23,11 @@ FUTURE_SCENE_SEQUENCE = "future_scene_sequence"
 HISTORY_TIMES = "history_times"
 FUTURE_TIMES = "future_times"
 
-_ORDER = (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, HISTORY_TIMES, FUTURE_TIMES)
-"""What tells the order of events, and which of them happened at one time."""
+CUTOFF = "cutoff"
+
+_ORDER = (FUTURE_ITEM_SEQUENCE, FUTURE_SCENE_SEQUENCE, FUTURE_TIMES)
+"""What tells the order of the future, and which of its events happened at one time."""
+_TIMES = (HISTORY_TIMES, FUTURE_TIMES, CUTOFF)
 
 SHUFFLE_BUFFER = 20_000
 """Number of sequences among which the next one of an epoch is drawn."""
@@ -39,6 +42,12 @@ _READ = {
 }
 
 
+def targets_of(question: str, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the items and scenes of a batch that answer a question, int [batch, targets] each, 0 where padded."""
+    names = (FUTURE_ITEMS, FUTURE_SCENES) if question == PERIOD else (NEXT_ITEM, NEXT_SCENE)
+    return batch[names[0]], batch[names[1]]
+
+
 def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
     """Reads gzipped TFRecords of sequence examples, once and in order.
 
@@ -51,8 +60,8 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
         ``history_items``, ``history_scenes`` [batch, time]; ``next_item``, ``next_scene`` [batch, ties], each distinct
         id at the earliest second of the future once; ``future_items``, ``future_scenes`` [batch, targets], each
         distinct id of the future once; ``future_item_sequence``, ``future_scene_sequence`` [batch, events], the future
-        as it happened; and ``history_times`` [batch, time], ``future_times`` [batch, events], unix seconds plus one, 0
-        where padded.
+        as it happened; ``history_times`` [batch, time], ``future_times`` [batch, events], unix seconds plus one, 0
+        where padded; and ``cutoff`` [batch], likewise.
 
     Raises:
         FileNotFoundError: if no file matches.
@@ -61,7 +70,7 @@ def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Datase
 
 
 def evaluation_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
-    """Reads as `fingerprint_batches` does, but for times and the order of futures, and also ``user``, the user's hash.
+    """Reads as `fingerprint_batches` does, but for the order of futures, and also ``user``, the user's hash.
 
     Returns:
         Batches with ``user``, string [batch].
@@ -73,15 +82,16 @@ def evaluation_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset
 
 
 def training_batches(
-    files: Sequence[str], batch_size: int, *, seed: int, first_epoch: int, epochs: int
+    files: Sequence[str], batch_size: int, *, seed: int, first_step: int, epoch_steps: int, epochs: int
 ) -> tf.data.Dataset:
-    """Reads sequence examples epoch after epoch, shuffled by seed and epoch alone, so that any epoch can be first.
+    """Reads sequence examples epoch after epoch, shuffled by seed and epoch alone, so that any step can be first.
 
     Args:
         files: file names or globs.
         batch_size: sequences a batch; an epoch's last batch is left out when it is not full.
         seed: seed of the shuffles.
-        first_epoch: number of the first epoch, from 0.
+        first_step: number of the first batch, from 0.
+        epoch_steps: batches of an epoch.
         epochs: number of the epoch at which to end.
 
     Returns:
@@ -97,7 +107,8 @@ def training_batches(
         order = tf.random.stateless_uniform([], [seed, epoch], maxval=tf.int64.max, dtype=tf.int64)
         return _batches(shuffled, batch_size, shuffle_seed=order, drop_remainder=True)
 
-    return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
+    first_epoch, skipped = divmod(first_step, epoch_steps)
+    return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches).skip(skipped)
 
 
 def _expand(files: Sequence[str]) -> list[str]:
@@ -128,7 +139,6 @@ def index_batches(
     batches: tf.data.Dataset,
     items: FingerprintTable,
     scenes: FingerprintTable,
-    target: str = PERIOD,
     ordered: bool = False,
 ) -> tf.data.Dataset:
     """Turns fingerprints into catalogue indices, for training and validation.
@@ -137,23 +147,20 @@ def index_batches(
         batches: from `fingerprint_batches`.
         items: index of each item.
         scenes: index of each scene.
-        target: ``period`` predicts all of the future; ``next`` only what happens at its earliest time.
-        ordered: whether times and the future as it happened are wanted, too; to look it up in vain would cost each
-            step.
+        ordered: whether the future as it happened is wanted, too; to look it up in vain would cost each step.
 
     Returns:
         Batches of int32 indices: ``history_items``, ``history_scenes``, ``next_item``, ``next_scene``,
-        ``future_items``, ``future_scenes`` and, with `ordered`, ``future_item_sequence``, ``future_scene_sequence`` and
-        the times as they are.
+        ``future_items``, ``future_scenes`` and, with `ordered`, ``future_item_sequence``, ``future_scene_sequence``;
+        and the times as they are.
     """
 
     def index(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = batch if ordered else _without_order(batch)
-        batch = _next_alone(batch) if target == NEXT else batch
         return {name: look_up(name, values) for name, values in batch.items()}
 
     def look_up(name: str, values: tf.Tensor) -> tf.Tensor:
-        return values if name in (HISTORY_TIMES, FUTURE_TIMES) else (items if "item" in name else scenes)(values)
+        return values if name in _TIMES else (items if "item" in name else scenes)(values)
 
     return batches.map(index, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
@@ -167,7 +174,7 @@ def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> t
         first_step: number of the first batch.
 
     Returns:
-        Batches of the same features, with the targets of ``next``.
+        Batches of the same features.
     """
 
     def cut_anew(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -182,21 +189,20 @@ def prefix_batches(batches: tf.data.Dataset, *, seed: int, first_step: int) -> t
             cut_batch[history], cut_batch[future] = cut(batch[history], batch[future], after)
         cut_batch[NEXT_ITEM] = take_next(cut_batch[FUTURE_ITEM_SEQUENCE], cut_batch[FUTURE_TIMES])
         cut_batch[NEXT_SCENE] = take_next(cut_batch[FUTURE_SCENE_SEQUENCE], cut_batch[FUTURE_TIMES])
-        return _next_alone(cut_batch)
+        # Asked right after the last event that is left.
+        cut_batch[CUTOFF] = 1 + tf.reduce_max(cut_batch[HISTORY_TIMES], axis=1)
+        return {**batch, **cut_batch}
 
     return (
         batches.enumerate(first_step).map(cut_anew, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
     )
 
 
-def _next_alone(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {**batch, FUTURE_ITEMS: batch[NEXT_ITEM], FUTURE_SCENES: batch[NEXT_SCENE]}
-
-
 def _parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
     features = {feature: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for feature in _READ.values()}
-    ragged = tf.io.parse_example(records, features)
-    batch = {name: ragged[feature].to_tensor(PAD_FINGERPRINT) for name, feature in _READ.items()}
+    parsed = tf.io.parse_example(records, {**features, sequences.CUTOFF: tf.io.FixedLenFeature([], tf.int64)})
+    batch = {name: parsed[feature].to_tensor(PAD_FINGERPRINT) for name, feature in _READ.items()}
+    batch[CUTOFF] = parsed[sequences.CUTOFF] + 1
     for future, following in ((FUTURE_ITEMS, NEXT_ITEM), (FUTURE_SCENES, NEXT_SCENE)):
         batch[following] = take_next(batch[future], batch[FUTURE_TIMES], PAD_FINGERPRINT)
     batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_SCENE_SEQUENCE] = batch[FUTURE_ITEMS], batch[FUTURE_SCENES]

@@ -5,7 +5,7 @@ import tensorflow as tf
 from schemas.catalogue import PAD_INDEX
 
 
-def right_align(indices: tf.Tensor, max_length: int) -> tf.Tensor:
+def right_align(indices: tf.Tensor, max_length: tf.Tensor | int) -> tf.Tensor:
     """Moves the events of each row to its end, keeping their order, and keeps the last `max_length`.
 
     Args:
@@ -15,8 +15,14 @@ def right_align(indices: tf.Tensor, max_length: int) -> tf.Tensor:
     Returns:
         int [batch, min(time, max_length)], padding first.
     """
-    order = tf.argsort(tf.cast(tf.not_equal(indices, PAD_INDEX), tf.int8), axis=1, stable=True)
-    return tf.gather(indices, order, axis=1, batch_dims=1)[:, -max_length:]
+    valid = tf.not_equal(indices, PAD_INDEX)
+    # Counted, not sorted: histories may have thousands of events.
+    later = tf.cumsum(tf.cast(valid, tf.int64), axis=1, reverse=True)
+    width = tf.minimum(tf.shape(indices, tf.int64)[1], tf.cast(max_length, tf.int64))
+    places = tf.where(tf.logical_and(valid, later <= width))
+    columns = width - tf.gather_nd(later, places)
+    shape = tf.stack([tf.shape(indices, tf.int64)[0], width])
+    return tf.scatter_nd(tf.stack([places[:, 0], columns], axis=1), tf.gather_nd(indices, places), shape)
 
 
 def left_align(indices: tf.Tensor, padding: int = PAD_INDEX) -> tf.Tensor:

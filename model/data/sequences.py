@@ -3,7 +3,7 @@
 Unlike the batches of `model.data.batches`, events keep their times and futures their order and their repeats; rows are
 ragged (values and where each row begins), so that one long history does not pad the rest.
 
-The training target says which events follow which, in counting as in training (`what_follows`):
+The question says which events follow which, in counting as in training (`what_follows`):
 
 ========== ===================================================================================
 ``next``   the last event of a history is followed by the next ones: those of its future's first time
@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.config import PERIOD, PREFIX, TARGETS
 from model.data.vocabulary import FingerprintTable
+from model.questions import PERIOD, PREFIX, QUESTIONS
 from schemas import sequences
 from schemas.catalogue import Catalogue
 from schemas.identity import FINGERPRINT_BUCKETS
@@ -119,24 +119,24 @@ class Followed(NamedTuple):
     scenes: npt.NDArray[np.int32]
 
 
-def what_follows(batch: SequenceBatch, target: str) -> Followed:
+def what_follows(batch: SequenceBatch, question: str) -> Followed:
     """Returns the pairs of a batch; a sequence without a history or without a future has pairs within itself alone.
 
     Args:
         batch: sequences.
-        target: ``next``, ``period`` or ``prefix``.
+        question: ``next``, ``period`` or ``prefix``.
 
     Raises:
-        ValueError: if the target is none of these.
+        ValueError: if the question is none of these.
     """
-    if target not in TARGETS:
-        raise ValueError(f"A target is next, period or prefix. Received: {target!r}")
+    if question not in QUESTIONS:
+        raise ValueError(f"A question is next, period or prefix. Received: {question!r}")
     history = batch.history
-    future = batch.future if target == PERIOD else next_events(batch.future)
+    future = batch.future if question == PERIOD else next_events(batch.future)
     number = np.where(np.diff(history.starts) > 0, np.diff(future.starts), 0)
     following = np.flatnonzero(np.repeat(number > 0, np.diff(future.starts)))
     across = _pairs(history, np.repeat(history.starts[1:] - 1, number), future, following)
-    if target != PREFIX:
+    if question != PREFIX:
         return across
     begins = _find_times(history)
     of_sequence: npt.NDArray[np.int64] = np.searchsorted(history.starts, begins[:-1], side="right")

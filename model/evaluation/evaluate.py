@@ -17,6 +17,7 @@ from model.evaluation.slices import SliceStatistics, TrainCounts, make_slicer
 from model.evaluation.tasks import GROUPS
 from model.ranker import Ranker
 from model.retrieval.top_k import CHUNK_SCORES
+from model.tracing import unoptimized
 from schemas.catalogue import Catalogue
 from schemas.evaluation import CatalogueSizes, Difference, Evaluation, Metric, ModelEvaluation, Slice, Ties
 from schemas.identity import PAD_FINGERPRINT, splitmix64
@@ -101,10 +102,11 @@ def evaluate(
         of_sequences = slicer.slice_sequences(arrays[HISTORY_ITEMS], arrays[HISTORY_SCENES])
         of_targets = slicer.slice_targets(arrays[FUTURE_ITEMS])
         in_slices += np.concatenate([of_sequences.sum(axis=1), of_targets.any(axis=2).sum(axis=1)])
-        values = {
-            name: accumulator.add(batch, of_sequences, of_targets, weights)
-            for name, accumulator in accumulators.items()
-        }
+        with unoptimized():
+            values = {
+                name: accumulator.add(batch, of_sequences, of_targets, weights)
+                for name, accumulator in accumulators.items()
+            }
         if others:
             differences, measured = _subtract(index, values[candidate], [values[name] for name in others])
             user_sums.add(*blocks.add(user_keys(users), differences, measured))

@@ -6,12 +6,25 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, USER
+from model.data.batches import (
+    CUTOFF,
+    FUTURE_ITEMS,
+    FUTURE_SCENES,
+    HISTORY_ITEMS,
+    HISTORY_SCENES,
+    HISTORY_TIMES,
+    NEXT_ITEM,
+    NEXT_SCENE,
+    USER,
+)
 from model.data.padding import distinct
 from model.data.vocabulary import FingerprintTable
 from model.evaluation import metrics
 from model.evaluation.ranks import NONE, Candidates, RankingQuery, RankingResult, Scorer, dense_scorer, rank
-from model.ranker import Ranker
+from model.evaluation.tasks import QUESTION_OF, TASKS_OF
+from model.questions import NEXT, PERIOD, choose_question
+from model.ranker import Answer, Encoded, Ranker
+from model.tracing import traced_once
 from schemas.identity import PAD_FINGERPRINT
 
 Batch = dict[str, tf.Tensor]
@@ -20,9 +33,10 @@ Batch = dict[str, tf.Tensor]
 BATCH_SPEC = {
     USER: tf.TensorSpec([None], tf.string),
     **dict.fromkeys(
-        (HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM, NEXT_SCENE, FUTURE_ITEMS, FUTURE_SCENES),
+        (HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES, NEXT_ITEM, NEXT_SCENE, FUTURE_ITEMS, FUTURE_SCENES),
         tf.TensorSpec([None, None], tf.int64),
     ),
+    CUTOFF: tf.TensorSpec([None], tf.int64),
 }
 """Names, shapes and types of the tensors of a batch."""
 
@@ -67,28 +81,64 @@ def make_measure(
     items = FingerprintTable(tf.convert_to_tensor(ranker.item_fingerprints).numpy())
     scenes = FingerprintTable(tf.convert_to_tensor(ranker.scene_fingerprints).numpy())
 
+    asked: dict[str, list[str]] = {}
+    for wanted in (NEXT, PERIOD):
+        asked.setdefault(choose_question(wanted, list(ranker.answers)), []).append(wanted)
+
     @tf.function(input_signature=[BATCH_SPEC, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)
     def measure(batch: Batch, slices: tf.Tensor) -> dict[str, Measured]:
-        encoded = ranker.encode(batch[HISTORY_ITEMS], batch[HISTORY_SCENES])
-        queries = encoded["queries"]
-        scorer = Scorer(
-            size=items.size,
-            scores=lambda start, stop: ranker.item_scores(queries, start, stop),
-            scores_at=lambda rows, columns: ranker.item_scores_at(queries, rows, columns),
-            own=(encoded["rows"], encoded["columns"], encoded["scores"]),
-        )
-        candidates, query, relevant = _ask_for_items(items, batch)
-        result = rank(scorer, candidates, query, max(ks), chunk_scores)
-        found = {"items": _measure_ranking(result, relevant, candidates.targets, slices, ks)}
-        candidates, query, relevant = _ask_for_scenes(scenes, batch)
-        result = rank(dense_scorer(encoded["scene_scores"]), candidates, query, max(ks), chunk_scores)
-        found["scenes"] = _measure_ranking(result, relevant, candidates.targets, slices[:0], ks)
-        return found
+        of_items, of_scenes = _ask_for_items(items, batch), _ask_for_scenes(scenes, batch)
+        parts: dict[str, list[Measured]] = {"items": [], "scenes": []}
+        order: dict[str, list[int]] = {"items": [], "scenes": []}
+        for question, wanted in asked.items():
+            answer = ranker.answers[question]
+            encoded = answer.encode(
+                batch[HISTORY_ITEMS],
+                batch[HISTORY_SCENES],
+                tf.maximum(batch[HISTORY_TIMES] - 1, 0),
+                tf.maximum(batch[CUTOFF] - 1, 0),
+            )
+            scorers = {
+                "items": _item_scorer(answer, encoded, items.size),
+                "scenes": dense_scorer(encoded["scene_scores"]),
+            }
+            for kind, (candidates, query, relevant) in (("items", of_items), ("scenes", of_scenes)):
+                tasks = [place for place, task in enumerate(TASKS_OF[kind]) if QUESTION_OF[task] in wanted]
+                mine = RankingQuery(*(tf.gather(mask, tasks) for mask in query))
+                result = rank(scorers[kind], candidates, mine, max(ks), chunk_scores)
+                of_targets = slices if kind == "items" else slices[:0]
+                found = _measure_ranking(result, tf.gather(relevant, tasks), candidates.targets, of_targets, ks)
+                parts[kind].append(found)
+                order[kind] += tasks
+        return {kind: _in_order(parts[kind], order[kind]) for kind in parts}
 
     return measure
 
 
+def _item_scorer(answer: Answer, encoded: Encoded, size: int) -> Scorer:
+    queries = encoded["queries"]
+    return Scorer(
+        size=size,
+        scores=lambda start, stop: answer.item_scores(queries, start, stop),
+        scores_at=lambda rows, columns: answer.item_scores_at(queries, rows, columns),
+        own=(encoded["rows"], encoded["columns"], encoded["scores"]),
+    )
+
+
+def _in_order(parts: Sequence[Measured], tasks: Sequence[int]) -> Measured:
+    """Joins what was measured of some tasks each; `tasks` are the places of all of them."""
+    places = np.argsort(tasks)
+    return Measured(*(tf.gather(tf.concat(values, axis=0), places) for values in zip(*parts, strict=True)))
+
+
 def _ask_for_items(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
+    others, query = _query_items(batch)
+    return Candidates(_columns(table, batch[FUTURE_ITEMS]), _columns(table, others)), query, query.relevant
+
+
+@traced_once
+def _query_items(batch: Batch) -> tuple[tf.Tensor, RankingQuery]:
+    """Returns the items of histories that are no targets, fingerprints, each once a row, and what is asked."""
     history, targets = batch[HISTORY_ITEMS], batch[FUTURE_ITEMS]
     every = targets != PAD_FINGERPRINT
     following = tf.logical_and(every, _is_in(targets, batch[NEXT_ITEM]))
@@ -99,8 +149,7 @@ def _ask_for_items(table: FingerprintTable, batch: Batch) -> tuple[Candidates, R
     past = tf.concat([seen, others != PAD_FINGERPRINT], axis=1)
     relevant = tf.stack([following, every, tf.logical_and(following, new), tf.logical_and(every, new)])
     excluded = tf.stack([tf.zeros_like(past), tf.zeros_like(past), past, past])
-    query = RankingQuery(relevant, excluded)
-    return Candidates(_columns(table, targets), _columns(table, others)), query, relevant
+    return others, RankingQuery(relevant, excluded)
 
 
 def _ask_for_scenes(table: FingerprintTable, batch: Batch) -> tuple[Candidates, RankingQuery, tf.Tensor]:
@@ -111,6 +160,7 @@ def _ask_for_scenes(table: FingerprintTable, batch: Batch) -> tuple[Candidates, 
     return candidates, RankingQuery(relevant, tf.zeros_like(relevant)), relevant
 
 
+@traced_once
 def _measure_ranking(
     result: RankingResult, relevant: tf.Tensor, columns: tf.Tensor, slices: tf.Tensor, ks: Sequence[int]
 ) -> Measured:

@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from model.data.vocabulary import find
-from model.networks.item_scorer import for_chunks
+from model.networks.chunks import for_chunks
 from model.retrieval.top_k import CHUNK_SCORES, NO_SCORE, TopK, merge_chunk, remove_columns, select_best, without_nan
+from model.tracing import traced_once
 
 NONE = np.int64(-1)
 """Stands for "no candidate" where columns are padded to a rectangle."""
@@ -26,7 +27,7 @@ _BYTES, _ADDENDS = 8, 128
 
 
 class Scorer(NamedTuple):
-    """The scores of one batch, to be asked for in pieces (`model.ranker.Ranker`).
+    """The scores of one batch, to be asked for in pieces (`model.ranker.Answer`).
 
     Attributes:
         size: number N of candidates.
@@ -97,45 +98,107 @@ def rank(
         chunk_scores: largest number of scores held at a time.
     """
     columns = tf.concat([candidates.targets, candidates.others], axis=1)
+    size = tf.convert_to_tensor(scorer.size)
+    # All but the scores is the same for every scorer, and so is traced but once.
+    places = tf.where(columns >= 0)
+    estimates = scorer.scores_at(places[:, 0], tf.gather_nd(columns, places))
+    named, thresholds, kept = _find_thresholds(query, candidates, columns, *estimates, scorer.own, size, max_rank)
+    batch = tf.shape(columns)[0]
+    chunk = tf.clip_by_value(chunk_scores // tf.maximum(batch, 1), kept, size)
+
+    def read(state: tuple, start: tf.Tensor, stop: tf.Tensor) -> tuple:
+        return _read_chunk(state, scorer.scores(start, stop), start, stop, named, thresholds, kept)
+
+    nothing = TopK(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
+    state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(thresholds, tf.int64))
+    found = for_chunks(read, state, size, chunk)
+    return _combine(query, columns, found, thresholds, scorer.own, size, max_rank)
+
+
+class _Named(NamedTuple):
+    """The named candidates of a batch in the order in which the catalogue is read.
+
+    Attributes:
+        columns: int64 [batch * (T + S)], rising.
+        order: int32, where each stands in the flattened candidates.
+        rows: int64, the row of each.
+    """
+
+    columns: tf.Tensor
+    order: tf.Tensor
+    rows: tf.Tensor
+
+
+@traced_once
+def _find_thresholds(
+    query: RankingQuery,
+    candidates: Candidates,
+    columns: tf.Tensor,
+    estimates: tf.Tensor,
+    rounding: tf.Tensor,
+    own: tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None,
+    size: tf.Tensor,
+    max_rank: int,
+) -> tuple[_Named, tf.Tensor, tf.Tensor]:
+    """Returns what has to be known before the catalogue is read.
+
+    Args:
+        query: what is asked.
+        candidates: targets and others.
+        columns: both together, int64 [batch, T + S].
+        estimates: scores of the candidates in the catalogue, float32 [P].
+        rounding: how far off rounding may set them, float32 [P].
+        own: `Scorer.own`.
+        size: number of candidates in the catalogue.
+        max_rank: largest rank that is wanted for every target.
+
+    Returns:
+        The named candidates; the score that the first relevant target of each question and row reaches, float32 [Q,
+        batch]; and how many of the best candidates have to be kept.
+    """
     known = columns >= 0
-    number = tf.shape(candidates.targets)[1]
     # The score of the best relevant target, but for rounding: what reaches this threshold is ahead of that target.
-    estimates, rounding = _estimate_scores(scorer, columns, known)
-    lowest = without_nan(estimates - tf.where(tf.math.is_finite(rounding), rounding, 0.0))
-    lowest = tf.where(known, lowest, NO_SCORE)[:, :number]
+    places, shape = tf.where(known), tf.shape(columns, tf.int64)
+    scores, off = (tf.scatter_nd(places, x, shape) for x in (estimates, rounding))
+    scores = _put_own(own, size, columns, scores)
+    lowest = without_nan(scores - tf.where(tf.math.is_finite(off), off, 0.0))
+    lowest = tf.where(known, lowest, NO_SCORE)[:, : tf.shape(candidates.targets)[1]]
     thresholds = tf.where(query.relevant, lowest, NO_SCORE)
     thresholds = tf.reduce_max(tf.pad(thresholds, [[0, 0], [0, 0], [0, 1]], constant_values=NO_SCORE), axis=2)
 
     most = tf.reduce_max(tf.pad(tf.math.count_nonzero(known, axis=1, dtype=tf.int32), [[0, 1]]))
-    kept = tf.minimum(max_rank + most, scorer.size)
-    plain, bases, counts = _read_catalogue(scorer, columns, thresholds, kept, chunk_scores)
-    plain = select_best(remove_columns(plain, columns), tf.minimum(max_rank, kept))
-    finals = tf.where(known, without_nan(_put_own(scorer, columns, bases)), NO_SCORE)
-    return _combine(query, finals, columns, plain, bases, thresholds, counts, max_rank)
+    kept = tf.minimum(max_rank + most, size)
+    order = tf.argsort(tf.reshape(columns, [-1]))
+    rows = tf.cast(order // tf.maximum(tf.shape(columns)[1], 1), tf.int64)
+    return _Named(tf.gather(tf.reshape(columns, [-1]), order), order, rows), thresholds, kept
 
 
+@traced_once
 def _combine(
     query: RankingQuery,
-    finals: tf.Tensor,
     columns: tf.Tensor,
-    plain: TopK,
-    bases: tf.Tensor,
+    found: tuple[TopK, tf.Tensor, tf.Tensor],
     thresholds: tf.Tensor,
-    counts: tf.Tensor,
+    own: tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None,
+    size: tf.Tensor,
     max_rank: int,
 ) -> RankingResult:
     """Ranks the named candidates and the best plain ones together.
 
     Args:
         query: what is asked.
-        finals: final scores of the named candidates, float32 [batch, T + S].
         columns: the named candidates, 0-based, int64 [batch, T + S].
-        plain: the best candidates that are not named.
-        bases: scores of the named candidates as the catalogue has them, float32 [batch, T + S].
+        found: the best candidates; scores of the named ones as the catalogue has them, float32 [batch * (T + S)]; and
+            how many candidates in the catalogue reach each threshold, int64 [Q, batch].
         thresholds: score that the first relevant target reaches, float32 [Q, batch].
-        counts: number of candidates in the catalogue that reach the threshold, int64 [Q, batch].
+        own: `Scorer.own`.
+        size: number of candidates in the catalogue.
         max_rank: largest rank that is wanted for every target.
     """
+    best, picked, counts = found
+    bases = tf.reshape(picked, tf.shape(columns))
+    plain = select_best(remove_columns(best, columns), tf.minimum(max_rank, tf.shape(best.scores)[1]))
+    finals = tf.where(columns >= 0, without_nan(_put_own(own, size, columns, bases)), NO_SCORE)
     number, others = tf.shape(query.relevant)[2], tf.shape(query.excluded)[2]
     asked, batch = query.relevant.shape[0], tf.shape(columns)[0]
     relevant = tf.pad(query.relevant, [[0, 0], [0, 0], [0, others - number]])
@@ -193,58 +256,54 @@ def dense_scorer(scores: tf.Tensor) -> Scorer:
     )
 
 
-def _estimate_scores(scorer: Scorer, columns: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the final scores of the named candidates before the catalogue is read, and their rounding."""
-    places = tf.where(known)
-    scores, rounding = scorer.scores_at(places[:, 0], tf.gather_nd(columns, places))
-    shape = tf.shape(columns, tf.int64)
-    estimates, rounding = (tf.scatter_nd(places, x, shape) for x in (scores, rounding))
-    return _put_own(scorer, columns, estimates), rounding
-
-
-def _put_own(scorer: Scorer, columns: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+def _put_own(
+    own: tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None, size: tf.Tensor, columns: tf.Tensor, scores: tf.Tensor
+) -> tf.Tensor:
     """Returns the scores, with those of `Scorer.own` in their places."""
-    if scorer.own is None:
+    if own is None:
         return scores
-    rows, own_columns, own = scorer.own
-    size = tf.cast(scorer.size, tf.int64)
+    rows, own_columns, own_scores = own
+    size = tf.cast(size, tf.int64)
     keys = rows * size + own_columns
     order = tf.argsort(keys)
     wanted = tf.range(tf.shape(columns, tf.int64)[0])[:, tf.newaxis] * size + columns
     wanted = tf.reshape(tf.where(columns >= 0, wanted, -1), [-1])
     there, place = find(tf.gather(keys, order), wanted)
     flat = tf.tensor_scatter_nd_update(
-        tf.reshape(scores, [-1]), there[:, tf.newaxis], tf.gather(own, tf.gather(order, place))
+        tf.reshape(scores, [-1]), there[:, tf.newaxis], tf.gather(own_scores, tf.gather(order, place))
     )
     return tf.reshape(flat, tf.shape(scores))
 
 
-def _read_catalogue(
-    scorer: Scorer, columns: tf.Tensor, thresholds: tf.Tensor, kept: tf.Tensor, chunk_scores: int
+@traced_once
+def _read_chunk(
+    state: tuple[TopK, tf.Tensor, tf.Tensor],
+    scores: tf.Tensor,
+    start: tf.Tensor,
+    stop: tf.Tensor,
+    named: _Named,
+    thresholds: tf.Tensor,
+    kept: tf.Tensor,
 ) -> tuple[TopK, tf.Tensor, tf.Tensor]:
-    """Returns the best candidates, the scores of the named ones, and how many reach each threshold, [M, batch]."""
-    batch = tf.shape(columns)[0]
-    order = tf.argsort(tf.reshape(columns, [-1]))
-    ordered = tf.gather(tf.reshape(columns, [-1]), order)
-    rows = tf.cast(order // tf.maximum(tf.shape(columns)[1], 1), tf.int64)
-    size = tf.convert_to_tensor(scorer.size)
-    chunk = tf.clip_by_value(chunk_scores // tf.maximum(batch, 1), kept, size)
+    """Returns the best candidates, the scores of the named ones, and how many reach each threshold, [Q, batch].
 
-    def read(state: tuple, start: tf.Tensor, stop: tf.Tensor) -> tuple:
-        top, picked, counts = state
-        scores = scorer.scores(start, stop)
-        low, high = tf.unstack(tf.searchsorted(ordered, tf.cast([start, stop], tf.int64)))
-        places = tf.stack([rows[low:high], ordered[low:high] - tf.cast(start, tf.int64)], axis=1)
-        picked = tf.tensor_scatter_nd_update(
-            picked, tf.gather(order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, places)
-        )
-        counts += tf.stack([count_at_least(scores, threshold) for threshold in tf.unstack(thresholds)])
-        return merge_chunk(top, scores, start, kept), picked, counts
-
-    nothing = TopK(tf.fill([batch, kept], NO_SCORE), tf.zeros([batch, kept], tf.int64))
-    state = (nothing, tf.zeros([tf.size(columns)]), tf.zeros_like(thresholds, tf.int64))
-    top, picked, counts = for_chunks(read, state, size, chunk)
-    return top, tf.reshape(picked, tf.shape(columns)), counts
+    Args:
+        state: the same of the candidates before `start`.
+        scores: of the candidates from `start` to `stop`, float32 [batch, stop - start].
+        start: the first candidate of the chunk.
+        stop: the first candidate after it.
+        named: the named candidates.
+        thresholds: as in `_combine`.
+        kept: how many of the best are kept.
+    """
+    top, picked, counts = state
+    low, high = tf.unstack(tf.searchsorted(named.columns, tf.cast([start, stop], tf.int64)))
+    places = tf.stack([named.rows[low:high], named.columns[low:high] - tf.cast(start, tf.int64)], axis=1)
+    picked = tf.tensor_scatter_nd_update(
+        picked, tf.gather(named.order, tf.range(low, high))[:, tf.newaxis], tf.gather_nd(scores, places)
+    )
+    counts += tf.stack([count_at_least(scores, threshold) for threshold in tf.unstack(thresholds)])
+    return merge_chunk(top, scores, start, kept), picked, counts
 
 
 def count_at_least(scores: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:

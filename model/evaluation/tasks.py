@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from model.questions import NEXT, PERIOD
+
 ITEM_TASKS = ("next_item", "period_items", "next_unseen_item", "period_unseen_items")
 SCENE_TASKS = ("next_scene", "period_scenes")
 TASKS = ("next_item", "period_items", "next_scene", "period_scenes", "next_unseen_item", "period_unseen_items")
@@ -11,6 +13,9 @@ are neither recommended nor expected, and sequences without a new item are not m
 
 MAIN_TASKS = ("next_item", "period_items", "next_scene")
 """The tasks of the paper's main tables."""
+
+QUESTION_OF = {task: NEXT if task.startswith(NEXT) else PERIOD for task in TASKS}
+"""The question whose list a task measures."""
 
 TASKS_OF = {"items": ITEM_TASKS, "scenes": SCENE_TASKS}
 """The tasks of each catalogue."""

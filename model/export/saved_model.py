@@ -8,11 +8,12 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from model.config import ServingConfig
-from model.data.batches import HISTORY_ITEMS, HISTORY_SCENES
+from model.data.batches import CUTOFF, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES
 from model.export.serving_module import TOP_K, ServingModule
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from schemas.served_model import (
@@ -46,27 +47,32 @@ def describe_retrieval(module: ServingModule, config: ServingConfig, batches: tf
 
     Returns:
         `EXACT`, or a description with the recall of the best 10 and `TOP_K` items (or of the whole catalogue, when it
-        is smaller).
+        is smaller), the lower of the questions'.
     """
-    if module.find_items is module.exact_items:
+    if config.retrieval == "exact":
         return EXACT
     ks = sorted({min(k, module.item_ids.shape[0]) for k in (10, TOP_K)})
 
     @tf.function(reduce_retracing=True)
-    def find(items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        queries = module.queries(items, scenes)
-        return module.exact_items(queries, ks[-1]).columns, module.find_items(queries, ks[-1]).columns
+    def find(*request: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        return [
+            (answer.exact_items(queries, ks[-1]).columns, answer.find_items(queries, ks[-1]).columns)
+            for answer in module.answers.values()
+            for queries in [answer.queries(*request)]
+        ]
 
-    hits, queries = dict.fromkeys(ks, 0), 0
+    hits, queries = {k: np.zeros(len(module.answers), np.int64) for k in ks}, 0
     for batch in batches:
-        exact, approximate = (columns.numpy() for columns in find(batch[HISTORY_ITEMS], batch[HISTORY_SCENES]))
-        for expected, found in zip(exact, approximate, strict=True):
-            queries += 1
-            for k in ks:
-                hits[k] += len(set(expected[:k]) & set(found[:k]))
+        times = (tf.maximum(batch[name] - 1, 0) for name in (HISTORY_TIMES, CUTOFF))
+        found = find(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], *times)
+        queries += len(batch[HISTORY_ITEMS])
+        for place, (exact, approximate) in enumerate(found):
+            for row in zip(exact.numpy(), approximate.numpy(), strict=True):
+                for k in ks:
+                    hits[k][place] += len(set(row[0][:k]) & set(row[1][:k]))
         if queries >= MEASURED_QUERIES:
             break
-    recalls = {k: hits[k] / (k * queries) for k in ks}
+    recalls = {k: float(hits[k].min() / (k * queries)) for k in ks}
     return RetrievalDescription("scann", config.scann_search_share, queries, recalls)
 
 

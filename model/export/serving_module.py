@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,16 +10,20 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.config import ServingConfig
+from model.data.history import History
 from model.data.padding import distinct, right_align
 from model.data.vocabulary import FingerprintTable, fingerprint_strings
 from model.networks.base import Outputs, ServedNetwork
+from model.networks.copy_head import Cells
 from model.networks.item_scorer import InnerProducts
+from model.questions import NEXT, PERIOD, choose_question
 from model.ranker import Encoded
-from model.retrieval.scann import ScannTopK
-from model.retrieval.top_k import ExactTopK, TopK, mix_copies, remove_columns, select_best
+from model.retrieval.scann import ScannIndex, ScannTopK
+from model.retrieval.top_k import NO_SCORE, ExactTopK, TopK, mix_copies, remove_columns, select_best
+from model.tracing import traced_once
 from schemas import sequences
 from schemas.catalogue import PAD_INDEX, Catalogue
-from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS
+from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS, REQUEST_TIME
 
 TOP_K = 100
 """How many items (scenes) a request is answered with, or the whole catalogue when it is smaller."""
@@ -33,12 +38,24 @@ def _fingerprints(name: str) -> tf.TensorSpec:
 
 
 _HISTORY_IDS = [_ids(sequences.HISTORY_ITEM_IDS), _ids(sequences.HISTORY_SCENE_IDS)]
-_HISTORY_FINGERPRINTS = [_fingerprints("history_item_fingerprints"), _fingerprints("history_scene_fingerprints")]
+_TIMES = [
+    tf.TensorSpec([None, None], tf.int64, sequences.HISTORY_TIMESTAMPS),
+    tf.TensorSpec([None], tf.int64, REQUEST_TIME),
+]
+_HISTORY_FINGERPRINTS = [
+    _fingerprints("history_item_fingerprints"),
+    _fingerprints("history_scene_fingerprints"),
+    *_TIMES,
+]
 
 # Without AutoGraph, which would rewrite the source of Keras' layers at every trace and has nothing to find there.
 _function = functools.partial(tf.function, autograph=False)
 _INT = tf.TensorSpec([], tf.int32)
 _CELLS = tf.TensorSpec([None], tf.int64)
+
+Ask: TypeAlias = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[History, Any]]
+"""From fingerprints of histories and the times of events and of the request (`model.ranker.Answer.encode`) to the
+histories as the network reads them, and what it knows of the users."""
 
 Finder: TypeAlias = ExactTopK | ScannTopK
 """Finds the best items for queries."""
@@ -46,15 +63,142 @@ Finder: TypeAlias = ExactTopK | ScannTopK
 
 @dataclasses.dataclass(frozen=True)
 class _Untracked:
+    """What is itself no part of the SavedModel; of its functions the traces are, and many functions call each."""
+
     network: ServedNetwork
+    ask: Ask
+
+
+@dataclasses.dataclass(frozen=True)
+class _UntrackedAnswer(_Untracked):
+    outputs: Callable[[History, Any], Outputs]
+    find: Callable[[tf.Tensor, tf.Tensor], TopK]
+
+
+class QuestionAnswer(tf.Module):
+    """A network that is asked one question: a `model.ranker.Answer`.
+
+    Args:
+        network: what scores.
+        question: what is asked.
+        ask: reads histories.
+        finder: finds the best items; None compares all.
+
+    Attributes:
+        item_bias: float32 [N_v], part of each item's score, or None.
+        item_scores: see `model.ranker.Answer.item_scores`.
+        item_scores_at: see `model.ranker.Answer.item_scores_at`.
+        exact_items: finds the best items, all compared.
+        find_items: finds the best items as the signatures do.
+
+    """
+
+    def __init__(
+        self,
+        network: ServedNetwork,
+        question: str,
+        ask: Ask,
+        finder: ScannTopK | None,
+    ):
+        super().__init__(name=question)
+        self._question = question
+        self._scorer = scorer = network.item_scorer(question)
+        self.item_bias = scorer.bias if isinstance(scorer, InnerProducts) else None
+        self.exact_items = ExactTopK(self._scorer)
+        self.find_items: Finder = finder or self.exact_items
+        self._of_scenes = None if finder is None else finder.of_scenes
+        self._untracked = _UntrackedAnswer(network, ask, traced_once(self._outputs), traced_once(self._find))
+        # Only here is it known what queries look like.
+        spec = network.query_spec
+        self.item_scores = _function(self._scorer.chunk, input_signature=[spec, _INT, _INT])
+        self.item_scores_at = _function(self._item_scores_at, input_signature=[spec, _CELLS, _CELLS])
+
+    @_function(input_signature=_HISTORY_FINGERPRINTS)
+    def encode(self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor) -> Encoded:
+        """See `model.ranker.Answer.encode`."""
+        outputs = self.outputs(*self._untracked.ask(items, scenes, times, now))
+        rows, columns, scores = tf.zeros([0], tf.int64), tf.zeros([0], tf.int64), tf.zeros([0])
+        if outputs.excluded is not None:
+            rows, columns = outputs.excluded
+            scores = tf.fill(tf.shape(rows), NO_SCORE)
+        if outputs.copies is not None:
+            rows, columns, copied = outputs.copies
+            before = self._scorer.scores_at(outputs.item_queries, rows, columns)
+            scores = before + tf.math.softplus(copied - before)
+        return {
+            "queries": outputs.item_queries,
+            "rows": rows,
+            "columns": columns,
+            "scores": scores,
+            "scene_scores": self.score_scenes(outputs),
+        }
+
+    @_function(input_signature=_HISTORY_FINGERPRINTS)
+    def score(
+        self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Scores all candidates, exactly; arguments as in `encode`.
+
+        Returns:
+            float32 [batch, N_v] and [batch, N_s], in the order of the catalogues.
+        """
+        encoded = self.encode(items, scenes, times, now)
+        scores = self.item_scores(encoded["queries"], 0, self._scorer.size)
+        cells = tf.stack([encoded["rows"], encoded["columns"]], axis=1)
+        return tf.tensor_scatter_nd_update(scores, cells, encoded["scores"]), encoded["scene_scores"]
+
+    def _item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `model.ranker.Answer.item_scores_at`."""
+        scores = self._scorer.scores_at(queries, rows, columns)
+        return scores, self._scorer.rounding_at(queries, rows, columns)
+
+    def queries(self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
+        """Returns what items are compared with; arguments as in `encode`."""
+        return self.outputs(*self._untracked.ask(items, scenes, times, now)).item_queries
+
+    def outputs(self, history: History, known: Any) -> Outputs:
+        """Returns what candidates are compared with."""
+        return self._untracked.outputs(history, known)
+
+    def _outputs(self, history: History, known: Any) -> Outputs:
+        return self._untracked.network.outputs(known, history, self._question)
+
+    def find(self, queries: tf.Tensor, k: tf.Tensor | int) -> TopK:
+        """Returns the best items as `find_items` does."""
+        return self._untracked.find(queries, tf.convert_to_tensor(k))
+
+    def _find(self, queries: tf.Tensor, k: tf.Tensor) -> TopK:
+        return self.find_items(queries, k)
+
+    def score_scenes(self, outputs: Outputs) -> tf.Tensor:
+        """Returns the scores of all scenes, float [batch, N_s]."""
+        return self._untracked.network.score_scenes(outputs, self._question)
+
+    def best_items(self, outputs: Outputs, k: int) -> TopK:
+        """Returns the best items, best first, of what `outputs` gives."""
+        if outputs.excluded is not None:
+            return self._best_without(outputs.item_queries, outputs.excluded, k)
+        ranked = self.find(outputs.item_queries, k)
+        ranked = TopK(*(tf.ensure_shape(x, [None, k]) for x in ranked))
+        if outputs.copies is None:
+            return ranked
+        before = self._scorer.scores_at(outputs.item_queries, outputs.copies.rows, outputs.copies.columns)
+        return mix_copies(ranked, outputs.copies, before, k)
+
+    def _best_without(self, queries: tf.Tensor, excluded: Cells, k: int) -> TopK:
+        gone = tf.RaggedTensor.from_value_rowids(excluded.columns, excluded.rows, tf.shape(queries, tf.int64)[0])
+        gone = gone.to_tensor(-1)
+        number = tf.minimum(k + tf.shape(gone)[1], self._scorer.size)
+        return select_best(remove_columns(self.find(queries, number), gone), k)
 
 
 class ServingModule(tf.Module):
     """A network with its catalogues, trained or statistical.
 
     Beside the signatures the module has what an evaluator and a batch job need, which know fingerprints, not raw ids:
-    `score`, `recommend_fingerprints`, `recommend_unseen_fingerprints`, and the fingerprints of both catalogues; it is
-    a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors, if scores are inner products.
+    `recommend_fingerprints`, `recommend_unseen_fingerprints`, an answer to each question, and the fingerprints of both
+    catalogues; it is a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors, if scores are inner
+    products.
 
     Whatever is asked has an answer: an id never seen in training counts as unknown, ``""`` anywhere is padding, of a
     long history the last `max_history` events are read, items and scenes of different number are aligned at the
@@ -74,12 +218,11 @@ class ServingModule(tf.Module):
         scene_ids: string [N_s], raw ids in the same order.
         item_vectors: float32 [N_v + 2, item_dim]; row k is item k of the catalogue, counted from 1. None where
             scores are no inner products.
-        item_bias: float32 [N_v], part of each item's score, or None.
+        answers: by question, the first answers all that none of them is.
         embed_users: signature `embed_users`, see `_embed_users`; None for a statistical network.
-        item_scores: see `model.ranker.Ranker.item_scores`.
-        item_scores_at: see `model.ranker.Ranker.item_scores_at`.
-        exact_items: finds the best items, all compared.
-        find_items: finds the best items as the signatures do.
+
+    Raises:
+        ValueError: if an approximate index is asked for, and scores are no inner products.
     """
 
     def __init__(
@@ -93,7 +236,7 @@ class ServingModule(tf.Module):
         super().__init__(name="dspnet")
         # Only the variables are tracked: saving the layer itself would write Keras' own format as well.
         self._network_variables = network.variables
-        self._untracked = _Untracked(network)
+        self._untracked = _Untracked(network, traced_once(self._ask))
         self._max_history = max_history
         self._item_table = FingerprintTable(items.fingerprints, name="items")
         self._scene_table = FingerprintTable(scenes.fingerprints, name="scenes")
@@ -101,164 +244,197 @@ class ServingModule(tf.Module):
         self.scene_fingerprints = tf.Variable(scenes.fingerprints, trainable=False, name="scene_fingerprints")
         self.item_ids = _id_variable(items.ids, "item_ids")
         self.scene_ids = _id_variable(scenes.ids, "scene_ids")
-        self._scorer = network.item_scorer
-        self.item_vectors = self.item_bias = None
-        if isinstance(self._scorer, InnerProducts):
-            self.item_vectors, self.item_bias = self._scorer.table, self._scorer.bias
-        self.exact_items = ExactTopK(self._scorer)
-        self.find_items: Finder = self.exact_items
+        scorers = {question: network.item_scorer(question) for question in network.questions}
+        finders: dict[str, ScannTopK] = {}
         if config.retrieval == "scann":
-            if self.item_vectors is None:
+            products = [scorer for scorer in scorers.values() if isinstance(scorer, InnerProducts)]
+            if len(products) < len(scorers):
                 raise ValueError("serving.retrieval=scann needs scores that are inner products of users and items.")
-            scann = ScannTopK(self.item_vectors, self.item_bias, min(TOP_K, len(items)), config)
-            self._scann_state = scann.state
-            self.find_items = scann
-        # Only here is it known what queries look like, and whether there is something to embed.
-        spec = network.query_spec
-        self.item_scores = _function(self._scorer.chunk, input_signature=[spec, _INT, _INT])
-        self.item_scores_at = _function(self._item_scores_at, input_signature=[spec, _CELLS, _CELLS])
-        self.embed_users = None
-        if network.embeds_users:
-            self.embed_users = _function(self._embed_users, input_signature=_HISTORY_IDS)
-
-    @_function(input_signature=_HISTORY_FINGERPRINTS)
-    def score(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scores all candidates, exactly.
-
-        Args:
-            items: int64 [batch, time], fingerprints of the item history, oldest first; -1 is padding.
-            scenes: int64 [batch, time'], fingerprints of the scene history, oldest first; -1 is padding.
-
-        Returns:
-            float32 [batch, N_v] and [batch, N_s], in the order of `item_fingerprints`, `scene_fingerprints`.
-        """
-        _, outputs = self._ask(items, scenes)
-        network = self._untracked.network
-        return network.score_items(outputs), network.score_scenes(outputs)
-
-    @_function(input_signature=_HISTORY_FINGERPRINTS)
-    def encode(self, items: tf.Tensor, scenes: tf.Tensor) -> Encoded:
-        """See `model.ranker.Ranker.encode`."""
-        _, outputs = self._ask(items, scenes)
-        rows, columns, scores = tf.zeros([0], tf.int64), tf.zeros([0], tf.int64), tf.zeros([0])
-        if outputs.copies is not None:
-            rows, columns, copied = outputs.copies
-            before = self._scorer.scores_at(outputs.o_item, rows, columns)
-            scores = before + tf.math.softplus(copied - before)
-        return {
-            "queries": outputs.o_item,
-            "rows": rows,
-            "columns": columns,
-            "scores": scores,
-            "scene_scores": self._untracked.network.score_scenes(outputs),
+            k = min(TOP_K, len(items))
+            index = ScannIndex(products, k, config)
+            self._scann_state = index.state
+            for place, (question, scorer) in enumerate(zip(scorers, products, strict=True)):
+                finders[question] = ScannTopK(index, scorer, place, k)
+        self.answers = {
+            question: QuestionAnswer(network, question, self._untracked.ask, finders.get(question))
+            for question in network.questions
         }
+        first = scorers[network.questions[0]]
+        self.item_vectors = first.table if isinstance(first, InnerProducts) else None
+        # Only here is it known whether there is something to embed.
+        self.embed_users = None
+        self._make_signatures(network.embeds_users)
 
-    def _item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `model.ranker.Ranker.item_scores_at`."""
-        scores = self._scorer.scores_at(queries, rows, columns)
-        return scores, self._scorer.rounding_at(queries, rows, columns)
+    def _make_signatures(self, embeds_users: bool) -> None:
+        """Makes the signatures, in which the times are optional: a server fills in that there are none."""
+        no_times, no_now = tf.zeros([0, 0], tf.int64), tf.zeros([0], tf.int64)
+
+        def recommend(
+            history_item_ids: tf.Tensor,
+            history_scene_ids: tf.Tensor,
+            history_timestamps: tf.Tensor = no_times,
+            request_time: tf.Tensor = no_now,
+        ) -> dict[str, tf.Tensor]:
+            return self._recommend(history_item_ids, history_scene_ids, history_timestamps, request_time)
+
+        def recommend_unseen(
+            history_item_ids: tf.Tensor,
+            history_scene_ids: tf.Tensor,
+            exclude_item_ids: tf.Tensor,
+            history_timestamps: tf.Tensor = no_times,
+            request_time: tf.Tensor = no_now,
+        ) -> dict[str, tf.Tensor]:
+            return self._recommend_unseen(
+                history_item_ids, history_scene_ids, exclude_item_ids, history_timestamps, request_time
+            )
+
+        def embed_users(
+            history_item_ids: tf.Tensor,
+            history_scene_ids: tf.Tensor,
+            history_timestamps: tf.Tensor = no_times,
+            request_time: tf.Tensor = no_now,
+        ) -> dict[str, tf.Tensor]:
+            return self._embed_users(history_item_ids, history_scene_ids, history_timestamps, request_time)
+
+        timed = [*_HISTORY_IDS, *_TIMES]
+        self.recommend = _function(recommend, input_signature=timed)
+        self.recommend_unseen = _function(
+            recommend_unseen, input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS), *_TIMES]
+        )
+        if embeds_users:
+            self.embed_users = _function(embed_users, input_signature=timed)
 
     @_function(input_signature=_HISTORY_FINGERPRINTS)
-    def recommend_fingerprints(self, items: tf.Tensor, scenes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers as `recommend` does; arguments as in `score`."""
-        _, outputs = self._ask(items, scenes)
+    def recommend_fingerprints(
+        self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers as `recommend` does; arguments as in `model.ranker.Answer.encode`."""
         k = min(TOP_K, self._item_table.size)
-        ranked = self.find_items(outputs.o_item, k)
-        if outputs.copies is not None:
-            before = self._scorer.scores_at(outputs.o_item, outputs.copies.rows, outputs.copies.columns)
-            ranked = mix_copies(ranked, outputs.copies, before, k)
-        return self._answer(ranked, outputs)
+        return self._answer((items, scenes, times, now), lambda answer, outputs: answer.best_items(outputs, k))
 
     @_function(input_signature=[*_HISTORY_FINGERPRINTS, _fingerprints("exclude_item_fingerprints")])
     def recommend_unseen_fingerprints(
-        self, items: tf.Tensor, scenes: tf.Tensor, exclude: tf.Tensor
+        self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor, exclude: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Answers as `recommend_unseen` does; arguments as in `score`, and int64 [batch, n] to exclude."""
+        """Answers as `recommend_unseen` does; arguments as in `model.ranker.Answer.encode`, and those to leave out."""
         items, exclude = _same_rows(items, exclude)
-        _, outputs = self._ask(items, scenes)
         seen = tf.concat([self._item_table(items), self._item_table(exclude)], axis=1)
         seen = distinct(tf.where(seen <= self._item_table.size, seen, PAD_INDEX))
         # The whole history is left out, the part before `max_history` too; what is left out cannot be copied.
         most = tf.reduce_max(tf.concat([tf.math.count_nonzero(seen, axis=1, dtype=tf.int32), [0]], axis=0))
         k = min(TOP_K, self._item_table.size)
-        ranked = self.find_items(outputs.o_item, tf.minimum(k + most, self._item_table.size))
-        return self._answer(select_best(remove_columns(ranked, tf.cast(seen, tf.int64) - 1), k), outputs)
+        number = tf.minimum(k + most, self._item_table.size)
 
-    @_function(input_signature=_HISTORY_IDS)
-    def recommend(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        def find(answer: QuestionAnswer, outputs: Outputs) -> TopK:
+            ranked = answer.find(outputs.item_queries, number)
+            return select_best(remove_columns(ranked, tf.cast(seen, tf.int64) - 1), k)
+
+        return self._answer((items, scenes, times, now), find)
+
+    def _recommend(
+        self, item_ids: tf.Tensor, scene_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Signature `serving_default`: the best items and scenes for raw histories.
 
         Args:
-            history_item_ids: string [batch, time], oldest first, padded with "" on either side.
-            history_scene_ids: string [batch, time'], oldest first, padded with "" on either side.
+            item_ids: ``history_item_ids``, string [batch, time], oldest first, padded with "" on either side.
+            scene_ids: ``history_scene_ids``, string [batch, time'], oldest first, padded with "" on either side.
+            times: ``history_timestamps``, int64 [batch, time''], unix seconds of the events, padded with 0; optional.
+            now: ``request_time``, int64 [batch], unix seconds; optional. Where it is 0 or absent, it is the time of the
+                last event.
 
         Returns:
-            ``item_ids`` string [batch, k], ``item_scores`` float32 [batch, k], ``scene_ids`` and
-            ``scene_scores`` in the same shapes; best first. A place that nothing fills has the id "" and the lowest
-            float32.
+            ``item_ids`` string [batch, k], ``item_scores`` float32 [batch, k], what comes next; ``period_item_ids``
+            and ``period_item_scores``, what comes in the period; ``scene_ids`` and ``scene_scores``, where the user
+            goes next; best first. A place that nothing fills has the id "" and the lowest float32. Both lists of items
+            are the same where the network answers both with one.
         """
-        return self.recommend_fingerprints(
-            fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
-        )
+        return self.recommend_fingerprints(fingerprint_strings(item_ids), fingerprint_strings(scene_ids), times, now)
 
     @_function(input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES)])
     def recommend_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_examples`: as `recommend`, for serialized ``tf.Example`` of raw ids, [batch]."""
-        features = {spec.name: tf.io.RaggedFeature(tf.string) for spec in _HISTORY_IDS}
+        features: dict[str, Any] = {spec.name: tf.io.RaggedFeature(tf.string) for spec in _HISTORY_IDS}
+        features[sequences.HISTORY_TIMESTAMPS] = tf.io.RaggedFeature(tf.int64)
+        features[REQUEST_TIME] = tf.io.FixedLenFeature([], tf.int64, 0)
         parsed = tf.io.parse_example(examples, features)
-        return self.recommend(*(parsed[spec.name].to_tensor("") for spec in _HISTORY_IDS))
+        items, scenes = (parsed[spec.name].to_tensor("") for spec in _HISTORY_IDS)
+        return self._recommend(items, scenes, parsed[sequences.HISTORY_TIMESTAMPS].to_tensor(0), parsed[REQUEST_TIME])
 
-    @_function(input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS)])
-    def recommend_unseen(
-        self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor, exclude_item_ids: tf.Tensor
+    def _recommend_unseen(
+        self, item_ids: tf.Tensor, scene_ids: tf.Tensor, exclude_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Signature `recommend_unseen`: as `recommend`, but nothing of the history or of a list comes back.
 
         Args:
-            history_item_ids: string [batch, time], oldest first, padded with "" on either side.
-            history_scene_ids: string [batch, time'], oldest first, padded with "" on either side.
-            exclude_item_ids: string [batch, n], items to leave out, padded with "".
+            item_ids: as in `_recommend`, like `scene_ids`, `times` and `now`.
+            scene_ids: string [batch, time'].
+            exclude_ids: ``exclude_item_ids``, string [batch, n], items to leave out, padded with "".
+            times: int64 [batch, time''].
+            now: int64 [batch].
         """
-        histories = fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids)
-        return self.recommend_unseen_fingerprints(*histories, fingerprint_strings(exclude_item_ids))
+        items, scenes, exclude = map(fingerprint_strings, (item_ids, scene_ids, exclude_ids))
+        return self.recommend_unseen_fingerprints(items, scenes, times, now, exclude)
 
-    def _embed_users(self, history_item_ids: tf.Tensor, history_scene_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _embed_users(
+        self, item_ids: tf.Tensor, scene_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Signature `embed_users`: what the network knows of users, for retrieval elsewhere; inputs as `recommend`.
 
         Returns:
             ``z_item``, ``z_scene``, the enhanced representations (Eq. 3), and ``o_item``, ``o_scene``, whose inner
-            products with the candidates' vectors are scores (Eq. 5 and 6); each float32 [batch, width]. Without
-            ``o_item`` where items are scored otherwise.
+            products with the candidates' vectors are scores (Eq. 5 and 6), in answer to what comes next; each float32
+            [batch, width]. Without ``o_item`` where items are scored otherwise.
         """
-        known, outputs = self._ask(fingerprint_strings(history_item_ids), fingerprint_strings(history_scene_ids))
+        history, known = self._untracked.ask(fingerprint_strings(item_ids), fingerprint_strings(scene_ids), times, now)
+        question = choose_question(NEXT, list(self.answers))
+        outputs = self.answers[question].outputs(history, known)
+        known = self._untracked.network.of_question(known, question)
         vectors = {"z_item": known.z_item, "z_scene": known.z_scene, "o_scene": outputs.o_scene}
         return vectors if self.item_vectors is None else {**vectors, "o_item": outputs.o_item}
 
-    def queries(self, items: tf.Tensor, scenes: tf.Tensor) -> tf.Tensor:
-        """Returns what items are compared with, o_V; arguments as in `score`."""
-        return self._ask(items, scenes)[1].o_item
-
-    def _ask(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[Any, Outputs]:
-        items, scenes = _same_rows(items, scenes)
-        items, scenes = (
-            right_align(table(fingerprints), self._max_history)
-            for table, fingerprints in ((self._item_table, items), (self._scene_table, scenes))
+    def _ask(self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor) -> tuple[History, Any]:
+        """Returns histories as the network reads them, and what it knows of their users: an `Ask`."""
+        rows = tf.shape(items)[:1]
+        # A request without times has none of any user.
+        times = tf.cond(
+            tf.equal(tf.shape(times)[0], 0), lambda: tf.zeros(tf.concat([rows, [0]], 0), tf.int64), lambda: times
         )
-        known = self._untracked.network.represent(items, scenes, training=False)
-        return known, self._untracked.network.outputs(known, items)
+        now = tf.cond(tf.equal(tf.shape(now)[0], 0), lambda: tf.zeros(rows, tf.int64), lambda: now)
+        items, scenes, times, now = _same_rows(items, scenes, times, now)
+        history = History(
+            right_align(self._item_table(items), self._max_history),
+            right_align(self._scene_table(scenes), self._max_history),
+            right_align(tf.where(times > 0, times + 1, 0), self._max_history),
+            tf.where(now > 0, now + 1, 0),
+        )
+        return history, self._untracked.network.represent(history, training=False)
 
-    def _answer(self, items: TopK, outputs: Outputs) -> dict[str, tf.Tensor]:
-        top = tf.math.top_k(self._untracked.network.score_scenes(outputs), min(TOP_K, self._scene_table.size))
-        answer = {}
-        for kind, ids, ranked in (
-            ("item", self.item_ids, items),
-            ("scene", self.scene_ids, TopK(top.values, top.indices)),
-        ):
-            filled = tf.math.is_finite(ranked.scores)
-            columns = tf.where(filled, ranked.columns, 0)
-            answer[f"{kind}_ids"] = tf.where(filled, tf.gather(ids, columns), "")
-            answer[f"{kind}_scores"] = tf.where(filled, ranked.scores, tf.float32.min)
-        return answer
+    def _answer(
+        self, request: tuple[tf.Tensor, ...], find: Callable[[QuestionAnswer, Outputs], TopK]
+    ) -> dict[str, tf.Tensor]:
+        """Asks for both lists of items and for scenes, and names what was found."""
+        history, known = self._untracked.ask(*request)
+        found: dict[str, tuple[TopK, Outputs]] = {}
+        ranked = {}
+        for prefix, wanted in (("item", NEXT), ("period_item", PERIOD)):
+            question = choose_question(wanted, list(self.answers))
+            if question not in found:
+                answer = self.answers[question]
+                outputs = answer.outputs(history, known)
+                found[question] = find(answer, outputs), outputs
+            ranked[prefix] = self.item_ids, found[question][0]
+        following = choose_question(NEXT, list(self.answers))
+        scores = self.answers[following].score_scenes(found[following][1])
+        top = tf.math.top_k(scores, min(TOP_K, self._scene_table.size))
+        ranked["scene"] = self.scene_ids, TopK(top.values, top.indices)
+        named = {}
+        for prefix, (ids, best) in ranked.items():
+            filled = tf.math.is_finite(best.scores)
+            columns = tf.where(filled, best.columns, 0)
+            named[f"{prefix}_ids"] = tf.where(filled, tf.gather(ids, columns), "")
+            named[f"{prefix}_scores"] = tf.where(filled, best.scores, tf.float32.min)
+        return named
 
 
 def _same_rows(*inputs: tf.Tensor) -> list[tf.Tensor]:

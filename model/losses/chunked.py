@@ -15,8 +15,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.losses.full import known_targets
+from model.networks.chunks import catalogue_size, chunk_length, for_chunks
 from model.networks.copy_head import CopyScores, add_copies, add_copies_at
-from model.networks.item_scorer import ItemScorer, catalogue_size, chunk_length, chunk_scores, for_chunks, scores_at
+from model.networks.item_scorer import ItemScorer, chunk_scores, scores_at
+from model.networks.scene_head import SceneOffset
 from model.retrieval.top_k import NO_SCORE, TopK, merge_chunk, without_nan
 
 
@@ -28,8 +30,9 @@ def full_catalogue_loss(
     targets: tf.Tensor,
     copies: CopyScores | None = None,
     chunk_size: int | None = None,
+    offset: SceneOffset | None = None,
 ) -> tf.Tensor:
-    """Eq. 6, or cross-entropy, over the whole catalogue, with scores x_k = o . e_k + b_k.
+    """Eq. 6, or cross-entropy, over the whole catalogue, with scores x_k = o . e_k + b_k, and what an offset adds.
 
     The gradient by `embeddings` is one dense tensor of their shape, zero for padding and unknown.
 
@@ -41,6 +44,7 @@ def full_catalogue_loss(
         targets: int [batch, targets], as in `model.losses.full`.
         copies: raises the scores of its cells, as `model.networks.copy_head.add_copies` does.
         chunk_size: candidates scored at a time; by default as many as make `CHUNK_SCORES`.
+        offset: what the scene head adds to the scores.
 
     Returns:
         float [batch].
@@ -50,7 +54,9 @@ def full_catalogue_loss(
     rows, columns = known.rows, known.columns
     if objective == "bce" and copies is not None:
         rows, columns = tf.concat([rows, copies.rows], axis=0), tf.concat([columns, copies.columns], axis=0)
-    total, at_cells = reduce_and_pick(REDUCTIONS[objective], outputs, embeddings, bias, rows, columns, chunk_size)
+    total, at_cells = reduce_and_pick(
+        REDUCTIONS[objective], outputs, embeddings, bias, rows, columns, chunk_size, offset
+    )
 
     number = tf.shape(known.rows)[0]
     at_targets, at_copies = at_cells[:number], at_cells[number:]
@@ -162,6 +168,7 @@ def reduce_and_pick(
     rows: tf.Tensor,
     columns: tf.Tensor,
     chunk_size: int | None,
+    offset: SceneOffset | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the reduction over all candidates, float [batch], and the scores at some cells, float [P].
 
@@ -175,16 +182,21 @@ def reduce_and_pick(
         rows: int64 [P], the row of each cell; cells may repeat.
         columns: int64 [P], its 0-based candidate.
         chunk_size: candidates scored at a time; by default as many as make `CHUNK_SCORES`.
+        offset: what the scene head adds to the scores.
     """
     size, batch = catalogue_size(embeddings), tf.shape(outputs)[0]
     chunk = chunk_length(chunk_size, batch, size)
+    has_bias = bias is not None
 
     @tf.custom_gradient
-    def function(outputs: tf.Tensor, embeddings: tf.Tensor, *biases: tf.Tensor) -> tuple[tuple, Callable]:
-        bias = biases[0] if biases else None
+    def function(outputs: tf.Tensor, embeddings: tf.Tensor, *learned: tf.Tensor) -> tuple[tuple, Callable]:
+        bias = learned[0] if has_bias else None
+
+        def score(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+            return chunk_scores(outputs, embeddings, bias, start, stop, offset)
 
         def merge(total: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-            return reduction.merge(total, chunk_scores(outputs, embeddings, bias, start, stop))
+            return reduction.merge(total, score(start, stop))
 
         total = for_chunks(merge, tf.fill([batch], tf.cast(reduction.start, outputs.dtype)), size, chunk)
 
@@ -192,29 +204,36 @@ def reduce_and_pick(
             scaled = by_total[:, tf.newaxis] * outputs
 
             def add(sums: tuple[tf.Tensor, ...], start: tf.Tensor, stop: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                slope = reduction.slope(chunk_scores(outputs, embeddings, bias, start, stop), total)
-                by_outputs, by_embeddings, *by_biases = sums
+                slope = reduction.slope(score(start, stop), total)
+                by_outputs, by_embeddings, *by_learned = sums
                 by_outputs += tf.matmul(slope, embeddings[1 + start : 1 + stop])
                 part = tf.matmul(slope, scaled, transpose_a=True)
                 by_embeddings = _write(by_embeddings, 1 + start, 1 + stop, part)
-                if by_biases:
+                if bias is not None:
                     part = tf.linalg.matvec(slope, by_total, transpose_a=True)
-                    by_biases = [_write(by_biases[0], start, stop, part)]
-                return by_outputs, by_embeddings, *by_biases
+                    by_learned[0] = _write(by_learned[0], start, stop, part)
+                if offset is not None:
+                    part = tf.reduce_sum(slope * offset.chunk(start, stop), axis=1)
+                    by_learned[-1] += tf.reduce_sum(by_total * part)
+                return by_outputs, by_embeddings, *by_learned
 
-            zeros = tuple(_zeros_like(tensor) for tensor in (outputs, embeddings, *biases))
-            by_outputs, by_embeddings, *by_biases = for_chunks(add, zeros, size, chunk)
+            zeros = tuple(_zeros_like(tensor) for tensor in (outputs, embeddings, *learned))
+            by_outputs, by_embeddings, *by_learned = for_chunks(add, zeros, size, chunk)
             by_outputs *= by_total[:, tf.newaxis]
 
             weights = by_cells[:, tf.newaxis]
             by_outputs = _add_rows(by_outputs, rows, weights * tf.gather(embeddings, columns + 1))
             by_embeddings = _add_rows(by_embeddings, columns + 1, weights * tf.gather(outputs, rows))
-            by_biases = [_add_rows(by_bias, columns, by_cells) for by_bias in by_biases]
-            return by_outputs, by_embeddings, *by_biases
+            if bias is not None:
+                by_learned[0] = _add_rows(by_learned[0], columns, by_cells)
+            if offset is not None:
+                by_learned[-1] += tf.reduce_sum(by_cells * offset.at(rows, columns))
+            return by_outputs, by_embeddings, *by_learned
 
-        return (total, scores_at(outputs, embeddings, bias, rows, columns)), gradient
+        return (total, scores_at(outputs, embeddings, bias, rows, columns, offset)), gradient
 
-    return function(*(tf.convert_to_tensor(x) for x in (outputs, embeddings, bias) if x is not None))
+    learned = [bias, None if offset is None else offset.scale]
+    return function(*(tf.convert_to_tensor(x) for x in (outputs, embeddings, *learned) if x is not None))
 
 
 def _log_add_copies(total: tf.Tensor, copies: CopyScores) -> tf.Tensor:

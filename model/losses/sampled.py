@@ -17,6 +17,7 @@ from model.data.vocabulary import find
 from model.losses.full import KnownTargets, known_targets
 from model.networks.copy_head import CopyScores, add_copies, add_copies_at
 from model.networks.item_scorer import scores_at
+from model.networks.scene_head import SceneOffset
 
 
 class Negatives(NamedTuple):
@@ -42,6 +43,7 @@ def sampled_loss(
     negatives: Negatives,
     copies: CopyScores | None = None,
     calibration: float = 0.75,
+    offset: SceneOffset | None = None,
 ) -> tf.Tensor:
     """Eq. 6, or cross-entropy, over the targets of a row and the shared negatives that are not among them.
 
@@ -73,16 +75,19 @@ def sampled_loss(
         negatives: from a sampler of `model.losses.sampled`.
         copies: raises the scores of its cells, as `model.networks.copy_head.add_copies` does, before any correction.
         calibration: t of ``gbce``, from 0 to 1; the other objectives ignore it.
+        offset: what the scene head adds to the scores.
 
     Returns:
         float [batch]. A row without targets has the negatives alone under ``bce`` and ``gbce``, 0 under ``softmax``.
     """
     size = embeddings.shape[0] - 2
     known = known_targets(targets, size)
-    at_targets = scores_at(outputs, embeddings, bias, known.rows, known.columns)
+    at_targets = scores_at(outputs, embeddings, bias, known.rows, known.columns, offset)
     at_negatives = tf.matmul(outputs, tf.gather(embeddings, negatives.columns + 1), transpose_b=True)
     if bias is not None:
         at_negatives += tf.gather(bias, negatives.columns)
+    if offset is not None:
+        at_negatives += offset.scale * offset.of(negatives.columns)
     return loss_of_scores(objective, at_targets, at_negatives, targets, negatives, size, copies, calibration)
 
 

@@ -3,20 +3,23 @@
 `Network` is their base class; `ServedNetwork` is what the served model asks of any network, trained or statistical.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
+from model.data.history import History, align
 from model.data.padding import right_align
+from model.data.target_counts import TargetCounts
 from model.methods import load
-from model.networks.copy_head import CopyScores, RepeatHead, add_copies
+from model.networks.clock import fill_now
+from model.networks.copy_head import Cells, CopyScores, add_copies, exclude, find_own_items
 from model.networks.encoder import Embedding
 from model.networks.item_scorer import InnerProducts, ItemScorer
-from schemas.catalogue import Catalogue
+from model.networks.questions import QuestionHead
+from model.networks.scene_head import SceneOffset, last_scenes
 
 
 class Representations(NamedTuple):
@@ -38,17 +41,28 @@ class Representations(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What candidates are compared with.
+    """What candidates are compared with, for one question.
 
     Attributes:
         o_scene: o_S, float [batch, scene_dim] (Eq. 5).
-        o_item: o_V, float [batch, item_dim] (Eq. 5), or whatever the network's `item_scorer` reads.
+        o_item: o_V, float [batch, item_dim] (Eq. 5), or whatever the network's item scorer reads.
         copies: scores of the items of the histories, with `ModelConfig.repeat_head`.
+        last_scene: int32 [batch], the scene of the last event, with `ModelConfig.scene_head`.
+        excluded: items that are not recommended, because nothing of a history comes again in this log.
     """
 
     o_scene: tf.Tensor
     o_item: tf.Tensor
-    copies: CopyScores | None
+    copies: CopyScores | None = None
+    last_scene: tf.Tensor | None = None
+    excluded: Cells | None = None
+
+    @property
+    def item_queries(self) -> tf.Tensor:
+        """What item scorers read, [batch, ...]: o_V and, where there is one, the last scene behind it."""
+        if self.last_scene is None:
+            return self.o_item
+        return tf.concat([self.o_item, tf.cast(self.last_scene, self.o_item.dtype)[:, tf.newaxis]], axis=1)
 
 
 class Scores(NamedTuple):
@@ -66,85 +80,62 @@ class Scores(NamedTuple):
 class Network(tf_keras.layers.Layer):
     """Encodes histories of items and scenes and scores both catalogues.
 
-    A method defines how histories are read (`represent`), and what candidates are then compared with (`outputs`).
+    A method defines how histories are read (`represent`), and what candidates are then compared with (`queries`).
 
     Args:
         config: widths, depths and choices.
-        items: number N_v of items in the catalogue.
-        scenes: number N_s of scenes in the catalogue.
-        item_prior: float [N_v], where the items' biases start with `config.popularity_prior`.
-        scene_prior: float [N_s], where the scenes' biases start.
+        counts: by question, the targets of the train split; the network can be asked each of these questions.
     """
 
     query_spec = tf.TensorSpec([None, None], tf.float32, "queries")
-    """Shape and type of what `item_scorer` compares items with."""
+    """Shape and type of what item scorers compare items with."""
     embeds_users: ClassVar[bool] = True
     """Whether representations of users are worth exporting."""
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        items: int,
-        scenes: int,
-        item_prior: npt.NDArray[np.float32] | None = None,
-        scene_prior: npt.NDArray[np.float32] | None = None,
-        **kwargs: Any,
-    ):
+    def __init__(self, config: ModelConfig, counts: Mapping[str, TargetCounts], **kwargs: Any):
         super().__init__(**kwargs)
         self.config = config
-        self.item_embedding = Embedding(items, config.item_dim, name="items")
-        self.scene_embedding = Embedding(scenes, config.scene_dim, name="scenes")
-        self.repeat_head = RepeatHead(items, name="repeat") if config.repeat_head else None
-        self.item_bias = self.scene_bias = None
-        if config.popularity_prior:
-            self.item_bias = self._bias("item_bias", items, item_prior)
-            self.scene_bias = self._bias("scene_bias", scenes, scene_prior)
+        self.questions = tuple(counts)
+        first = counts[self.questions[0]]
+        self.item_embedding = Embedding(len(first.items), config.item_dim, name="items")
+        self.scene_embedding = Embedding(len(first.scenes), config.scene_dim, name="scenes")
+        self.heads = {question: QuestionHead(config, counts[question], name=question) for question in counts}
 
     @classmethod
     def create(
-        cls, config: ModelConfig, training: TrainingConfig, items: Catalogue, scenes: Catalogue, **options: Any
+        cls, config: ModelConfig, training: TrainingConfig, counts: Mapping[str, TargetCounts], **options: Any
     ) -> Self:
-        """Returns a network with fresh weights for two catalogues.
+        """Returns a network with fresh weights.
 
         A method whose network depends on how it is trained overrides this.
 
         Args:
             config: widths, depths and choices.
             training: how the network will be trained.
-            items: the item catalogue.
-            scenes: the scene catalogue.
+            counts: as for the class.
             **options: further arguments of the class.
         """
-        priors = log_frequency(items), log_frequency(scenes)
-        return cls(config, len(items), len(scenes), *priors, name=config.name, **options)
+        return cls(config, counts, name=config.name, **options)
 
-    def _bias(self, name: str, size: int, prior: npt.NDArray[np.float32] | None) -> tf.Variable:
-        start = np.zeros(size, np.float32) if prior is None else prior
-        return self.add_weight(name, shape=[size], initializer=tf_keras.initializers.Constant(start))
-
-    @property
-    def item_scorer(self) -> ItemScorer:
-        """Scores items for `Outputs.o_item`: o_V . e_k (Eq. 6b), plus a bias with `config.popularity_prior`."""
-        return InnerProducts(self.item_embedding.table, self.item_bias)
+    def item_scorer(self, question: str) -> ItemScorer:
+        """Scores items for `Outputs.item_queries`: o_V . e_k (Eq. 6b), and the terms of the question's head."""
+        head = self.heads[question]
+        return InnerProducts(self.item_embedding.table, head.item_bias, head.scene_head)
 
     def latest(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the events that are read, int [batch, time], right-aligned, at least one column."""
         # A column of padding keeps the batch at least one wide, so that empty histories have a state too.
         return right_align(tf.pad(indices, [[0, 0], [1, 0]]), self.config.max_length)
 
-    def aligned(self, items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the latest events of both histories in as many columns, int [batch, time] each."""
-        items, scenes = self.latest(items), self.latest(scenes)
-        time = tf.maximum(tf.shape(items)[1], tf.shape(scenes)[1])
-        items, scenes = (tf.pad(x, [[0, 0], [time - tf.shape(x)[1], 0]]) for x in (items, scenes))
-        return items, scenes
+    def aligned(self, history: History) -> History:
+        """Returns the events that are read, items, scenes and times in as many columns (`model.data.history.align`)."""
+        return align(history, self.config.max_length)
 
-    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Any:
+    def represent(self, history: History, training: bool | None = None) -> Any:
         """Encodes histories.
 
         Args:
-            items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
+            history: what users did.
             training: whether dropout is on.
 
         Returns:
@@ -152,90 +143,129 @@ class Network(tf_keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """Maps representations to what candidates are compared with (Eq. 5).
+    def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Maps representations to what scenes and items are compared with (Eq. 5).
 
         Args:
             known: representations of a batch of users.
-            items: int [batch, time], their item histories, for the repeat head.
+            question: what is asked about them.
+            training: whether dropout is on.
+
+        Returns:
+            o_S, float [batch, scene_dim], and o_V, float [batch, item_dim].
         """
         raise NotImplementedError
 
-    def copies(self, items: tf.Tensor, representation: tf.Tensor) -> CopyScores | None:
-        """Returns what is copied from item histories, given what is known of each user, float [batch, width]."""
-        return self.repeat_head(items, representation) if self.repeat_head is not None else None
+    def outputs(self, known: Any, history: History, question: str, training: bool | None = None) -> Outputs:
+        """Returns all that candidates are compared with.
 
-    def score_items(self, outputs: Outputs) -> tf.Tensor:
+        Args:
+            known: representations of a batch of users.
+            history: their histories, which the heads read whole.
+            question: what is asked about them.
+            training: whether dropout is on.
+        """
+        o_scene, o_item = self.queries(known, question, training=training)
+        head = self.heads[question]
+        copies: CopyScores | None = None
+        excluded: Cells | None = None
+        if head.repeat_head is not None:
+            copies = head.repeat_head(fill_now(align(history)), self.copied_by(known))
+        elif head.never_repeats:
+            _, _, rows, columns = find_own_items(history.items, self.item_embedding.catalogue_size)
+            excluded = Cells(rows, columns)
+        last = None if head.scene_head is None else last_scenes(history.scenes)
+        return Outputs(o_scene, o_item, copies, last, excluded)
+
+    def of_question(self, known: Any, question: str) -> Any:
+        """Returns the `Representations` by which a question is answered."""
+        return known
+
+    def copied_by(self, known: Any) -> tf.Tensor:
+        """Returns what the repeat head reads of each user, float [batch, width]."""
+        return known.z_item
+
+    def score_items(self, outputs: Outputs, question: str) -> tf.Tensor:
         """Scores all items (Eq. 6b), with the optional terms beyond the paper; float [batch, N_v]."""
-        scorer = self.item_scorer
-        scores = scorer.chunk(outputs.o_item, 0, scorer.size)
+        scorer = self.item_scorer(question)
+        scores = scorer.chunk(outputs.item_queries, 0, scorer.size)
+        if outputs.excluded is not None:
+            scores = exclude(scores, outputs.excluded)
         return scores if outputs.copies is None else add_copies(scores, outputs.copies)
 
-    def score_scenes(self, outputs: Outputs) -> tf.Tensor:
+    def score_scenes(self, outputs: Outputs, question: str) -> tf.Tensor:
         """Scores all scenes by o_S . e_k (Eq. 6a); float [batch, N_s]."""
         scores = tf.matmul(outputs.o_scene, self.scene_embedding.candidates(), transpose_b=True)
-        return scores if self.scene_bias is None else scores + self.scene_bias
+        head = self.heads[question]
+        scores = scores if head.scene_bias is None else scores + head.scene_bias
+        if head.scene_scene_head is None or outputs.last_scene is None:
+            return scores
+        offset = SceneOffset(head.scene_scene_head, outputs.last_scene)
+        return scores + offset.scale * offset.chunk(0, scores.shape[1])
 
-    def call(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Scores:
-        """Encodes histories and scores all candidates; arguments as in `represent`."""
-        outputs = self.outputs(self.represent(items, scenes, training=training), items)
-        return Scores(self.score_items(outputs), self.score_scenes(outputs))
+    def call(self, history: History, question: str | None = None, training: bool | None = None) -> Scores:
+        """Encodes histories and scores all candidates for a question, by default the first."""
+        question = question or self.questions[0]
+        outputs = self.outputs(self.represent(history, training=training), history, question, training=training)
+        return Scores(self.score_items(outputs, question), self.score_scenes(outputs, question))
 
 
 class ServedNetwork(Protocol):
-    """Reads histories and scores both catalogues.
+    """Reads histories and scores both catalogues, for each of its questions.
 
     Histories are int32 catalogue indices, oldest first, 0 where padded, N + 1 where unknown.
 
     Attributes:
-        query_spec: shape and type of what `item_scorer` reads, the batch first.
+        questions: what can be asked (`model.questions`).
+        query_spec: shape and type of what item scorers read, the batch first.
         embeds_users: whether representations of users are worth exporting.
-        item_scorer: scores items for `Outputs.o_item`.
         variables: all that a SavedModel must hold.
     """
 
+    questions: tuple[str, ...]
     query_spec: tf.TensorSpec
     embeds_users: ClassVar[bool]
-
-    @property
-    def item_scorer(self) -> ItemScorer:
-        """Scores items for `Outputs.o_item`."""
-        ...
 
     @property
     def variables(self) -> Any:
         """All `tf.Variable`s that a SavedModel must hold."""
         ...
 
-    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Any:
-        """Returns what is known of users, given their histories, int [batch, time] and [batch, time']."""
+    def item_scorer(self, question: str) -> ItemScorer:
+        """Returns what scores items for `Outputs.item_queries`."""
         ...
 
-    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """Returns what candidates are compared with, given what is known and the item histories."""
+    def of_question(self, known: Any, question: str) -> Any:
+        """Returns the `Representations` by which a question is answered, where users are embedded."""
         ...
 
-    def score_items(self, outputs: Outputs) -> tf.Tensor:
+    def represent(self, history: History, training: bool | None = None) -> Any:
+        """Returns what is known of users, given their histories."""
+        ...
+
+    def outputs(self, known: Any, history: History, question: str, training: bool | None = None) -> Outputs:
+        """Returns what candidates are compared with, given what is known, the histories and a question."""
+        ...
+
+    def score_items(self, outputs: Outputs, question: str) -> tf.Tensor:
         """Returns the scores of all items, float [batch, N_v]."""
         ...
 
-    def score_scenes(self, outputs: Outputs) -> tf.Tensor:
+    def score_scenes(self, outputs: Outputs, question: str) -> tf.Tensor:
         """Returns the scores of all scenes, float [batch, N_s]."""
         ...
 
 
 def build_network(
     config: ModelConfig,
-    items: Catalogue,
-    scenes: Catalogue,
+    counts: Mapping[str, TargetCounts],
     training: TrainingConfig = TrainingConfig(),  # noqa: B008  (frozen)
 ) -> Network:
-    """Returns the network of the configured method, with fresh weights, for two catalogues.
+    """Returns the network of the configured method, with fresh weights.
 
     Args:
         config: names the method; widths, depths and choices.
-        items: the item catalogue.
-        scenes: the scene catalogue.
+        counts: by question, the targets of the train split; the network can be asked each of these questions.
         training: how the network will be trained.
 
     Raises:
@@ -244,10 +274,4 @@ def build_network(
     if not config.method.trained:
         raise ValueError(f"{config.name} is statistical, and has nothing to train. Fit it with fit_network.")
     network_class: type[Network] = load(config.method.network)
-    return network_class.create(config, training, items, scenes)
-
-
-def log_frequency(catalogue: Catalogue) -> npt.NDArray[np.float32]:
-    """Returns the log of each candidate's share of train futures, add-one smoothed, float32 [N]."""
-    counts = catalogue.future_counts + 1.0
-    return np.log(counts / counts.sum()).astype(np.float32)
+    return network_class.create(config, training, counts)

@@ -4,22 +4,50 @@ A low-rank score o . e cannot single out the few dozen items that one user buys 
 As in pointer networks, the next item may be drawn from the catalogue or copied from the history, so for an item
 k of the history the score s_k becomes
 
-    log( exp(s_k) + exp(a(z) + b(z) log(share_k) + c_k) )
+    log( exp(s_k) + share_k exp(g(f_k, p_k, z) + c_k) )
 
-where share_k is the part that the events of k have of the history, each event weighed by a learned function of
-its age (in doubling steps), ``a`` and ``b`` are linear in the user's representation, and ``c_k`` tells staples
-from one-off purchases.
+where share_k is the part that the events of k have of the history, g is a small MLP over features f_k of these events
+(`describe_own_items`), the item's popularity p_k and the user's representation z, and c_k tells staples from one-off
+purchases.
 """
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
+from model.data.history import History
 from model.data.vocabulary import find
 from schemas.catalogue import PAD_INDEX
 
-AGE_STEPS = 12
+HALF_LIVES_EVENTS = (8.0, 64.0, 512.0)
+"""Later events after which an event counts half."""
+HALF_LIVES_DAYS = (1.0, 7.0, 30.0, 120.0)
+"""Days after which an event counts half."""
+HIDDEN_WIDTH = 32
+USER_WIDTH = 8
+
+_DAY = 86_400.0
+
+
+class Cells(NamedTuple):
+    """Cells of a score matrix, each once.
+
+    Attributes:
+        rows: int64 [C], the row of each.
+        columns: int64 [C], its 0-based candidate.
+    """
+
+    rows: tf.Tensor
+    columns: tf.Tensor
+
+
+def exclude(scores: tf.Tensor, cells: Cells) -> tf.Tensor:
+    """Returns scores, float [batch, N], with minus infinity at some cells."""
+    nothing = tf.fill(tf.shape(cells.rows), tf.constant(float("-inf"), scores.dtype))
+    return tf.tensor_scatter_nd_update(scores, tf.stack([cells.rows, cells.columns], axis=1), nothing)
 
 
 class CopyScores(NamedTuple):
@@ -28,7 +56,7 @@ class CopyScores(NamedTuple):
     Attributes:
         rows: int64 [C], the row of each cell.
         columns: int64 [C], its 0-based candidate.
-        values: float [C], the log of what is copied, a(z) + b(z) log(share_k) + c_k.
+        values: float [C], the log of what is copied.
     """
 
     rows: tf.Tensor
@@ -73,45 +101,141 @@ def add_copies_at(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, copies
     return tf.tensor_scatter_nd_add(scores, found[:, tf.newaxis], gain)
 
 
+class OwnItems(NamedTuple):
+    """The items that a batch has in its histories, and what tells whether they come again.
+
+    Attributes:
+        rows: int64 [C], the user of each, rising.
+        columns: int64 [C], its 0-based item.
+        share: float [C], which part of the history its events are.
+        features: float [C, F].
+    """
+
+    rows: tf.Tensor
+    columns: tf.Tensor
+    share: tf.Tensor
+    features: tf.Tensor
+
+
+def find_own_items(items: tf.Tensor, catalogue_size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Finds the items of histories that are in the catalogue.
+
+    Args:
+        items: int [batch, time], 0 where padded, N + 1 where unknown.
+        catalogue_size: N.
+
+    Returns:
+        The places of their events, int64 [E, 2], the item that each event is of, int32 [E], a number below C, and the
+        row and the 0-based column of each item, int64 [C].
+    """
+    places = tf.where(tf.logical_and(items != PAD_INDEX, items <= catalogue_size))
+    column = tf.cast(tf.gather_nd(items, places), tf.int64) - 1
+    key, group = tf.unique(places[:, 0] * catalogue_size + column)
+    return places, group, key // catalogue_size, key % catalogue_size
+
+
+def describe_own_items(history: History, catalogue_size: int) -> OwnItems:
+    """Describes the items of histories.
+
+    Of an item: how many events and baskets (distinct times) it has; the same decayed by the number of later events and
+    by time; how many events and how much time ago it was last, and first; the mean pause between its baskets, and how
+    many pauses ago it was last. Of the user: events, distinct items, and the time that the history spans. All are
+    logarithms of numbers. Where times are unknown, those that need them are 0.
+
+    Args:
+        history: with times, items and times in as many columns; `model.networks.clock.fill_now` has been here.
+        catalogue_size: N.
+    """
+    items, (times, now) = history.items, history.asked
+    valid = items != PAD_INDEX
+    places, group, rows, columns = find_own_items(items, catalogue_size)
+    cells = tf.size(rows)
+
+    def add_up(of_events: tf.Tensor) -> tf.Tensor:
+        return tf.math.unsorted_segment_sum(of_events, group, cells)
+
+    def of_user(numbers: tf.Tensor) -> tf.Tensor:
+        return tf.gather(numbers, rows)
+
+    later = tf.gather_nd(tf.cumsum(tf.cast(valid, tf.float32), axis=1, reverse=True), places)  # 1 is the latest event
+    count = add_up(tf.ones_like(later))
+    number = tf.reduce_sum(tf.cast(valid, tf.float32), axis=1)
+    distinct = tf.math.unsorted_segment_sum(tf.ones_like(count), rows, tf.shape(items, tf.int64)[0])
+    share = count / of_user(number)
+
+    at = tf.gather_nd(times, places)
+    known = tf.reduce_any(times > 0, axis=1)
+    age = tf.cast(tf.maximum(tf.gather(now, places[:, 0]) - at, 0), tf.float32) / _DAY
+    last, first = tf.math.unsorted_segment_min(age, group, cells), tf.math.unsorted_segment_max(age, group, cells)
+    # Events of an item in one basket: those at a time that is the same as at the event before.
+    changes = tf.pad(tf.cast(times[:, 1:] != times[:, :-1], tf.int64), [[0, 0], [1, 0]])
+    basket = tf.gather_nd(tf.cumsum(changes, axis=1), places)
+    width = tf.shape(items, tf.int64)[1]
+    pairs, _ = tf.unique(tf.cast(group, tf.int64) * width + basket)
+    baskets = tf.math.unsorted_segment_sum(tf.ones_like(pairs, tf.float32), pairs // width, cells)
+    pause = (first - last) / tf.maximum(baskets - 1, 1)
+    returned = baskets > 1
+    longest = tf.math.unsorted_segment_max(first, rows, tf.shape(items)[0])
+
+    timed = [
+        tf.math.log1p(baskets),
+        *(tf.math.log1p(add_up(0.5 ** (age / days))) for days in HALF_LIVES_DAYS),
+        tf.math.log1p(24 * last) / 4,
+        tf.math.log1p(24 * first) / 4,
+        tf.where(returned, tf.math.log1p(24 * pause), 0.0) / 4,
+        tf.where(returned, tf.math.log1p(last / tf.maximum(pause, 1 / 24)), 0.0),
+        tf.cast(returned, tf.float32),
+        of_user(tf.math.log1p(24 * tf.maximum(longest, 0.0))) / 4,
+        tf.ones_like(count),
+    ]
+    of_known = of_user(known)
+    features = [
+        tf.math.log1p(count),
+        tf.math.log(share) / 4,
+        *(tf.math.log1p(add_up(0.5 ** (later / events))) for events in HALF_LIVES_EVENTS),
+        tf.math.log(tf.math.unsorted_segment_min(later, group, cells)) / 4,
+        of_user(tf.math.log1p(number)) / 4,
+        of_user(tf.math.log1p(distinct)) / 4,
+        *(tf.where(of_known, feature, 0.0) for feature in timed),
+    ]
+    return OwnItems(rows, columns, share, tf.stack(features, axis=1))
+
+
 class RepeatHead(tf_keras.layers.Layer):
     """Finds by how much the scores of the items of a history rise.
 
     Args:
-        catalogue_size: number N of candidates.
+        log_popularity: float [N], the log of each item's share of the targets.
     """
 
-    def __init__(self, catalogue_size: int, **kwargs: Any):
+    def __init__(self, log_popularity: npt.NDArray[np.float32], **kwargs: Any):
         super().__init__(**kwargs)
-        self.catalogue_size = catalogue_size
-        self.gate = tf_keras.layers.Dense(
-            2, kernel_initializer="zeros", bias_initializer=tf_keras.initializers.Constant([-1.0, 1.0]), name="gate"
+        self.catalogue_size = len(log_popularity)
+        self.popularity = tf.Variable(log_popularity / 10, trainable=False, name="popularity")
+        self.user = tf_keras.layers.Dense(USER_WIDTH, name="user")
+        self.hidden = [tf_keras.layers.Dense(HIDDEN_WIDTH, tf.nn.gelu, name=f"hidden_{i}") for i in range(2)]
+        # It begins as counting does, and so does not have to learn that first.
+        self.output_layer = tf_keras.layers.Dense(
+            1, kernel_initializer="zeros", bias_initializer=tf_keras.initializers.Constant(-1.0), name="output"
         )
 
     def build(self, input_shape: Any) -> None:
-        """Creates the weights of ages and items."""
-        self.age_logits = self.add_weight("age_logits", shape=[AGE_STEPS], initializer="zeros")
+        """Creates the weights of items."""
         self.item_bias = self.add_weight("item_bias", shape=[self.catalogue_size], initializer="zeros")
         super().build(input_shape)
 
-    def call(self, indices: tf.Tensor, representation: tf.Tensor) -> CopyScores:
+    def call(self, history: History, representation: tf.Tensor) -> CopyScores:
         """Returns what each user copies from the history; `add_copies` mixes it into scores.
 
         Args:
-            indices: int [batch, time], oldest first, 0 where padded, N + 1 where unknown.
+            history: as `describe_own_items` reads it.
             representation: float [batch, d], the user's z.
         """
-        valid = tf.not_equal(indices, PAD_INDEX)
-        age = tf.cumsum(tf.cast(valid, tf.float32), axis=1, reverse=True)  # 1 is the latest event
-        step = tf.cast(tf.math.log(tf.maximum(age, 1.0)) / tf.math.log(2.0) + 1e-4, tf.int32)
-        weight = tf.gather(tf.exp(self.age_logits), tf.minimum(step, AGE_STEPS - 1))
-
-        places = tf.where(tf.logical_and(valid, indices <= self.catalogue_size))  # int64 [events, 2]
-        column = tf.cast(tf.gather_nd(indices, places), tf.int64) - 1
-        key, group = tf.unique(places[:, 0] * self.catalogue_size + column)
-        mass = tf.math.unsorted_segment_sum(tf.gather_nd(weight, places), group, tf.size(key))
-        row, column = key // self.catalogue_size, key % self.catalogue_size
-        share = mass / tf.gather(tf.reduce_sum(tf.where(valid, weight, 0.0), axis=1), row)
-
-        gate = tf.gather(self.gate(representation), row)
-        copied = gate[:, 0] + gate[:, 1] * tf.math.log(share) + tf.gather(self.item_bias, column)
-        return CopyScores(row, column, copied)
+        own = describe_own_items(history, self.catalogue_size)
+        popularity = tf.gather(tf.convert_to_tensor(self.popularity), own.columns)
+        user = tf.gather(self.user(representation), own.rows)
+        state = tf.concat([own.features, popularity[:, tf.newaxis], user], axis=1)
+        for layer in self.hidden:
+            state = layer(state)
+        learned = self.output_layer(state)[:, 0] + tf.gather(self.item_bias, own.columns)
+        return CopyScores(own.rows, own.columns, learned + tf.math.log(own.share))

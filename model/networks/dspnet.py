@@ -4,6 +4,7 @@
 conditional contrastive regularisation (Eq. 8) to the prediction of items and scenes.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -11,13 +12,19 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
-from model.data.batches import FUTURE_ITEMS, HISTORY_ITEMS, HISTORY_SCENES
+from model.data.history import History
+from model.data.target_counts import TargetCounts
 from model.losses.adversarial import PRIORS, AdversarialPrior
 from model.losses.contrastive import contrastive_loss
-from model.networks.base import Network, Outputs, Representations
+from model.networks.base import Network, Representations
+from model.networks.clock import EventClock, describe_user, fill_now, hide_times
 from model.networks.encoder import SequenceEncoder
+from model.training import replicas
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
+
+USER_CLOCK = 16
+"""Width of what fusion is told of a user's times."""
 
 
 class FusionMLP(tf_keras.layers.Layer):
@@ -59,58 +66,80 @@ class DSPnetNetwork(Network):
     paired = False
     """Whether an augmented copy must hide and move the same events in both sequences."""
 
-    def __init__(self, config: ModelConfig, items: int, scenes: int, *priors: Any, **kwargs: Any):
-        super().__init__(config, items, scenes, *priors, **kwargs)
+    def __init__(self, config: ModelConfig, counts: Mapping[str, TargetCounts], **kwargs: Any):
+        super().__init__(config, counts, **kwargs)
         self._create_encoders()
         self.item_fusion = FusionMLP(config.item_dim, config.fusion_layers, name="g_V")
         self.scene_fusion = FusionMLP(config.scene_dim, config.fusion_layers, name="g_S")
-        self.item_head = tf_keras.layers.Dense(config.item_dim, name="r_V")
-        self.scene_head = tf_keras.layers.Dense(config.scene_dim, name="r_S")
+        self.item_maps, self.scene_maps = (
+            {question: tf_keras.layers.Dense(width, name=f"{name}_{question}") for question in self.questions}
+            for name, width in (("r_V", config.item_dim), ("r_S", config.scene_dim))
+        )
+        self.head_dropout = tf_keras.layers.Dropout(config.head_dropout)
+        self.item_clock = self.scene_clock = self.user_clock = None
+        if config.times:
+            self.item_clock = EventClock(config.item_dim, name="item_clock")
+            self.scene_clock = EventClock(config.scene_dim, name="scene_clock")
+            self.user_clock = tf_keras.layers.Dense(USER_CLOCK, tf_keras.activations.gelu, name="user_clock")
 
     def _create_encoders(self) -> None:
         self.item_encoder = create_encoder(self.config, self.config.item_dim, "f_V")
         self.scene_encoder = create_encoder(self.config, self.config.scene_dim, "f_S")
 
-    def encode(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes histories (Eq. 2).
 
         Args:
-            items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
+            history: what users did.
             training: whether dropout is on.
 
         Returns:
             h_S, float [batch, scene_dim], and h_V, float [batch, item_dim].
         """
-        items, scenes = self.latest(items), self.latest(scenes)
-        embedded_scenes, embedded_items = self._embed(scenes, items, training)
-        h_scene = self.scene_encoder(embedded_scenes, scenes != PAD_INDEX, training=training)
-        h_item = self.item_encoder(embedded_items, items != PAD_INDEX, training=training)
+        latest = self.aligned(history)
+        embedded_scenes, embedded_items = self._embed(latest, training)
+        h_scene = self.scene_encoder(embedded_scenes, latest.scenes != PAD_INDEX, training=training)
+        h_item = self.item_encoder(embedded_items, latest.items != PAD_INDEX, training=training)
         return h_scene, h_item
 
-    def _embed(self, scenes: tf.Tensor, items: tf.Tensor, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
-        return self.scene_embedding(scenes, training=training), self.item_embedding(items, training=training)
+    def _embed(self, latest: History, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Embeds scenes and items, float [batch, time, width] each."""
+        scenes = self.scene_embedding(latest.scenes, training=training)
+        items = self.item_embedding(latest.items, training=training)
+        if self.item_clock is None or self.scene_clock is None:
+            return scenes, items
+        timed = fill_now(latest)
+        return scenes + self.scene_clock(timed), items + self.item_clock(timed)
 
-    def enhance(self, h_scene: tf.Tensor, h_item: tf.Tensor) -> Representations:
-        """Lets each sequence inform the other (Eq. 3); without `ModelConfig.interplay`, each stands alone."""
+    def enhance(
+        self, h_scene: tf.Tensor, h_item: tf.Tensor, history: History, training: bool | None = None
+    ) -> Representations:
+        """Lets each sequence inform the other (Eq. 3); without `ModelConfig.interplay`, each stands alone.
+
+        Both are told what the user's times tell as a whole, with `ModelConfig.times`.
+        """
+        read_scene, read_item = (self.head_dropout(h, training=training) for h in (h_scene, h_item))
         if self.config.interplay:
-            both = tf.concat([h_scene, h_item], axis=1)
-            z_scene, z_item = self.scene_fusion(both), self.item_fusion(both)
-        else:
-            z_scene, z_item = self.scene_fusion(h_scene), self.item_fusion(h_item)
-        return Representations(h_scene, h_item, z_scene, z_item)
+            read_scene = read_item = tf.concat([read_scene, read_item], axis=1)
+        if self.user_clock is not None:
+            told = self.user_clock(describe_user(fill_now(history)))
+            read_scene, read_item = (tf.concat([read, told], axis=1) for read in (read_scene, read_item))
+        return Representations(h_scene, h_item, self.scene_fusion(read_scene), self.item_fusion(read_item))
 
-    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Representations:
+    def represent(self, history: History, training: bool | None = None) -> Representations:
         """Encodes and enhances histories (Eq. 2 and 3); arguments as in `encode`."""
-        return self.enhance(*self.encode(items, scenes, training=training))
+        return self.enhance(*self.encode(history, training=training), history, training=training)
 
-    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """See `Network.outputs` (Eq. 5)."""
-        for_scenes, for_items = known.z_scene, known.z_item
+    def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Network.queries` (Eq. 5)."""
+        for_scenes, for_items = (self.head_dropout(z, training=training) for z in (known.z_scene, known.z_item))
         if self.config.interplay:
-            for_scenes = for_items = tf.concat([known.z_scene, known.z_item], axis=1)
-        copies = self.copies(items, for_items)
-        return Outputs(self.scene_head(for_scenes), self.item_head(for_items), copies)
+            for_scenes = for_items = tf.concat([for_scenes, for_items], axis=1)
+        return self.scene_maps[question](for_scenes), self.item_maps[question](for_items)
+
+    def copied_by(self, known: Any) -> tf.Tensor:
+        """See `Network.copied_by`."""
+        return tf.concat([known.z_scene, known.z_item], axis=1) if self.config.interplay else known.z_item
 
 
 def create_encoder(config: ModelConfig, dim: int, name: str) -> SequenceEncoder:
@@ -142,7 +171,7 @@ class DSPnet(Recommender):
         super()._build()
         if self.adversary:
             one = tf.ones([1, 1], tf.int32)
-            self.adversary.build(self.network.represent(one, one))
+            self.adversary.build(self.network.represent(History(one, one)))
 
     def compile(
         self,
@@ -166,10 +195,9 @@ class DSPnet(Recommender):
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Trains the discriminators on Eq. 4 and returns the terms of Eq. 9; both see one encoding of the batch."""
-        for_prior, for_augmentation, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        known, augmented = self._encode(batch, for_augmentation)
-        outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
-        terms = self.prediction_terms(outputs, batch, self.draw_negatives(batch[FUTURE_ITEMS], for_negatives))
+        for_prior, for_encoding, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        history, known, augmented = self._encode(batch, for_encoding)
+        terms = self.prediction_terms(known, batch, for_negatives, history)
         measures: Batch = {}
         if self.adversary:
             with tape.stop_recording():
@@ -180,29 +208,43 @@ class DSPnet(Recommender):
             terms["ccr_loss"] = self._contrastive_loss(known, augmented)
         return terms, measures
 
-    def _encode(self, batch: Batch, seed: tf.Tensor) -> tuple[Representations, tuple[tf.Tensor, tf.Tensor] | None]:
+    def _encode(
+        self, batch: Batch, seed: tf.Tensor
+    ) -> tuple[History, Representations, tuple[tf.Tensor, tf.Tensor] | None]:
         """Encodes the histories and, where L_CCR needs them, N+ augmented copies, in one pass.
 
         Returns:
-            the representations of the batch, and h_S+ and h_V+ of the copies, float [N+, batch, d].
+            the histories as heads read them, the representations of the batch, and h_S+ and h_V+ of the copies, float
+            [N+, batch, d].
         """
-        items, scenes = batch[HISTORY_ITEMS], batch[HISTORY_SCENES]
+        network = self.network
+        for_mask, for_copies, for_times = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        whole = self.read_history(batch)
+        if network.item_clock is not None:
+            whole = hide_times(whole, replicas.uniform([tf.shape(whole.items)[0]], for_times))
+        read = self.hide_events(whole, for_mask)
         if not self.config.contrastive.weight:
-            return self.network.represent(items, scenes, training=True), None
+            return whole, network.represent(read, training=True), None
         number, share = self.config.contrastive.positives, self.config.contrastive.mask_share
-        items, scenes = [self.network.latest(items)], [self.network.latest(scenes)]
-        for_items, for_scenes = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-        if self.network.paired:
+        latest = network.aligned(whole)
+        copies = [read]
+        for_items, for_scenes = tf.unstack(tf.random.experimental.stateless_split(for_copies, 2))
+        if network.paired:
             for_scenes = for_items  # the same events are masked and moved in both
         for copy in range(number):
             item_seed, scene_seed = (
                 tf.random.experimental.stateless_fold_in(seed, copy) for seed in (for_items, for_scenes)
             )
-            items.append(augment(items[0], item_seed, self.network.item_embedding.mask_index, share))
-            scenes.append(augment(scenes[0], scene_seed, self.network.scene_embedding.mask_index, share))
-        encoded = self.network.encode(tf.concat(items, axis=0), tf.concat(scenes, axis=0), training=True)
+            copies.append(
+                latest._replace(
+                    items=augment(latest.items, item_seed, network.item_embedding.mask_index, share),
+                    scenes=augment(latest.scenes, scene_seed, network.scene_embedding.mask_index, share),
+                )
+            )
+        parts = (None if parts[0] is None else tf.concat(parts, axis=0) for parts in zip(*copies, strict=True))
+        encoded = network.encode(History(*parts), training=True)
         h_scene, h_item = (tf.reshape(h, [1 + number, -1, h.shape[1]]) for h in encoded)
-        return self.network.enhance(h_scene[0], h_item[0]), (h_scene[1:], h_item[1:])
+        return whole, network.enhance(h_scene[0], h_item[0], whole, training=True), (h_scene[1:], h_item[1:])
 
     def _train_discriminators(self, adversary: AdversarialPrior, known: Representations, draws: Batch) -> Batch:
         """Lets D_S and D_V climb Eq. 4; returns their accuracies on what they had not yet learned from."""

@@ -1,12 +1,15 @@
 """The network of every method of one sequence: one encoder, whose last state is all that is known of a user."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig
-from model.networks.base import Network, Outputs, Representations
+from model.data.history import History
+from model.data.target_counts import TargetCounts
+from model.networks.base import Network, Representations
 from model.networks.encoder import SequenceEncoder
 from schemas.catalogue import PAD_INDEX
 
@@ -18,6 +21,7 @@ class StateNetwork(Network):
     attribute, as in CARCA), else of the item alone. No paper says how such a method predicts scenes: here a linear map
     of h is compared with the embeddings of scenes. In a method that reads items alone the map is trained without
     changing h: the method's paper knows nothing of scenes, and learning to predict them could make its items worse.
+    Asked more than one question, a method compares items with a linear map of h for each instead of h itself.
 
     Arguments are those of `Network`.
     """
@@ -29,8 +33,8 @@ class StateNetwork(Network):
     prompted: ClassVar[bool] = False
     """Whether a prompt follows the last event, whose state is then the last one (`prompt`)."""
 
-    def __init__(self, config: ModelConfig, items: int, scenes: int, *priors: Any, **kwargs: Any):
-        super().__init__(config, items, scenes, *priors, **kwargs)
+    def __init__(self, config: ModelConfig, counts: Mapping[str, TargetCounts], **kwargs: Any):
+        super().__init__(config, counts, **kwargs)
         length = config.max_length + self.prompted
         self.encoder = SequenceEncoder(
             config.item_dim, length, config.layers, config.heads, config.dropout, self.causal, name="f"
@@ -38,16 +42,22 @@ class StateNetwork(Network):
         self.event = None
         if self.sees_scenes:
             self.event = tf_keras.layers.Dense(config.item_dim, name="event")
-        self.scene_head = tf_keras.layers.Dense(config.scene_dim, name="scene_head")
+        self.scene_maps = {
+            question: tf_keras.layers.Dense(config.scene_dim, name=f"scene_map_{question}")
+            for question in self.questions
+        }
+        self.item_maps = {}
+        if len(self.questions) > 1:
+            self.item_maps = {
+                question: tf_keras.layers.Dense(config.item_dim, name=f"item_map_{question}")
+                for question in self.questions
+            }
 
-    def events(
-        self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def events(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Returns what the encoder reads of histories.
 
         Args:
-            items: int [batch, time], item indices, oldest first, 0 where padded.
-            scenes: int [batch, time'], scene indices, oldest first, 0 where padded.
+            history: what users did.
             training: whether dropout is on.
 
         Returns:
@@ -55,9 +65,10 @@ class StateNetwork(Network):
             items, int [batch, time].
         """
         if self.event is None:
-            items = self.latest(items)
+            items = self.latest(history.items)
             return self.item_embedding(items, training=training), items != PAD_INDEX, items
-        items, scenes = self.aligned(items, scenes)
+        latest = self.aligned(history)
+        items, scenes = latest.items, latest.scenes
         embedded = self.item_embedding(items, training=training), self.scene_embedding(scenes, training=training)
         valid = tf.logical_or(items != PAD_INDEX, scenes != PAD_INDEX)
         return self.event(tf.concat(embedded, axis=2)), valid, items
@@ -66,27 +77,27 @@ class StateNetwork(Network):
         """Returns the prompt that follows each history when a user is asked about, float [batch, item_dim]."""
         raise NotImplementedError
 
-    def encode(
-        self, items: tf.Tensor, scenes: tf.Tensor, prompt: tf.Tensor | None = None, training: bool | None = None
-    ) -> tf.Tensor:
+    def encode(self, history: History, prompt: tf.Tensor | None = None, training: bool | None = None) -> tf.Tensor:
         """Returns the last state h, float [batch, item_dim]; arguments as for `events`, and a prompt of one's own."""
-        embedded, valid, _ = self.events(items, scenes, training)
+        embedded, valid, _ = self.events(history, training)
         if self.prompted:
             prompt = self.prompt(tf.shape(valid)[0], training) if prompt is None else prompt
             embedded, valid = append_prompt(embedded, valid, prompt)
         return self.encoder(embedded, valid, training=training)
 
-    def represent(self, items: tf.Tensor, scenes: tf.Tensor, training: bool | None = None) -> Any:
+    def represent(self, history: History, training: bool | None = None) -> Any:
         """Returns `Representations` of histories, or an object with their attributes; arguments as for `events`."""
-        return repeat_state(self.encode(items, scenes, training=training))
+        return repeat_state(self.encode(history, training=training))
 
-    def outputs(self, known: Any, items: tf.Tensor) -> Outputs:
-        """See `Network.outputs`."""
-        return Outputs(self.scene_queries(known.h_item), known.h_item, self.copies(items, known.h_item))
+    def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Network.queries`."""
+        h = known.h_item
+        item_map = self.item_maps.get(question)
+        return self.scene_queries(h, question), h if item_map is None else item_map(h)
 
-    def scene_queries(self, h: tf.Tensor) -> tf.Tensor:
+    def scene_queries(self, h: tf.Tensor, question: str) -> tf.Tensor:
         """Maps states, float [..., item_dim], to what scenes are compared with, float [..., scene_dim]."""
-        return self.scene_head(h if self.sees_scenes else tf.stop_gradient(h))
+        return self.scene_maps[question](h if self.sees_scenes else tf.stop_gradient(h))
 
 
 def repeat_state(h: tf.Tensor) -> Representations:

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.data.vocabulary import find
+from model.networks.chunks import for_chunks
 from model.networks.copy_head import CopyScores
-from model.networks.item_scorer import ItemScorer, for_chunks
+from model.networks.item_scorer import ItemScorer
+from model.tracing import traced_once
 
 NO_SCORE = float("-inf")
 """The score of a place that no candidate fills."""
@@ -73,6 +75,7 @@ class ExactTopK:
         return for_chunks(merge, nothing, size, chunk)
 
 
+@traced_once
 def merge_chunk(earlier: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor | int) -> TopK:
     """Returns the k best of those of earlier chunks and of the next one.
 
@@ -90,6 +93,7 @@ def merge_chunk(earlier: TopK, scores: tf.Tensor, start: tf.Tensor, k: tf.Tensor
     return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))
 
 
+@traced_once
 def select_best(candidates: TopK, k: int) -> TopK:
     """Returns the k best of each row, best first; of equal scores the lower column first. K must be at least k."""
     order = tf.argsort(candidates.columns, axis=1, stable=True)
@@ -98,6 +102,7 @@ def select_best(candidates: TopK, k: int) -> TopK:
     return TopK(top.values, tf.gather(columns, top.indices, batch_dims=1))
 
 
+@traced_once
 def mix_copies(candidates: TopK, copies: CopyScores, scores_at_copies: tf.Tensor, k: int) -> TopK:
     """Mixes what is copied from histories into the best candidates, exactly as `add_copies` does.
 
@@ -123,6 +128,7 @@ def mix_copies(candidates: TopK, copies: CopyScores, scores_at_copies: tf.Tensor
     )
 
 
+@traced_once
 def remove_columns(candidates: TopK, columns: tf.Tensor) -> TopK:
     """Takes candidates away.
 

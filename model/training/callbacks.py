@@ -10,6 +10,8 @@ The contract of resuming, which the callbacks below share:
 - Whatever is random is drawn from the seed and the number of the step or epoch, or from a generator whose state is
   saved, so that a resumed run reaches the same numbers as one that was never interrupted.
 
+An epoch is what Keras calls so, the steps between two validations: a round of `model.training.schedule`.
+
 `ResumableTraining` holds the callbacks of one training together.
 """
 
@@ -25,6 +27,7 @@ import tf_keras
 
 from model.networks.base import Network
 from model.training.recommender import Recommender
+from model.training.schedule import Schedule
 from schemas.training import TRAINING_FILE
 
 
@@ -38,6 +41,7 @@ class ResumableTraining:
         model: a compiled model; takes up the weights of an interrupted run.
         monitor: name of the logged value that decides which epoch is kept and when training stops; larger is better.
             None for a training of all epochs, of which the last one is kept.
+        schedule: when training validates and must end.
         patience: epochs without a new best before training stops.
 
     Attributes:
@@ -47,30 +51,38 @@ class ResumableTraining:
         ValueError: if what an interrupted run left behind cannot be read.
     """
 
-    def __init__(self, folder: str, model: Recommender, monitor: str | None, patience: int):
+    def __init__(self, folder: str, model: Recommender, monitor: str | None, schedule: Schedule, patience: int):
         self._folder = folder
+        self._model = model
+        self._schedule = schedule
         self._backup = Backup(folder, model)
         self.epochs_done = self._backup.restore()
         parameters = sum(int(tf.size(variable)) for variable in model.network.trainable_variables)
-        self._history = History(folder, monitor, parameters)
+        self._history = History(folder, monitor, schedule, parameters)
         self._stopping = None
         if monitor is not None:
-            self._stopping = EarlyStopping(os.path.join(folder, "best"), model.network, monitor, patience)
+            self._stopping = EarlyStopping(os.path.join(folder, "best"), model.network, monitor, schedule, patience)
 
-    def is_over(self, epochs: int) -> bool:
-        """Returns whether an interrupted run had come to its end, given the largest number of epochs."""
+    @property
+    def is_over(self) -> bool:
+        """Whether an interrupted run had come to its end."""
         stopped = self._stopping is not None and self._stopping.is_over(self.epochs_done)
-        return self.epochs_done >= epochs or stopped
+        return self.epochs_done >= self._schedule.rounds or stopped
 
     def callbacks(self, others: Sequence[tf_keras.callbacks.Callback]) -> list[tf_keras.callbacks.Callback]:
         """Returns all callbacks of the training in their order; `others` see an epoch before it is saved."""
         stopping = [] if self._stopping is None else [self._stopping]
-        return [FiniteLosses(), *stopping, self._history, *others, self._backup]
+        return [FiniteLosses(), AveragedValidation(), *stopping, self._history, *others, self._backup]
 
     def finish(self, model_run_dir: str) -> None:
-        """Restores the best weights and writes `training.json` into another folder."""
+        """Gives the network the weights to export, and writes `training.json` into another folder.
+
+        They are the best ones or, without validation, the last averages.
+        """
         self._history.save(model_run_dir)
-        if self._stopping is not None:
+        if self._stopping is None:
+            self._model.swap_average()
+        else:
             self._stopping.restore_best()
 
     def remove(self) -> None:
@@ -135,6 +147,18 @@ def _dropout_generators(network: tf_keras.layers.Layer) -> list[tf.random.Genera
     return [generator for generator in generators if generator is not None]
 
 
+class AveragedValidation(tf_keras.callbacks.Callback):
+    """Lets validation measure the moving averages of weights, which are what is exported."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Gives the network the averages."""
+        self.model.swap_average()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Gives the network the weights of the last step again."""
+        self.model.swap_average()
+
+
 class EarlyStopping(tf_keras.callbacks.Callback):
     """Stops when the monitored value has not risen for some epochs, and keeps the best epoch.
 
@@ -145,12 +169,14 @@ class EarlyStopping(tf_keras.callbacks.Callback):
         folder: folder where the best weights and the state are kept; must outlive the process.
         network: network whose weights are kept.
         monitor: name of a logged value; larger is better.
+        schedule: says when patience begins to count.
         patience: epochs without a new best before training stops.
     """
 
-    def __init__(self, folder: str, network: Network, monitor: str, patience: int):
+    def __init__(self, folder: str, network: Network, monitor: str, schedule: Schedule, patience: int):
         super().__init__()
         self.monitor = monitor
+        self._schedule = schedule
         self.patience = patience
         self._state_file = os.path.join(folder, "state.json")
         self._weights = os.path.join(folder, "weights")
@@ -161,14 +187,15 @@ class EarlyStopping(tf_keras.callbacks.Callback):
 
     def is_over(self, epochs_done: int) -> bool:
         """Returns whether training has come to its end after a number of epochs."""
-        return epochs_done - 1 - self._best_epoch >= self.patience
+        return self._schedule.is_over(epochs_done, self._best_epoch + 1, self.patience)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps a new best epoch, or stops after too many poor epochs."""
         value = (logs or {})[self.monitor]
         if value > self._best:
             self._best, self._best_epoch = float(value), epoch
-            self._checkpoint.write(self._weights)
+            with self.model.averaged():
+                self._checkpoint.write(self._weights)
             _write_state(self._state_file, {"best": self._best, "best_epoch": self._best_epoch})
         self.model.stop_training = self.is_over(epoch + 1)
 
@@ -186,13 +213,15 @@ class History(tf_keras.callbacks.Callback):
     Args:
         folder: folder where the epochs so far are kept; must outlive the process.
         monitor: name of the logged value whose first maximum is the best epoch; None if the last epoch is the best.
+        schedule: how many epochs make a pass over the train split; needed only where there are epochs.
         parameters: how many numbers are trained.
     """
 
-    def __init__(self, folder: str, monitor: str | None, parameters: int = 0):
+    def __init__(self, folder: str, monitor: str | None, schedule: Schedule | None = None, parameters: int = 0):
         super().__init__()
         self._folder = folder
         self._monitor = monitor
+        self._schedule = schedule
         self._parameters = parameters
         state = _read_state(os.path.join(folder, TRAINING_FILE))
         self._epochs: list[dict[str, float]] = state["epochs"] if state else []
@@ -205,16 +234,18 @@ class History(tf_keras.callbacks.Callback):
         """Adds an epoch, in the place of one that was killed after it was kept here and is trained once more."""
         measured = {name: float(value) for name, value in (logs or {}).items()}
         earlier = [entry for entry in self._epochs if entry["epoch"] <= epoch]
-        self._epochs = [*earlier, {"epoch": epoch + 1, "seconds": time.monotonic() - self._start, **measured}]
+        passes = epoch + 1.0 if self._schedule is None else self._schedule.epochs_after(epoch + 1)
+        entry = {"epoch": epoch + 1, "passes": passes, "seconds": time.monotonic() - self._start, **measured}
+        self._epochs = [*earlier, entry]
         self.save(self._folder)
 
     def save(self, folder: str) -> None:
         """Writes `training.json`, whole or not at all.
 
         Args:
-            folder: folder to write into. The file holds ``epochs``, a dictionary each of ``epoch`` (from 1),
-                ``seconds`` and the logged values; ``best_epoch``, whose weights are kept (null before the first);
-                ``monitor``; and ``parameters``.
+            folder: folder to write into. The file holds ``epochs``, a dictionary each of ``epoch`` (from 1), ``passes``
+                over the train split so far, ``seconds`` and the logged values; ``best_epoch``, whose weights are kept
+                (null before the first); ``monitor``; and ``parameters``.
         """
         content = {
             "epochs": self._epochs,

@@ -4,6 +4,7 @@ The Adam of Keras decays the moments of a whole table for a gradient of a few ro
 of the size of each variable. For an embedding table of millions of rows both dwarf the step itself.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,7 +23,9 @@ class LazyAdam(tf_keras.optimizers.Adam):
 
     Where g is `tf.IndexedSlices` this is done to its rows alone; the other rows of x, m and v keep their values.
     The variables are those of Keras's Adam, so either reads the checkpoints of the other. Weight decay and moving
-    averages, where asked for, are Keras's: they touch all rows.
+    averages, where asked for, are Keras's: they touch all rows. But a moving average (`use_ema`) of decay d forgets
+    faster at first, by min(d, (1 + n) / (10 + n)) after n earlier steps: it shall not hold on to the weights that
+    training began with.
 
     Args:
         learning_rate: r, a number or a schedule.
@@ -69,6 +72,31 @@ class LazyAdam(tf_keras.optimizers.Adam):
         v_rows = _move(v, rows, tf.square(values), 1 - beta_2)
         change = rate * tf.sqrt(1 - power_2) / (1 - power_1) * m_rows / (tf.sqrt(v_rows) + epsilon)
         tf.raw_ops.ResourceScatterSub(resource=variable.handle, indices=rows, updates=change)
+
+    def _update_model_variables_moving_average(self, var_list: Sequence[tf.Variable]) -> None:
+        """Moves the averages; called by Keras in the scope of all replicas."""
+        if not self.use_ema:
+            return
+        step = tf.cast(self.iterations, tf.float32)
+        part = 1 - tf.minimum(self.ema_momentum, (1 + step) / (10 + step))
+
+        def update(average: tf.Variable, variable: tf.Variable) -> None:
+            average.assign_add(tf.cast(part, average.dtype) * (variable - average))
+
+        for variable in var_list:
+            average = self.average_of(variable)
+            self._distribution_strategy.extended.update(average, update, args=(variable,), group=False)
+
+    def finalize_variable_values(self, var_list: Sequence[tf.Variable]) -> None:
+        """Leaves the variables as they are, where Keras would end a training by putting the averages in their place.
+
+        Whoever wants the averages exchanges them (`model.training.recommender.Recommender.swap_average`); and some
+        variables of a model have another optimizer, and no average here.
+        """
+
+    def average_of(self, variable: tf.Variable) -> tf.Variable:
+        """Returns the moving average of a variable, with `use_ema`."""
+        return self._model_variables_moving_average[self._index_dict[self._var_key(variable)]]
 
 
 def _move(variable: tf.Variable, rows: tf.Tensor, towards: tf.Tensor, part: tf.Tensor) -> tf.Tensor:

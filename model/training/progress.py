@@ -8,6 +8,7 @@ from typing import Any
 import tf_keras
 
 from model.config import MONITOR
+from model.training.schedule import Schedule
 
 _log = logging.getLogger("dspnet")
 _details = logging.getLogger("dspnet.training")
@@ -30,14 +31,13 @@ class TrainingProgress(tf_keras.callbacks.Callback):
     """Shows how far training is, how it goes, and how long it may still take.
 
     Args:
-        steps: steps an epoch.
-        epochs: most epochs; early stopping may end sooner.
+        schedule: how many epochs, of how many steps; early stopping may end sooner.
     """
 
-    def __init__(self, steps: int, epochs: int):
+    def __init__(self, schedule: Schedule):
         super().__init__()
-        self.steps = steps
-        self.epochs = epochs
+        self.steps = schedule.round_steps
+        self.epochs = schedule.rounds
         self._epochs_timed = 0
         self._seconds = 0.0
 

@@ -1,25 +1,28 @@
 """The training of any method: a step, a validation step, and the losses of prediction (Eq. 6)."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
 from model.config import VALIDATION_METRIC, TrainingConfig
-from model.data.batches import FUTURE_ITEMS, FUTURE_SCENES, HISTORY_ITEMS, HISTORY_SCENES, NEXT_ITEM
+from model.data.augmentation import hide
+from model.data.batches import CUTOFF, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES, targets_of
+from model.data.history import History
+from model.data.target_counts import TargetCounts, log_share
 from model.evaluation.metrics import ndcg_at
 from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
 from model.losses.sampled import SAMPLERS, Negatives, in_batch, sampled_loss
 from model.methods import load
-from model.networks.base import Network, Outputs, Scores, log_frequency
-from model.networks.copy_head import CopyScores
+from model.networks.base import Network, Outputs, Scores
+from model.networks.scene_head import SceneOffset
+from model.questions import NEXT, PERIOD, choose_question
 from model.training import replicas
 from model.training.lazy_adam import LazyAdam
-from schemas.catalogue import PAD_INDEX, Catalogue
+from schemas.catalogue import PAD_INDEX
 
 Batch = dict[str, tf.Tensor]
 
@@ -35,7 +38,7 @@ class Recommender(tf_keras.Model):
         network: the network, which alone is exported.
         config: objective and weights.
         global_batch_size: sequences a step over all replicas, by which summed losses are divided.
-        item_log_frequency: float [N_v], the log of each item's share of train futures, for in-batch negatives.
+        counts: by question, the targets of the train split, for in-batch negatives.
 
     Raises:
         ValueError: if in-batch negatives are asked for in batches of one.
@@ -49,14 +52,14 @@ class Recommender(tf_keras.Model):
         network: Network,
         config: TrainingConfig,
         global_batch_size: int,
-        item_log_frequency: npt.NDArray[np.float32],
+        counts: Mapping[str, TargetCounts],
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if config.candidates.sampling == "in_batch" and global_batch_size == 1:
             raise ValueError("in_batch negatives are the targets of other sequences: training.batch_size must be > 1.")
-        # A tensor, for a function to capture: an array would become part of its graph, millions of numbers and all.
-        self.item_log_frequency = tf.constant(item_log_frequency)
+        # Tensors, for a function to capture: arrays would become part of its graph, millions of numbers and all.
+        self.log_shares = {question: tf.constant(log_share(counts[question].items)) for question in network.questions}
         self.network = network
         self.config = config
         self.global_batch_size = global_batch_size
@@ -83,8 +86,10 @@ class Recommender(tf_keras.Model):
 
     def _build(self) -> None:
         """Creates all weights, so that a checkpoint can be restored into them."""
-        one = tf.ones([1, 1], tf.int32)
-        self.network.outputs(self.network.represent(one, one), one)
+        one = History(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
+        known = self.network.represent(one)
+        for question in self.network.questions:
+            self.network.outputs(known, one, question)
 
     def compile(
         self,
@@ -105,6 +110,24 @@ class Recommender(tf_keras.Model):
         """Returns what the next step depends on, besides the states of dropout, by name."""
         return {"network": self.network, "optimizer": self.optimizer}
 
+    def swap_average(self) -> None:
+        """Exchanges the weights and their moving averages; called twice, it changes nothing."""
+        if self.optimizer.use_ema:
+            for variable in self.network.trainable_variables:
+                average = self.optimizer.average_of(variable)
+                value = tf.identity(variable)
+                variable.assign(average)
+                average.assign(value)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the network has the moving averages of its weights."""
+        self.swap_average()
+        try:
+            yield
+        finally:
+            self.swap_average()
+
     @property
     def metrics(self) -> list[tf_keras.metrics.Metric]:
         """The running means that Keras resets at every epoch."""
@@ -113,7 +136,30 @@ class Recommender(tf_keras.Model):
     @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def call(self, batch: Batch, training: bool | None = None) -> Scores:
         """Scores all candidates for the histories of a batch (see `model.data.batches`)."""
-        return self.network(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=training)
+        return self.network(self.read_history(batch), training=training)
+
+    def read_history(self, batch: Batch) -> History:
+        """Returns the histories of a batch."""
+        return History(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], batch.get(HISTORY_TIMES), batch.get(CUTOFF))
+
+    def hide_events(self, history: History, seed: tf.Tensor) -> History:
+        """Hides the share `TrainingConfig.event_mask` of the events that encoders read, item and scene together.
+
+        Args:
+            history: what users did.
+            seed: int [2], seed of what is hidden.
+
+        Returns:
+            The latest events, items, scenes and times in as many columns (`model.networks.base.Network.aligned`).
+        """
+        latest = self.network.aligned(history)
+        if not self.config.event_mask:
+            return latest
+        network, share = self.network, self.config.event_mask
+        return latest._replace(
+            items=hide(latest.items, seed, network.item_embedding.mask_index, share),
+            scenes=hide(latest.scenes, seed, network.scene_embedding.mask_index, share),
+        )
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the terms of the loss, by their names in `weights_of_terms`, and further measured values.
@@ -126,46 +172,68 @@ class Recommender(tf_keras.Model):
         Returns:
             float [batch] each, by name.
         """
-        known = self.network.represent(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=True)
-        outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
-        return self.prediction_terms(outputs, batch, self.draw_negatives(batch[FUTURE_ITEMS], seed)), {}
+        known = self.network.represent(self.read_history(batch), training=True)
+        return self.prediction_terms(known, batch, seed), {}
 
-    def prediction_terms(self, outputs: Outputs, batch: Batch, negatives: Negatives | None) -> Batch:
-        """Returns L_DSL of items and, unless their weight is 0, of scenes (Eq. 6), float [batch] each."""
-        terms = {"item_loss": self.item_loss(outputs.o_item, batch[FUTURE_ITEMS], outputs.copies, negatives)}
-        if self.config.scene_weight:
-            terms["scene_loss"] = self.scene_loss(outputs, batch[FUTURE_SCENES])
-        return terms
+    def prediction_terms(self, known: Any, batch: Batch, seed: tf.Tensor, history: History | None = None) -> Batch:
+        """Returns L_DSL of items and, unless their weight is 0, of scenes (Eq. 6), float [batch] each.
 
-    def draw_negatives(self, targets: tf.Tensor, seed: tf.Tensor) -> Negatives | None:
+        Each is the mean of the losses of the questions.
+
+        Args:
+            known: what the network knows of the users of the batch.
+            batch: as for `terms`.
+            seed: int [2], seed of the choice of negatives.
+            history: what heads read, by default the histories of the batch.
+        """
+        history = history or self.read_history(batch)
+        losses: dict[str, list[tf.Tensor]] = {}
+        for question in self.network.questions:
+            outputs = self.network.outputs(known, history, question, training=True)
+            items, scenes = targets_of(question, batch)
+            losses.setdefault("item_loss", []).append(
+                self.item_loss(outputs, question, items, self.draw_negatives(items, question, seed))
+            )
+            if self.config.scene_weight:
+                losses.setdefault("scene_loss", []).append(self.scene_loss(outputs, question, scenes))
+        return {name: tf.add_n(terms) / len(terms) for name, terms in losses.items()}
+
+    def draw_negatives(self, targets: tf.Tensor, question: str, seed: tf.Tensor) -> Negatives | None:
         """Draws what the global batch shares as negatives; None where the whole catalogue is compared."""
         config = self.config.candidates
         if config.sampling == "none":
             return None
         if config.sampling == "in_batch":
-            return in_batch(replicas.gather(targets), self.item_log_frequency)
-        return SAMPLERS[config.sampling](len(self.item_log_frequency), config.number, seed)
+            return in_batch(replicas.gather(targets), self.log_shares[question])
+        return SAMPLERS[config.sampling](self.catalogue_size, config.number, seed)
 
-    def item_loss(
-        self, queries: tf.Tensor, targets: tf.Tensor, copies: CopyScores | None, negatives: Negatives | None
-    ) -> tf.Tensor:
+    @property
+    def catalogue_size(self) -> int:
+        """Number N_v of items."""
+        return self.network.item_embedding.catalogue_size
+
+    def item_loss(self, outputs: Outputs, question: str, targets: tf.Tensor, negatives: Negatives | None) -> tf.Tensor:
         """Returns L_DSL of items (Eq. 6b) over the whole catalogue, or over targets and negatives, float [rows].
 
         Args:
-            queries: [rows, ...], what candidates are compared with.
+            outputs: what candidates are compared with.
+            question: what is asked.
             targets: int [rows, targets], indices; 0 is padding.
-            copies: what is copied from the histories of these rows.
             negatives: from `draw_negatives`.
         """
-        table, bias = self.network.item_embedding.table, self.network.item_bias
+        table, head = self.network.item_embedding.table, self.network.heads[question]
+        offset = None
+        if head.scene_head is not None and outputs.last_scene is not None:
+            offset = SceneOffset(head.scene_head, outputs.last_scene)
+        arguments = outputs.o_item, table, head.item_bias, targets
         if negatives is None:
-            return full_catalogue_loss(self.whole_objective, queries, table, bias, targets, copies)
+            return full_catalogue_loss(self.whole_objective, *arguments, outputs.copies, offset=offset)
         calibration = self.config.gbce_calibration
-        return sampled_loss(self.config.objective, queries, table, bias, targets, negatives, copies, calibration)
+        return sampled_loss(self.config.objective, *arguments, negatives, outputs.copies, calibration, offset)
 
-    def scene_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
+    def scene_loss(self, outputs: Outputs, question: str, targets: tf.Tensor) -> tf.Tensor:
         """Returns L_DSL of scenes (Eq. 6a) over all scenes, which are few, float [batch]."""
-        return LOSSES[self.whole_objective](self.network.score_scenes(outputs), targets)
+        return LOSSES[self.whole_objective](self.network.score_scenes(outputs, question), targets)
 
     @property
     def whole_objective(self) -> str:
@@ -186,21 +254,32 @@ class Recommender(tf_keras.Model):
 
     @tf.autograph.experimental.do_not_convert  # it would rewrite Keras' own source
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Measures the prediction losses and NDCG@10 of the next items over the full catalogue."""
-        known = self.network.represent(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], training=False)
-        outputs = self.network.outputs(known, batch[HISTORY_ITEMS])
-        targets = batch[NEXT_ITEM]
-        ranks = target_ranks(self.network.item_scorer, outputs.o_item, targets, _VALIDATION_K, outputs.copies)
-        values = {
-            "item_loss": self.validation_item_loss(outputs, batch[FUTURE_ITEMS]),
-            "scene_loss": self.scene_loss(outputs, batch[FUTURE_SCENES]),
-            VALIDATION_METRIC: ndcg_at(ranks, targets != PAD_INDEX, _VALIDATION_K),
+        """Measures the prediction losses, and NDCG@10 of the next items and of the period, over the full catalogue."""
+        history = self.read_history(batch)
+        known = self.network.represent(history, training=False)
+        outputs = {question: self.network.outputs(known, history, question) for question in self.network.questions}
+        losses = {
+            question: (
+                self.validation_item_loss(asked, question, targets_of(question, batch)[0]),
+                self.scene_loss(asked, question, targets_of(question, batch)[1]),
+            )
+            for question, asked in outputs.items()
         }
+        item_loss, scene_loss = (tf.add_n(terms) / len(losses) for terms in zip(*losses.values(), strict=True))
+        values = {"item_loss": item_loss, "scene_loss": scene_loss}
+        measured = []
+        for wanted in (NEXT, PERIOD):
+            question = choose_question(wanted, self.network.questions)
+            targets, asked = targets_of(wanted, batch)[0], outputs[question]
+            scorer = self.network.item_scorer(question)
+            ranks = target_ranks(scorer, asked.item_queries, targets, _VALIDATION_K, asked.copies)
+            measured.append(ndcg_at(ranks, targets != PAD_INDEX, _VALIDATION_K))
+        values[VALIDATION_METRIC] = tf.add_n(measured) / len(measured)
         return self._update(values)
 
-    def validation_item_loss(self, outputs: Outputs, targets: tf.Tensor) -> tf.Tensor:
+    def validation_item_loss(self, outputs: Outputs, question: str, targets: tf.Tensor) -> tf.Tensor:
         """Returns the loss of items over the whole catalogue, float [batch]."""
-        return self.item_loss(outputs.o_item, targets, outputs.copies, None)
+        return self.item_loss(outputs, question, targets, None)
 
     def _update(self, values: Batch) -> dict[str, tf.Tensor]:
         for name, value in values.items():
@@ -209,7 +288,7 @@ class Recommender(tf_keras.Model):
 
 
 def build_recommender(
-    network: Network, config: TrainingConfig, global_batch_size: int, items: Catalogue
+    network: Network, config: TrainingConfig, global_batch_size: int, counts: Mapping[str, TargetCounts]
 ) -> Recommender:
     """Returns what trains a network, compiled.
 
@@ -217,19 +296,20 @@ def build_recommender(
         network: network from `model.networks.base.build_network`.
         config: how to train; an objective that the method cannot be trained by gives way to the method's own.
         global_batch_size: sequences a step over all replicas.
-        items: the item catalogue.
+        counts: those that the network was made for.
     """
     method = network.config.method
     recommender_class: type[Recommender] = load(method.recommender)
     config = config.model_copy(update={"objective": method.objective(config.objective)})
-    model = recommender_class(network, config, global_batch_size, log_frequency(items))
+    model = recommender_class(network, config, global_batch_size, counts)
     compile_model(model)
     return model
 
 
 def compile_model(model: Recommender) -> None:
     """Gives a model its optimizers."""
-    rate = model.config.learning_rate
+    rate, decay = model.config.learning_rate, model.config.average_decay
     # Eq. 6 divides by the size of the catalogue, and so its gradient; beside it Adam's usual epsilon would brake.
-    scale = len(model.item_log_frequency) if model.whole_objective == "bce" else 1
-    model.compile(LazyAdam(rate, epsilon=1e-7 / scale), discriminator_optimizer=LazyAdam(rate))
+    scale = model.catalogue_size if model.whole_objective == "bce" else 1
+    optimizer = LazyAdam(rate, epsilon=1e-7 / scale, use_ema=decay > 0, ema_momentum=decay)
+    model.compile(optimizer, discriminator_optimizer=LazyAdam(rate))

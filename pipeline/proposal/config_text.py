@@ -86,24 +86,13 @@ def _write_model(proposal: Proposal) -> Iterator[str]:
     yield f"  item_dim: {model.item_dim}"
     yield f"  scene_dim: {model.scene_dim}"
     yield f"  max_length: {model.max_length}"
-    yield "  dropout: 0.2"
-    yield "  popularity_prior: true"
-    if model.repeat_head:
-        yield from _comment("Users come back to items they had.", indent=2)
-        yield "  repeat_head: true"
     yield "training:"
-    yield "  objective: softmax"
-    yield from _comment("What a user does next; `period` is all that follows in the future window.", indent=2)
-    yield "  target: next"
     if model.samples_candidates:
         yield from _comment("The catalogue is large, so a step compares a sample of it.", indent=2)
         yield "  candidates: {sampling: log_uniform}"
-    yield from _comment("Cross-entropy is thousands of times as large as Eq. 6, so are these weights.", indent=2)
-    yield "  adversarial: {weight: 1.0e-2}"
-    yield "  contrastive: {weight: 1.0e-4}"
     yield f"  batch_size: {model.batch_size}"
+    yield from _comment("At most so many passes; training stops when the validation split gains no more.", indent=2)
     yield f"  epochs: {model.epochs}"
-    yield "  patience: 2"
     if model.partitions != 8:
         yield "beam:"
         yield f"  partitions: {model.partitions}"

@@ -18,8 +18,9 @@ MEMORY_SHARE = 0.5
 BASE_BYTES = 1 << 30
 """What a training takes beside its tables of embeddings."""
 
-_COPIES = 6
-"""An embedding, its gradient and Adam's two moments; and a copy for the best epoch and one for the export."""
+_COPIES = 7
+"""An embedding, its gradient, Adam's two moments and its average; and a copy for the best epoch and one for the export.
+"""
 
 _FEWEST_STEPS = 8
 """Steps an epoch, for which a batch is made smaller where the train split is small."""
@@ -37,7 +38,6 @@ class ModelSize:
         batch_size: `training.batch_size`.
         epochs: `training.epochs`.
         samples_candidates: whether `training.candidates` is a sample of the items.
-        repeat_head: `model.repeat_head`.
         partitions: `beam.partitions`.
         training_bytes: about how much memory a training takes.
         is_tight: whether the memory is why the model is no wider.
@@ -50,7 +50,6 @@ class ModelSize:
     batch_size: int
     epochs: int
     samples_candidates: bool
-    repeat_head: bool
     partitions: int
     training_bytes: int
     is_tight: bool
@@ -75,9 +74,8 @@ def choose_size(profile: LogProfile, train_sequences: int, memory: int) -> Model
         max_length=max_length,
         max_history=max(max_length, min(500, _round_up(typical))),
         batch_size=_choose_batch_size(train_sequences),
-        epochs=6 if train_sequences >= 10_000 else 20,
+        epochs=20 if train_sequences >= 10_000 else 100,
         samples_candidates=profile.items > MOST_FULL_CATALOGUE,
-        repeat_head=profile.users.repeat_share >= 0.05,
         partitions=max(8, -(-profile.events // EVENTS_A_PARTITION)),
         training_bytes=_estimate_bytes(profile.items, item_dim),
         is_tight=item_dim < wanted,

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,9 @@ def predict(model: LoadedModel, body: bytes, limits: RequestLimits) -> bytes:
         raise RefusalError(f"Expected one of the keys 'instances' and 'inputs'. Received: {found}")
     (layout,) = layouts
     signature = model.get_signature(name)
-    columns = (_split_rows if layout == _ROWS else _split_columns)(call[layout], list(signature.inputs))
+    columns = (_split_rows if layout == _ROWS else _split_columns)(
+        call[layout], list(signature.inputs), set(signature.defaults)
+    )
     inputs = {name: read_array(values, signature.inputs[name]) for name, values in columns.items()}
     limits.check_rows(inputs)
     return _write(signature.run(inputs), layout)
@@ -190,33 +192,45 @@ def _parse(body: bytes) -> dict[str, Any]:
     return call
 
 
-def _split_rows(rows: Any, names: list[str]) -> dict[str, list[Any]]:
+def _split_rows(rows: Any, names: list[str], optional: Set[str]) -> dict[str, list[Any]]:
     if not isinstance(rows, list) or not rows:
         raise RefusalError(f"'instances': expected a list with at least one row. Received: {_describe(rows)}")
     if not _is_object(rows[0]):
         if len(names) > 1:
-            raise RefusalError(f"'instances': expected a list of objects with the keys {names}")
+            keys = _list_keys(names, optional)
+            raise RefusalError(f"'instances': expected a list of objects with the keys {keys}")
         mixed = next((place for place, row in enumerate(rows) if _is_object(row)), None)
         if mixed is not None:
             raise RefusalError(f"'instances': expected a value, as in row 0, but row {mixed} is an object")
         return dict.fromkeys(names, rows)
     for place, row in enumerate(rows):
-        if not _is_object(row) or sorted(row) != names:
+        if not _is_object(row) or not _has_keys(row, names, optional) or row.keys() != rows[0].keys():
             received = sorted(row) if isinstance(row, dict) else _describe(row)
             raise RefusalError(
-                f"'instances': row {place}: expected an object with the keys {names}. Received: {received}"
+                f"'instances': row {place}: expected an object with the keys {_list_keys(names, optional)}, the same "
+                f"in all rows. Received: {received}"
             )
-    return {name: [row[name] for row in rows] for name in names}
+    return {name: [row[name] for row in rows] for name in names if name in rows[0]}
 
 
-def _split_columns(columns: Any, names: list[str]) -> dict[str, Any]:
+def _split_columns(columns: Any, names: list[str], optional: Set[str]) -> dict[str, Any]:
     if not _is_object(columns):
         if len(names) > 1:
-            raise RefusalError(f"'inputs': expected an object with the keys {names}")
+            raise RefusalError(f"'inputs': expected an object with the keys {_list_keys(names, optional)}")
         return dict.fromkeys(names, columns)
-    if sorted(columns) != names:
-        raise RefusalError(f"'inputs': expected an object with the keys {names}. Received: {sorted(columns)}")
+    if not _has_keys(columns, names, optional):
+        expected = _list_keys(names, optional)
+        raise RefusalError(f"'inputs': expected an object with the keys {expected}. Received: {sorted(columns)}")
     return columns
+
+
+def _has_keys(found: Mapping[str, Any], names: list[str], optional: Set[str]) -> bool:
+    return set(names) - optional <= set(found) <= set(names)
+
+
+def _list_keys(names: list[str], optional: Set[str]) -> str:
+    required = [name for name in names if name not in optional]
+    return f"{required}" + (f", and if you like {sorted(optional)}" if optional else "")
 
 
 def _write(outputs: Mapping[str, npt.NDArray], layout: str) -> bytes:

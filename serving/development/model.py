@@ -41,11 +41,16 @@ class Signature:
             for name, info in sorted(self.definition.inputs.items())
         }
 
+    @functools.cached_property
+    def defaults(self) -> dict[str, tf.Tensor]:
+        """What stands for an input that is not given, of those that may be left out."""
+        return {name: tf.constant(tf.make_ndarray(value)) for name, value in self.definition.defaults.items()}
+
     def run(self, inputs: Mapping[str, npt.NDArray], only: Sequence[str] = ()) -> dict[str, npt.NDArray]:
         """Asks the model.
 
         Args:
-            inputs: an array for each input; a string is an object, its bytes.
+            inputs: an array for each input that has no default; a string is an object, its bytes.
             only: names of the outputs to return; all when empty.
 
         Returns:
@@ -57,7 +62,10 @@ class Signature:
         """
         outputs = self._choose_outputs(only)
         self._check_names(inputs)
-        tensors = {name: _as_tensor(inputs[name], spec) for name, spec in self.inputs.items()}
+        tensors = {
+            name: _as_tensor(inputs[name], spec) if name in inputs else self.defaults[name]
+            for name, spec in self.inputs.items()
+        }
         try:
             answer = self.function(**tensors)
             return {name: answer[name].numpy() for name in outputs}
@@ -71,11 +79,13 @@ class Signature:
         return list(only) or known
 
     def _check_names(self, inputs: Mapping[str, npt.NDArray]) -> None:
-        missing, unexpected = sorted(set(self.inputs) - set(inputs)), sorted(set(inputs) - set(self.inputs))
+        required = set(self.inputs) - set(self.defaults)
+        missing, unexpected = sorted(required - set(inputs)), sorted(set(inputs) - set(self.inputs))
         if missing or unexpected:
+            optional = f", and if you like {sorted(self.defaults)}" if self.defaults else ""
             raise RefusalError(
                 f"Signature {self.name!r}: the inputs do not match. Missing: {missing}. Unexpected: {unexpected}. "
-                f"Expected: {sorted(self.inputs)}"
+                f"Expected: {sorted(required)}{optional}"
             )
 
 

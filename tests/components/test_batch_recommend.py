@@ -1,6 +1,7 @@
 """The batch job on small logs: what it writes for whom, what it leaves out, what it refuses."""
 
 import datetime
+import functools
 import glob
 import logging
 import os
@@ -20,7 +21,9 @@ from components.batch_recommend.output import RECOMMENDATIONS
 from components.sequence_example_gen.config import SourceConfig
 from schemas import identity
 from schemas.errors import UserError
+from schemas.served_model import RANKINGS
 from serving import saved_model
+from serving.saved_model import ask_signature
 from tests import served_model
 
 BEAM_ARGS = ("--runner=FnApiRunner", "--direct_num_workers=1")
@@ -42,10 +45,17 @@ def loaded(model):
     return tf.saved_model.load(model)
 
 
+@pytest.fixture(scope="module")
+def load_once():
+    """Loads each model once for all jobs of this file: to load one and to ask it for the first time takes seconds."""
+    return functools.cache(saved_model.load_saved_model)
+
+
 @pytest.fixture
-def run(model, tmp_path, monkeypatch):
+def run(model, load_once, tmp_path, monkeypatch):
     """Returns a function that runs the job and returns its rows by user, and its summary."""
     monkeypatch.setenv("DSPNET_SALT", SALT)
+    monkeypatch.setattr(saved_model, "load_saved_model", load_once)
     runs = iter(range(100))
 
     def start(source: dict, **given):
@@ -105,15 +115,17 @@ def by_user(events: list[Event], as_of: float = float("inf")) -> dict[str, list[
     return result
 
 
-def asked(loaded, history: list[Event], top: int, signature: str = "serving_default", **more) -> dict:
+def asked(loaded, history: list[Event], top: int, signature: str = "serving_default", as_of: int = 0, **more) -> dict:
     """What the model answers to one user's raw ids."""
     inputs = {
         "history_item_ids": tf.constant([[event[1] for event in history]]),
         "history_scene_ids": tf.constant([[event[2] for event in history]]),
+        "history_timestamps": tf.constant([[event[3] for event in history]], tf.int64),
+        "request_time": tf.constant([as_of], tf.int64),
     }
-    answer = {name: value.numpy()[0] for name, value in loaded.signatures[signature](**inputs, **more).items()}
+    answer = {name: value.numpy()[0] for name, value in ask_signature(loaded, signature, {**inputs, **more}).items()}
     result = {}
-    for kind in ("item", "scene"):
+    for kind in RANKINGS:
         filled = [place for place, raw_id in enumerate(answer[f"{kind}_ids"]) if raw_id][:top]
         result[f"{kind}_ids"] = [answer[f"{kind}_ids"][place].decode() for place in filled]
         result[f"{kind}_scores"] = [answer[f"{kind}_scores"][place] for place in filled]
@@ -121,7 +133,7 @@ def asked(loaded, history: list[Event], top: int, signature: str = "serving_defa
 
 
 def same(row: dict, expected: dict) -> None:
-    for kind in ("item", "scene"):
+    for kind in RANKINGS:
         assert row[f"{kind}_ids"] == expected[f"{kind}_ids"]
         np.testing.assert_allclose(row[f"{kind}_scores"], expected[f"{kind}_scores"], atol=1e-5)
 
@@ -136,6 +148,7 @@ def test_each_row_is_what_the_model_answers(run, loaded, tmp_path):
         row = rows[user(raw_id)]
         assert row["history_length"] == len(history[-4:])
         same(row, asked(loaded, history[-4:], top=5))
+    assert any(row["item_ids"] != row["period_item_ids"] for row in rows.values())
 
 
 def test_events_at_one_time_have_the_order_that_they_have_in_training(run, tmp_path):
@@ -158,12 +171,12 @@ def test_nothing_at_or_after_the_date_matters(run, loaded, tmp_path):
     events += [("private-0", "item1", "scene1", cutoff - 1), ("private-0", "item2", "scene2", cutoff)]
     earlier = [event for event in events if event[3] < cutoff]
     rows, summary = run(write(tmp_path / "log.csv", [*events, ("late", "item1", "scene1", cutoff)]), as_of=AS_OF)
-    alone, _ = run(write(tmp_path / "early.csv", earlier))
+    alone, _ = run(write(tmp_path / "early.csv", earlier), as_of=AS_OF)
     changed = [(u, "item5", "scene0", t + 1) if t >= cutoff else (u, i, s, t) for u, i, s, t in events]
     other, _ = run(write(tmp_path / "changed.csv", changed), as_of=AS_OF.replace(tzinfo=datetime.timezone.utc))
     assert rows == alone == other
     assert summary.without_history == 1 + len(by_user(events)) - len(by_user(earlier)) and user("late") not in rows
-    same(rows[user("private-0")], asked(loaded, by_user(earlier)["private-0"][-4:], top=5))
+    same(rows[user("private-0")], asked(loaded, by_user(earlier)["private-0"][-4:], top=5, as_of=cutoff))
     assert by_user(earlier)["private-0"][-1][1] == "item1"
 
 
@@ -182,7 +195,8 @@ def test_items_from_before_the_days_that_are_read_are_left_out_too(run, tmp_path
     histories_of = by_user(events, as_of=20 * DAY)
     for raw_id, history in histories_of.items():
         if user(raw_id) in rows:
-            assert not set(rows[user(raw_id)]["item_ids"]) & {event[1] for event in history}
+            row = rows[user(raw_id)]
+            assert not {*row["item_ids"], *row["period_item_ids"]} & {event[1] for event in history}
     assert any(event[3] < 16 * DAY for history in histories_of.values() for event in history)
 
 
@@ -200,7 +214,7 @@ def test_items_of_the_users_own_events_are_left_out(run, loaded, tmp_path):
         row = rows[user(raw_id)]
         assert not set(row["item_ids"]) & {event[1] for event in history}  # those before the last 4, too
         older = tf.constant([[event[1] for event in history[:-4]] or [""]])
-        same(row, asked(loaded, history[-4:], 100, "recommend_unseen", exclude_item_ids=older))
+        same(row, asked(loaded, history[-4:], 100, "recommend_unseen", 20 * DAY, exclude_item_ids=older))
         assert len(row["item_ids"]) < 12 and "" not in row["item_ids"]
 
 
@@ -251,12 +265,12 @@ def test_futures_of_sequence_files_are_ignored(run, loaded, tmp_path):
     source = {"path": str(tmp_path / "log"), "format": "fields", "layout": "sequences"}
     rows, summary = run(source)
     assert set(rows) == {user("private-ann")} and summary.without_history == 1
-    history = [("u", f"item{number}", f"scene{number - 4}", 0) for number in (4, 5, 6)]
+    history = [("u", f"item{number}", f"scene{number - 4}", time) for number, time in ((4, 100), (5, 200), (6, 301))]
     same(rows[user("private-ann")], asked(loaded, history, top=5))
     # Both records end at 200 now, and the second of them counts.
     rows, _ = run(source, as_of=datetime.datetime(1970, 1, 1, 0, 5))
-    history = [("u", "item1", "scene0", 0), ("u", "item2", "scene1", 0)]
-    same(rows[user("private-ann")], asked(loaded, history, top=5))
+    history = [("u", "item1", "scene0", 100), ("u", "item2", "scene1", 200)]
+    same(rows[user("private-ann")], asked(loaded, history, top=5, as_of=300))
 
 
 def test_bad_rows_are_listed_and_raw_users_written_nowhere(run, tmp_path, caplog):
@@ -356,7 +370,7 @@ def test_refused_before_any_work(run, tmp_path, monkeypatch):
         run(log)
     tf.saved_model.save(tf.Module(), str(tmp_path / "old"))
     monkeypatch.setenv("DSPNET_SALT", SALT)
-    with pytest.raises(UserError, match="no function recommend_fingerprints, .*run the pipeline again"):
+    with pytest.raises(UserError, match="has no recommend_fingerprints, .*answers.*run the pipeline again"):
         run(log, model=str(tmp_path / "old"))
     with pytest.raises(UserError, match="--model: .*none cannot be loaded"):
         run(log, model=str(tmp_path / "none"))

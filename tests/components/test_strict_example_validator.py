@@ -14,6 +14,7 @@ from schemas import sequences
 GOOD = {
     sequences.USER_ID: [[b"somebody"]] * 2,
     **{name: [[5, 6], [7]] for name in (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES)},
+    sequences.CUTOFF: [[7], [8]],
 }
 EMPTY = {name: [] for name in GOOD}
 

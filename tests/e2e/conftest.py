@@ -58,13 +58,15 @@ def folder(tmp_path_factory):
         "demo": True,
         "source": {"path": "log.csv"},
         "windows": {"cutoffs": ["1970-01-09", "1970-01-11"]},
-        "model": {"item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0},
+        "model": {"item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0, "head_dropout": 0.0},
         "training": {
             "objective": "softmax",
-            "target": "next",
             "batch_size": 32,
-            "epochs": 8,
+            "epochs": 4,
             "learning_rate": 0.01,
+            # Of the eighty steps of this run.
+            "average_decay": 0.9,
+            "event_mask": 0.0,
         },
         "evaluation": {"k": [1, 10], "thresholds": {"next_item/recall@1": 0.9}},
         "beam": {"partitions": 2},

@@ -2,11 +2,47 @@ import pydantic
 import pytest
 
 from model.config import EvaluationConfig, ModelConfig, TrainingConfig
+from model.questions import LABELS, choose_question, read_label
 
 
 def test_heads_must_divide_widths():
     with pytest.raises(pydantic.ValidationError, match="item_dim must be a multiple of heads.*item_dim=10, heads=4"):
         ModelConfig(item_dim=10, heads=4)
+
+
+@pytest.mark.parametrize(
+    ("questions", "message"),
+    [
+        ([], "at least 1 item"),
+        (["next", "next"], "each question stands once. Received: .'next', 'next'."),
+        (["next", "prefix"], "prefix cuts histories, and so is asked alone. Received: .'next', 'prefix'."),
+        (["last"], "Input should be 'next', 'period' or 'prefix'"),
+    ],
+)
+def test_questions_that_do_not_go_together_are_refused(questions, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        TrainingConfig(questions=questions)
+
+
+@pytest.mark.parametrize("questions", [("next", "period"), ("period", "next"), ("period",), ("prefix",)])
+def test_questions_have_a_label_that_is_read_again(questions):
+    config = TrainingConfig(questions=questions)
+    assert config.target == "+".join(questions) and tuple(read_label(config.target)) == questions
+    assert TrainingConfig().questions == ("next", "period") and set(LABELS) >= {"next+period", "prefix"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked", "answers"),
+    [
+        ("next", ["next", "period"], "next"),
+        ("period", ["next", "period"], "period"),
+        ("next", ["period"], "period"),
+        ("period", ["prefix"], "prefix"),
+        ("period", ["period", "next"], "period"),
+    ],
+)
+def test_the_first_question_answers_what_none_is_about(wanted, asked, answers):
+    assert choose_question(wanted, asked) == answers
 
 
 @pytest.mark.parametrize("section", ["thresholds", "max_drop"])

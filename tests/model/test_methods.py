@@ -6,21 +6,23 @@ import re
 import numpy as np
 import pydantic
 import pytest
-import tensorflow as tf
 
 from experiments.runs.result import RunResult
 from model.config import ModelConfig, TrainingConfig
+from model.data.target_counts import from_catalogues
 from model.methods import METHODS, Method, load
 from model.networks.base import Network, build_network
 from model.networks.item_scorer import InnerProducts
 from model.training.recommender import Recommender, build_recommender
 from tests.experiments.runs.planted import make_run
+from tests.recommenders import history
 from tests.sequence_data import catalogues, planted
 
 TRAINED = [name for name, method in METHODS.items() if method.trained]
 STATISTICAL = [name for name in METHODS if name not in TRAINED]
 SMALL = {"item_dim": 4, "scene_dim": 4, "max_length": 3, "layers": 1}
 ITEMS, SCENES = catalogues(planted(20, seed=0))
+COUNTS = dict.fromkeys(("next", "period"), from_catalogues(ITEMS, SCENES))
 
 
 def test_every_method_is_trained_or_statistical():
@@ -40,15 +42,15 @@ def test_a_method_that_is_neither_or_both_is_refused(given):
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_learned_method_is_built(name):
     config = TrainingConfig()
-    network = build_network(ModelConfig(name=name, **SMALL), ITEMS, SCENES, config)
-    model = build_recommender(network, config, 2, ITEMS)
+    network = build_network(ModelConfig(name=name, **SMALL), COUNTS, config)
+    model = build_recommender(network, config, 2, COUNTS)
     assert (type(network), type(model)) == (load(METHODS[name].network), load(METHODS[name].recommender))
-    scores = network(tf.constant([[1, 2], [3, 0]]), tf.constant([[1, 2], [3, 0]]))
+    scores = network(history([[1, 2], [3, 0]], [[1, 2], [3, 0]]))
     assert scores.items.shape == (2, len(ITEMS)) and scores.scenes.shape == (2, len(SCENES))
     assert {variable.ref() for variable in network.trainable_variables} <= {
         variable.ref() for variable in model.trained_variables
     }
-    assert METHODS[name].has_item_vectors == isinstance(network.item_scorer, InnerProducts)
+    assert METHODS[name].has_item_vectors == isinstance(network.item_scorer("period"), InnerProducts)
     assert all(np.isfinite(values).all() for values in scores)
 
 
@@ -84,8 +86,8 @@ def test_a_method_is_trained_by_its_objective_and_results_tell_which(name):
         run = make_run(name, objective=configured, candidates=few)
         assert RunResult.unmeasured(run, "k", "s", "stopped").objective == expected
         config = TrainingConfig(objective=configured, candidates=few)
-        network = build_network(ModelConfig(name=name, **SMALL), ITEMS, SCENES, config)
-        assert build_recommender(network, config, 2, ITEMS).config.objective == expected
+        network = build_network(ModelConfig(name=name, **SMALL), COUNTS, config)
+        assert build_recommender(network, config, 2, COUNTS).config.objective == expected
 
 
 def test_a_name_that_is_none_is_refused_with_those_that_are():

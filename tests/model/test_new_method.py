@@ -14,31 +14,30 @@ from model.methods import METHODS, Method
 from pipeline.config import parse_config
 from pipeline.tuning_config import find_ranges
 from schemas.errors import UserError
-from serving.saved_model import load_saved_model
+from serving.saved_model import ask_signature, load_saved_model
 from tests.sequence_data import planted, write_catalogues, write_examples
 
 NEW_FILE = '''
 import tensorflow as tf
 import tf_keras
 
-from model.networks.base import Network, Outputs
+from model.networks.base import Network
 from model.networks.state_network import repeat_state
 
 
 class LastItemNetwork(Network):
     """Scores items by an inner product with a map of the last item's embedding."""
 
-    def __init__(self, config, items, scenes, *priors, **kwargs):
-        super().__init__(config, items, scenes, *priors, **kwargs)
-        self.item_head = tf_keras.layers.Dense(config.item_dim)
-        self.scene_head = tf_keras.layers.Dense(config.scene_dim)
+    def __init__(self, config, counts, **kwargs):
+        super().__init__(config, counts, **kwargs)
+        self.item_maps = {question: tf_keras.layers.Dense(config.item_dim) for question in counts}
+        self.scene_maps = {question: tf_keras.layers.Dense(config.scene_dim) for question in counts}
 
-    def represent(self, items, scenes, training=None):
-        return repeat_state(self.item_embedding(self.latest(items)[:, -1], training=training))
+    def represent(self, history, training=None):
+        return repeat_state(self.item_embedding(self.latest(history.items)[:, -1], training=training))
 
-    def outputs(self, known, items):
-        h = known.h_item
-        return Outputs(self.scene_head(h), self.item_head(h), self.copies(items, h))
+    def queries(self, known, question, training=None):
+        return self.scene_maps[question](known.h_item), self.item_maps[question](known.h_item)
 '''
 NEW_ENTRY = Method(
     "toy",
@@ -55,9 +54,8 @@ VALUES = {
     "model": {"name": "toy", "item_dim": 16, "scene_dim": 8, "max_length": 4},
     "training": {
         "objective": "softmax",
-        "target": "next",
         "batch_size": 20,
-        "epochs": 6,
+        "epochs": 4,
         "learning_rate": 0.03,
     },
 }
@@ -111,9 +109,11 @@ def test_it_is_trained_exported_served_and_evaluated(added, tmp_path):
         )
     )
     model = load_saved_model(folder)
-    answer = model.signatures["serving_default"](
-        history_item_ids=tf.constant([["item3", "item4"]]), history_scene_ids=tf.constant([["scene0", "scene1"]])
-    )
+    asked = {
+        "history_item_ids": tf.constant([["item3", "item4"]]),
+        "history_scene_ids": tf.constant([["scene0", "scene1"]]),
+    }
+    answer = ask_signature(model, "serving_default", asked)
     assert answer["item_ids"][0, 0] == b"item5"
     measured = evaluate(
         {"toy": model}, evaluation_batches(files["test"], 20), *load_catalogues(job.catalogue_uri), (5,)

@@ -152,7 +152,7 @@ def test_in_batch_negatives_need_a_batch() -> None:
     load_config(str(CONFIGS[0]), ["training.batch_size=1"])
 
 
-@pytest.mark.parametrize("reads_histories", ["training.target=prefix", "model.name=bert4rec"])
+@pytest.mark.parametrize("reads_histories", ["training.questions=[prefix]", "model.name=bert4rec"])
 def test_in_batch_negatives_are_of_futures_alone(reads_histories: str) -> None:
     message = refusal("training.candidates.sampling=in_batch", reads_histories)
     assert "in_batch" in message and reads_histories in message and "uniform or log_uniform" in message

@@ -3,6 +3,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -14,17 +15,28 @@ VALUES = {"name": "my_log", "source": {"path": "gs://bucket/log.csv"}, "windows"
 TARGET = {"image": "example/dspnet:1", "pipeline_root": "gs://bucket/runs", "serving_dir": "gs://bucket/models"}
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> types.SimpleNamespace:
+    """What the command writes and says."""
+    folder = tmp_path_factory.mktemp("kubeflow")
+    config, output = folder / "log.yaml", folder / "pipeline.json"
+    config.write_text(json.dumps(VALUES))
+    options = {"--config": config, "--output": output} | {
+        f"--{name.replace('_', '-')}": value for name, value in TARGET.items()
+    }
+    command = [sys.executable, "-m", "pipeline.kubeflow_v2_runner", *(str(w) for pair in options.items() for w in pair)]
+    environment = {**os.environ, "DSPNET_SALT": "a secret of this test"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return types.SimpleNamespace(output=output, done=done)
+
+
 @pytest.mark.slow
-def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiles_offline(compiled: types.SimpleNamespace) -> None:
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 
-    monkeypatch.setenv("DSPNET_SALT", "a secret of this test")
-    output = tmp_path / "pipeline.json"
-    kubeflow_v2_runner.compile_pipeline(parse_config(VALUES, "test"), output=str(output), **TARGET)
-
-    text = output.read_text()
-    for path in (os.getcwd(), str(tmp_path), sys.prefix):
+    text = compiled.output.read_text()
+    for path in (os.getcwd(), str(compiled.output.parent), sys.prefix):
         assert path not in text
     assert "a secret of this test" not in text
 
@@ -48,25 +60,9 @@ def test_compiles_offline(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_the_command_says_nothing_of_googles_plans(tmp_path: pathlib.Path) -> None:
-    config, output = tmp_path / "log.yaml", tmp_path / "pipeline.json"
-    config.write_text(json.dumps(VALUES))
-    options = {
-        "--config": config,
-        "--output": output,
-        "--image": "i",
-        "--pipeline-root": "gs://r",
-        "--serving-dir": "m",
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.kubeflow_v2_runner",
-        *(str(word) for pair in options.items() for word in pair),
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout == f"Wrote {output}\n" and output.exists()
-    assert "FutureWarning" not in done.stderr
+def test_the_command_says_nothing_of_googles_plans(compiled: types.SimpleNamespace) -> None:
+    assert compiled.done.stdout == f"Wrote {compiled.output}\n"
+    assert "FutureWarning" not in compiled.done.stderr
 
 
 def test_artifact_types_can_be_imported_by_name() -> None:

@@ -36,7 +36,7 @@ def test_a_method_that_counts_needs_no_batch() -> None:
     ("sections", "advice"), [({}, "larger test share"), (BY_TIME, "Choose an earlier last cutoff in windows.cutoffs")]
 )
 def test_a_test_split_too_small_to_measure_on(test: int, sections: dict, advice: str) -> None:
-    (problem,) = find_size_problems(configure(**sections), sizes(100, 1, test))
+    (problem,) = find_size_problems(configure(**sections), sizes(200, 1, test))
     assert f"The test split has {test} sequences" in problem and advice in problem
 
 

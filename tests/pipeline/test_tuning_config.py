@@ -40,9 +40,10 @@ def test_what_counts_has_nothing_to_search(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["dspnet", "dspnet_minus"])
 def test_weights_of_dspnet_are_searched_where_its_objective_has_them(method: str) -> None:
+    paper = {"adversarial": {"weight": 2e-7}, "contrastive": {"weight": 5e-6}}
     gbce = {"objective": "gbce", "candidates": {"sampling": "uniform"}}
-    for training in ({}, {"objective": "bce"}, gbce):
-        found = space(method, training=training)
+    for training in ({"objective": "bce"}, gbce):
+        found = space(method, training={**paper, **training})
         assert [(found[key].low, found[key].high) for key in (ALPHA, BETA)] == [(1e-9, 1e-5)] * 2
         assert found[ALPHA].holds_configured and found[BETA].holds_configured, "the paper's"
     found = space(method, training={"objective": "softmax"})

@@ -1,5 +1,6 @@
 """The client against a server that says what the test tells it to."""
 
+import dataclasses
 import http.server
 import json
 import socket
@@ -74,6 +75,19 @@ def test_asks_in_columns_and_reads_the_answer(stub):
         ("/v1/models/journey:predict", {"signature_name": "serving_default", "inputs": inputs}),
     ]
     assert client.recommend(stub.url, QUESTION, top=1).items == [("bread", 1.5)]
+
+
+def test_reads_the_items_of_the_period_where_they_are_asked_for(stub):
+    period = {"period_item_ids": [["tea", "bread"]], "period_item_scores": [[2.5, 0.25]]}
+    stub.body = json.dumps({"outputs": {**OUTPUTS, **period}}).encode()
+    wanted = dataclasses.replace(QUESTION, period=True)
+    answer = client.recommend(stub.url, wanted, top=10)
+    assert answer.period_items == [("tea", 2.5), ("bread", 0.25)] and answer.items[0] == ("bread", 1.5)
+    assert client.recommend(stub.url, QUESTION, top=10).period_items is None
+    assert stub.asked[0] == stub.asked[1], "the same signature answers both"
+    stub.body = json.dumps({"outputs": OUTPUTS}).encode()
+    with pytest.raises(EndpointError, match="period_item_ids: expected one row. Received: None"):
+        client.recommend(stub.url, wanted, top=10)
 
 
 @pytest.mark.parametrize(("exclude", "sent"), [([], [[""]]), (["tea", "x"], [["tea", "x"]])])

@@ -1,9 +1,11 @@
+import dataclasses
+import functools
 import json
 import pathlib
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,7 @@ from schemas.served_model import ITEM_NAMES_FILE
 from serving.history import parse_history, parse_items
 from serving.recommend import UnusableModelError, find_version, recommend
 from serving.recommendations import Question, Recommendations
+from serving.saved_model import load_saved_model
 from serving.table import format_table
 from tests import served_model
 
@@ -118,6 +121,27 @@ def test_table_with_names_and_notes() -> None:
     ]
 
 
+def test_table_with_the_items_of_the_period() -> None:
+    period = [("bread", 3.0), ("tea", 2.5)]
+    answer = Recommendations([("milk", 1.5)], [("cart", 2.0)], {"tea": "Tea, green"}, period_items=period)
+    assert format_table(answer).splitlines() == [
+        "    item   name   score   item of the period   name         score   scene   score",
+        "─────────────────────────────────────────────────────────────────────────────────",
+        "1   milk          1.500   bread                             3.000   cart    2.000",
+        "2                         tea                  Tea, green   2.500",
+    ]
+    nothing = dataclasses.replace(answer, items=[], scenes=[], period_items=[])
+    assert len(format_table(nothing).splitlines()) == 2
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loaded_once() -> Iterator[None]:
+    """To load a model and to ask it for the first time takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serving.recommend.load_saved_model", functools.cache(load_saved_model))
+        yield
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("model")
@@ -131,6 +155,17 @@ def test_answers_with_what_the_model_has(model: pathlib.Path) -> None:
     assert [score for _, score in answer.items] == sorted((score for _, score in answer.items), reverse=True)
     assert len(answer.scenes) == 3 and not answer.item_names
     assert recommend(str(model), Question(*HISTORY), top=2).items == answer.items[:2]
+
+
+def test_answers_with_the_items_of_the_period_on_demand(model: pathlib.Path) -> None:
+    answer = recommend(str(model), Question(*HISTORY), top=1000)
+    both = recommend(str(model), Question(*HISTORY, period=True), top=1000)
+    assert answer.period_items is None and both.items == answer.items
+    assert both.period_items != both.items and sorted(dict(both.period_items)) == sorted(dict(both.items))
+    unseen = recommend(str(model), Question(*HISTORY, unseen=True, period=True), top=1000)
+    assert [raw_id for raw_id, _ in unseen.period_items] == [
+        raw_id for raw_id, _ in both.period_items if raw_id not in HISTORY[0]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -129,11 +129,11 @@ def _training(chance: random.Random, epochs: int) -> dict[str, Any]:
             "D_V_accuracy": 0.5 + 0.4 / epoch,
             "val_item_loss": 8.8 + 0.01 * abs(epoch - 5),
             "val_scene_loss": 3.1 * 0.98**epoch,
-            "val_next_item_ndcg@10": 0.1 - 0.001 * abs(epoch - 5),
+            "val_ndcg@10": 0.1 - 0.001 * abs(epoch - 5),
         }
         for epoch in range(1, epochs + 1)
     ]
-    return {"epochs": logged, "best_epoch": min(5, epochs) or None, "monitor": "val_next_item_ndcg@10"}
+    return {"epochs": logged, "best_epoch": min(5, epochs) or None, "monitor": "val_ndcg@10"}
 
 
 def _evaluation(

@@ -11,7 +11,8 @@ from schemas.identity import fingerprints
 def user(history: list[str], future: list[str], scene: str = "cart") -> ShownUser:
     items = [np.array(fingerprints(ids)) for ids in (history, future)]
     scenes = [np.array(fingerprints([scene] * len(ids)), np.int64) for ids in (history, future)]
-    return ShownUser("a1b2", "low", items[0].astype(np.int64), scenes[0], items[1], scenes[1])
+    times = np.arange(len(items[0])), np.array([len(items[0])])
+    return ShownUser("a1b2", "low", items[0].astype(np.int64), scenes[0], items[1], scenes[1], *times)
 
 
 def names_of(*raw_ids: str) -> dict[int, str]:

@@ -40,7 +40,10 @@ class Ingest:
         rows = []
         for record in tf.data.TFRecordDataset(paths, compression_type="GZIP").as_numpy_iterator():
             features = tf.train.Example.FromString(record).features.feature
-            assert set(features) == set(sequences.SEQUENCE_FEATURES)
+            assert set(features) == set(sequences.EXAMPLE_FEATURES)
+            (cutoff,) = features[sequences.CUTOFF].int64_list.value
+            # Asked after the last event of the history, and not after the first that follows.
+            assert max(features[sequences.HISTORY_TIMESTAMPS].int64_list.value) < cutoff
             row = {name: tuple(features[name].int64_list.value) for name in sequences.SEQUENCE_FEATURES[1:]}
             (row["user_id"],) = features["user_id"].bytes_list.value
             rows.append(row)

@@ -132,7 +132,8 @@ def test_the_last_times_of_each_user(seed):
     }
     expected, fates = slow_last(users.tolist(), times.tolist(), least, most)
     assert found == expected and len(found) == len(made)
-    assert (made.cutoff == times[made.future_start]).all()
+    asked = times[made.history_stop - 1] // 1_000_000 * 1_000_000 + 1_000_000  # the second after the last event
+    assert (made.cutoff == asked).all() and (made.cutoff <= times[made.future_start]).all()
     counts = balance.classify(tried, passed, size)
     assert counts == {fate: fates.count(fate) for fate in balance.EVENT_OUTCOMES}
 

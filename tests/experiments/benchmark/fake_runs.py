@@ -38,7 +38,7 @@ class FakeRuns:
         os.makedirs(folder, exist_ok=True)
         on_stage("at work")
         for epoch in (1, 2) if run.trained else ():
-            assert on_epoch({"epoch": epoch, "seconds": 1.0, "val_next_item_ndcg@10": 0.1 * epoch})
+            assert on_epoch({"epoch": epoch, "seconds": 1.0, "val_ndcg@10": 0.1 * epoch})
             if run.label == self.interrupt:
                 raise KeyboardInterrupt
         status, reason = self.unfinished.get(run.label, (FINISHED, ""))

@@ -21,7 +21,7 @@ from schemas.evaluation import Slice
 from schemas.training import TrainingHistory
 
 USERS = 120
-TARGET = "training.target"
+QUESTIONS = "training.questions"
 GROUPS = ("low", "medium", "high")
 TASKS = ("next_item", "period_items", "next_scene")
 METRICS = tuple(f"{task}/{kind}@{k}" for task in TASKS for k in (5, 10) for kind in ("recall", "ndcg"))
@@ -32,7 +32,7 @@ _CONFIG = parse_config(
         "windows": {"cutoffs": ["2024-08-01"], "max_history": 20},
         "model": {"item_dim": 64, "scene_dim": 16, "max_length": 20},
         "training": {
-            "target": "next",
+            "questions": ["next"],
             "objective": "softmax",
             "seed": 7,
             "learning_rate": 0.001,
@@ -114,7 +114,12 @@ def planned(label: str, *seeds: int, target: str = "next") -> list[Run]:
     """Returns runs without a result."""
     method, role = _method_and_role(label)
     return [
-        Run(f"{method}-{label}-{target}-{seed}", label, role, change_values(_config(method, seed), {TARGET: target}))
+        Run(
+            f"{method}-{label}-{target}-{seed}",
+            label,
+            role,
+            change_values(_config(method, seed), {QUESTIONS: [target]}),
+        )
         for seed in seeds
     ]
 
@@ -212,10 +217,10 @@ def _cost(seed: int, trained: bool) -> RunCost:
 
 def _training(quality: float, seed: int) -> TrainingHistory:
     epochs = tuple(
-        {"epoch": epoch, "seconds": 20.0, "loss": 1 / epoch, "val_next_item_ndcg@10": quality * rise + seed / 1000}
+        {"epoch": epoch, "seconds": 20.0, "loss": 1 / epoch, "val_ndcg@10": quality * rise + seed / 1000}
         for epoch, rise in enumerate((0.3, 0.45, 0.52, 0.55, 0.54, 0.53), start=1)
     )
-    return TrainingHistory(epochs, best_epoch=4, monitor="val_next_item_ndcg@10", parameters=1_700_000)
+    return TrainingHistory(epochs, best_epoch=4, monitor="val_ndcg@10", parameters=1_700_000)
 
 
 def _method_and_role(label: str) -> tuple[str, Role]:

@@ -17,7 +17,7 @@ from tests.experiments.runs.planted import TEST
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 25
+EPOCHS = 12
 WHOLE = ("--methods", "popularity,sasrec", "--memory-gib", "8")
 WHOLE += ("--set", f"training.epochs={EPOCHS}", "--set", f"training.patience={EPOCHS}")
 GREEDY = ("--methods", "carca,bert4rec", "--memory-gib", "1", "--set", "model.item_dim=3072", "--set", "name=greedy")

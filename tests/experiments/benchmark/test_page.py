@@ -156,7 +156,7 @@ def test_two_targets(tmp_path: pathlib.Path) -> None:
 def test_numbers_that_are_none_are_never_written(tmp_path: pathlib.Path) -> None:
     one = result("DSPnet", folder=tmp_path)
     epochs = [dict(epoch) for epoch in one.training.epochs]
-    epochs[2]["val_next_item_ndcg@10"] = float("nan")
+    epochs[2]["val_ndcg@10"] = float("nan")
     one = dataclasses.replace(
         one,
         metrics={**one.metrics, "next_item/recall@5": float("nan")},

@@ -18,7 +18,7 @@ def _names(*methods, **spec):
 
 
 def test_all_methods_of_the_configuration_as_it_is():
-    spec = read_spec(make_config(seed=3, target="period"), " all ", seeds=2)
+    spec = read_spec(make_config(seed=3, questions=["period"]), " all ", seeds=2)
     assert spec == BenchmarkSpec(tuple(METHODS), (3, 4), ("period",), True)
 
 
@@ -32,7 +32,10 @@ def test_chosen_methods_and_targets_once_each_in_their_order():
     [
         ({"methods": "sasrec,gru4rec"}, r"--methods: expected some of bert4rec, .* or all. Received: 'sasrec,gru4rec'"),
         ({"methods": ","}, "--methods: expected some of"),
-        ({"targets": "next,all"}, "--targets: expected some of next, period, prefix. Received: 'next,all'"),
+        (
+            {"targets": "next,all"},
+            "--targets: expected some of next, period, next.period, prefix. Received: 'next,all'",
+        ),
         ({"targets": ""}, "--targets: expected some of"),
         ({"seeds": 0}, "--seeds: must be at least 1. Received: 0"),
     ],
@@ -59,8 +62,8 @@ def test_a_cell_has_the_settings_of_all_but_for_what_it_is():
     assert (run.label, run.role, run.tuned) == ("MSDP", "baseline", {})
     training = run.config.training
     assert (run.config.model.name, training.target, training.seed) == ("msdp", "prefix", 5)
-    shared = config.training.model_dump(exclude={"target", "seed"})
-    assert training.model_dump(exclude={"target", "seed"}) == shared
+    shared = config.training.model_dump(exclude={"questions", "seed"})
+    assert training.model_dump(exclude={"questions", "seed"}) == shared
     assert run.config.model.model_dump(exclude={"name"}) == config.model.model_dump(exclude={"name"})
     assert (run.config.windows, run.config.split) == (config.windows, config.split)
 

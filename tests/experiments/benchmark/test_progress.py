@@ -71,7 +71,7 @@ def _told(stream):
     progress = RunProgress(Screen(stream), _runs("sasrec", "popularity"))
     progress.start(0)
     progress.show_stage("in training epoch 3")
-    progress.show_epoch({"epoch": 3, "seconds": 65.0, "val_next_item_ndcg@10": 0.31})
+    progress.show_epoch({"epoch": 3, "seconds": 65.0, "val_ndcg@10": 0.31})
     progress.show_stage("in the evaluation")
     progress.finish("done")
     progress.start(1)

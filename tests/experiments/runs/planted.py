@@ -16,13 +16,24 @@ def make_config(method: str = "sasrec", workdir: str = "runs", **training) -> Pi
         "workdir": workdir,
         "source": {"path": "log.csv"},
         "windows": {"cutoffs": ["2024-08-01"], "max_history": 6},
-        "model": {"name": method, "item_dim": 16, "scene_dim": 8, "max_length": 4, "layers": 1, "dropout": 0.0},
+        "model": {
+            "name": method,
+            "item_dim": 16,
+            "scene_dim": 8,
+            "max_length": 4,
+            "layers": 1,
+            "dropout": 0.0,
+            "head_dropout": 0.0,
+        },
         "training": {
             "objective": "softmax",
-            "target": "next",
+            "questions": ["next"],
             "batch_size": 20,
             "epochs": 3,
             "learning_rate": 0.01,
+            # On, so that they can be left out.
+            "adversarial": {"weight": 2e-7},
+            "contrastive": {"weight": 5e-6},
             **training,
         },
     }

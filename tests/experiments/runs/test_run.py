@@ -35,7 +35,7 @@ def test_the_key_is_of_what_numbers_depend_on():
     run = make_run()
     changes = (
         {"training.seed": 8},
-        {"training.target": "period"},
+        {"training.questions": ["period"]},
         {"model.layers": 2},
         {"model.name": "bert4rec"},
         {"windows.max_history": 7},

@@ -14,7 +14,8 @@ from model import trainer
 from schemas.training import TrainingHistory
 from tests.experiments.runs.planted import make_data, make_run
 
-EPOCHS = [{"epoch": 1, "seconds": 2.0}, {"epoch": 2, "seconds": 1.0}]
+EPOCHS = [{"epoch": 1, "passes": 0.5, "seconds": 2.0}, {"epoch": 2, "passes": 1.0, "seconds": 1.0}]
+"""Two halves of a pass over the train split."""
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_what_a_training_costs(runs, link, tmp_path):
     trained = train(_spec(tmp_path), link)
     cost = trained.cost
     assert (cost.training_seconds, cost.epochs, cost.best_epoch, cost.parameters) == (3.0, 2, 1, 9)
-    assert cost.sequences_per_second == 300 / 1.0, "the first epoch also builds the graph"
+    assert cost.sequences_per_second == 150 / 1.0, "the first epoch also builds the graph"
     assert cost.training_peak_memory_bytes > 0
     assert isinstance(cost, RunCost) and cost.evaluation_seconds is cost.wall_seconds is trained.metrics is None
     assert trained.training == TrainingHistory(tuple(EPOCHS), 1, None, 9)
@@ -103,7 +104,8 @@ def _drain(link):
 
 def test_each_epoch_is_reported_and_told_to_go_on_or_to_stop():
     link, watching = multiprocessing.Pipe()
-    reporter = Reporter(link)
+    reporter = Reporter(link, passes=3)
+    reporter.set_params({"epochs": 6, "steps": 500})
     reporter.on_train_begin()
     reporter.on_epoch_begin(0)
     watching.send(True)
@@ -113,7 +115,7 @@ def test_each_epoch_is_reported_and_told_to_go_on_or_to_stop():
     assert [type(message) for message in messages] == [StageMessage, StageMessage, EpochMessage, StageMessage]
     assert messages[1] == StageMessage("in training epoch 1")
     entry = messages[2].entry
-    assert (entry["epoch"], entry["loss"]) == (1, 0.5) and entry["seconds"] >= 0
+    assert (entry["epoch"], entry["passes"], entry["loss"]) == (1, 0.5, 0.5) and entry["seconds"] >= 0
     reporter.on_epoch_begin(1)
     watching.send(False)
     with pytest.raises(StoppedError):

@@ -16,7 +16,7 @@ from model.training.recommender import build_recommender
 from pipeline.config import PipelineConfig
 from pipeline.tuning_config import Dimension
 from tests.experiments.tuning.searches import config
-from tests.sequence_data import catalogues, planted
+from tests.sequence_data import catalogues, planted, target_counts
 
 ITEMS, SCENES = 12, 3
 TRAINED = [name for name, method in METHODS.items() if method.trained]
@@ -50,9 +50,10 @@ def losses(config: PipelineConfig) -> list[float]:
         "future_times": tf.tile(tf.range(7, 10, dtype=tf.int64)[tf.newaxis], [4, 1]),
     }
     tf_keras.utils.set_random_seed(1)
-    of_items, of_scenes = catalogues(planted(50, seed=0, items=ITEMS, scenes=SCENES))
-    network = build_network(config.model, of_items, of_scenes, config.training)
-    model = build_recommender(network, config.training, 4, of_items)
+    data = planted(50, seed=0, items=ITEMS, scenes=SCENES)
+    counts = {question: target_counts(data, question, *catalogues(data)) for question in config.training.questions}
+    network = build_network(config.model, counts, config.training)
+    model = build_recommender(network, config.training, 4, counts)
     return [float(model.train_step(batch)["loss"]) for _ in range(2)]
 
 

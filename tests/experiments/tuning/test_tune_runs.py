@@ -67,7 +67,7 @@ def test_a_killed_search_goes_on_within_the_trial(runs: types.SimpleNamespace) -
     assert runs.resumed.code == 0, runs.resumed.said
     assert "0 of 2 trials were done before; trial 1, which was interrupted, goes on." in runs.resumed.said
     first, second = _trials(runs)["trials"]
-    monitored = [epoch["val_next_item_ndcg@10"] for epoch in runs.epochs]
+    monitored = [epoch["val_ndcg@10"] for epoch in runs.epochs]
     assert first["epochs"][:2] == pytest.approx(monitored) and len(first["epochs"]) == EPOCHS
     assert first["status"] == second["status"] == "finished"
     assert first["values"] == {"training.learning_rate": 0.01} != second["values"]

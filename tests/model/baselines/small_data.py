@@ -6,8 +6,9 @@ from collections.abc import Sequence as Rows
 import numpy as np
 import tensorflow as tf
 
-from model.baselines.statistical_network import StatisticalNetwork
+from model.baselines.statistical_network import StatisticalNetwork, StatisticalNetworks
 from model.config import TrainingConfig
+from model.data.history import History
 from model.data.sequences import TrainSequences
 from schemas.catalogue import Catalogue
 from tests.sequence_data import Sequence, catalogues, write_examples
@@ -59,7 +60,7 @@ def fitted(fit, folder, data: Rows[Sequence], target: str = "period", users=None
         write_examples(folder / f"{target}{part}.gz", data[part::2], users and users[part::2]) for part in range(2)
     ]
     train = TrainSequences(files, items, scenes, batch_size=7)
-    return fit(train, items, scenes, MAX_LENGTH, TrainingConfig(target=target, **options))
+    return fit(train, items, scenes, MAX_LENGTH, TrainingConfig(questions=(target,), **options), target)
 
 
 def indices(histories: Rows[Rows[str]], catalogue: Catalogue, width: int | None = None) -> tf.Tensor:
@@ -73,13 +74,14 @@ def indices(histories: Rows[Rows[str]], catalogue: Catalogue, width: int | None 
 
 def item_and_scene_scores(network: StatisticalNetwork, items: tf.Tensor, scenes: tf.Tensor):
     """All scores, float [batch, N_v] and [batch, N_s]; on the way, the ways to get them are compared."""
-    outputs = network.outputs(network.represent(items, scenes), items)
+    served, history = StatisticalNetworks({"period": network}), History(items, scenes)
+    outputs = served.outputs(served.represent(history), history, "period")
     assert outputs.copies is None
-    assert network.query_spec.is_compatible_with(outputs.o_item)
+    assert served.query_spec.is_compatible_with(outputs.item_queries)
     result = []
     for scorer, queries, whole in (
-        (network.item_scorer, outputs.o_item, network.score_items(outputs)),
-        (network.scene_scorer, outputs.o_scene, network.score_scenes(outputs)),
+        (served.item_scorer("period"), outputs.item_queries, served.score_items(outputs, "period")),
+        (network.scenes, outputs.o_scene, served.score_scenes(outputs, "period")),
     ):
         assert whole.dtype == tf.float32 and whole.shape == (len(items), scorer.size)
         check_pieces(scorer, queries, whole.numpy())

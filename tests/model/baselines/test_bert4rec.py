@@ -9,11 +9,17 @@ import tensorflow as tf
 from model.baselines import bert4rec
 from model.data.padding import right_align
 from model.training import recommender
-from tests.recommenders import ITEMS, MODEL, batch, build
+from tests import recommenders
+from tests.recommenders import ITEMS, MODEL, batch, history
 
 MASK = ITEMS + 1
 HISTORY_ITEMS = [[0, 3, 4, 11, 2], [5, 0, 0, MASK, 1], [0, 0, 0, 0, 9]]
 HISTORY_SCENES = [[0, 1, 2, 1, 1], [4, 0, 0, 5, 1], [0, 0, 0, 0, 2]]
+HISTORY = history(HISTORY_ITEMS, HISTORY_SCENES)
+
+
+def build(*arguments, **training):
+    return recommenders.build("bert4rec", *arguments, **{"questions": ["period"], **training})
 
 
 def _batch(future=((3, 2), (MASK, 1), (5, 0))):
@@ -44,11 +50,11 @@ def _in_pieces(monkeypatch, model, data=None):
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 1.0])
 def test_the_cloze_loss_is_the_mean_over_hidden_events(monkeypatch, share):
-    model = build("bert4rec", batch_size=3, cloze={"mask_share": share})
+    model = build(3, cloze={"mask_share": share})
     terms, masked = _in_pieces(monkeypatch, model)
     network, expected = model.network, []
     latest = network.latest(tf.constant(HISTORY_ITEMS)).numpy()
-    states = network.states(tf.constant(masked), tf.constant(HISTORY_SCENES)).numpy()
+    states = network.states(history(masked)).numpy()
     for row, (was, now) in enumerate(zip(latest, masked, strict=True)):
         places = [place for place in range(len(was)) if was[place] != now[place]]
         losses = [_loss_of(network, states[row, place], was[place]) for place in places]
@@ -67,13 +73,14 @@ def test_hidden_events_are_compared_with_drawn_items(monkeypatch):
     drawn, sampler = [], recommender.SAMPLERS["uniform"]
     monkeypatch.setitem(recommender.SAMPLERS, "uniform", lambda *a: drawn.append(sampler(*a)) or drawn[-1])
     few = {"sampling": "uniform", "number": 5}
-    model = build("bert4rec", 3, {"repeat_head": True}, cloze={"mask_share": 0.6}, candidates=few)
+    model = build(3, {"repeat_head": True}, cloze={"mask_share": 0.6}, candidates=few)
     terms, masked = _in_pieces(monkeypatch, model)
-    (negatives,) = drawn  # the same for both predictions
+    negatives, other = drawn  # for either prediction, and the same
+    np.testing.assert_array_equal(negatives.columns, other.columns)
     draws = np.repeat(negatives.columns.numpy(), negatives.counts.numpy().astype(int))
     assert len(draws) == 5
     latest = model.network.latest(tf.constant(HISTORY_ITEMS)).numpy()
-    states = model.network.states(tf.constant(masked), tf.constant(HISTORY_SCENES)).numpy()
+    states = model.network.states(history(masked)).numpy()
     for row in range(3):
         losses = []
         for place in np.flatnonzero(latest[row] != masked[row]):
@@ -86,18 +93,18 @@ def test_hidden_events_are_compared_with_drawn_items(monkeypatch):
 def test_only_events_that_are_read_are_hidden(monkeypatch):
     """Of a history longer than what is read, the latest; one without events has no blank, and no loss."""
     longest = MODEL["max_length"]
-    history = [list(range(1, longest + 4)), [0] * (longest + 3)]
-    data = batch(history, [[1] * (longest + 3)] * 2, [[3], [4]], [[1], [2]])
-    model = build("bert4rec", batch_size=2, cloze={"mask_share": 0.5})
+    events = [list(range(1, longest + 4)), [0] * (longest + 3)]
+    data = batch(events, [[1] * (longest + 3)] * 2, [[3], [4]], [[1], [2]])
+    model = build(2, cloze={"mask_share": 0.5})
     terms, masked = _in_pieces(monkeypatch, model, data)
     assert masked.shape == (2, longest) and (masked[0] == MASK).sum() == longest // 2 and not masked[1].any()
     kept = masked[0] != MASK
-    np.testing.assert_array_equal(masked[0][kept], np.array(history[0][3:])[kept])
+    np.testing.assert_array_equal(masked[0][kept], np.array(events[0][3:])[kept])
     assert terms["cloze_loss"][0] > 0 and terms["cloze_loss"][1] == 0 and terms["item_loss"][1] > 0
 
 
 def test_a_mask_at_the_end_predicts_the_future():
-    model = build("bert4rec", batch_size=3)
+    model = build(3)
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
     network = model.network
     # The same by hand: the history with one more event, of the item [MASK], that nothing hides.
@@ -111,8 +118,8 @@ def test_a_mask_at_the_end_predicts_the_future():
 
 
 def test_hidden_events_do_not_see_the_mask_at_the_end():
-    network = build("bert4rec", batch_size=3).network
-    states = network.states(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES)).numpy()
+    network = build(3).network
+    states = network.states(HISTORY).numpy()
     items = network.latest(tf.constant(HISTORY_ITEMS))
     # Positions are counted from the end, where [MASK] has the first: without it they are shifted by one.
     positions = network.encoder.positions
@@ -121,19 +128,18 @@ def test_hidden_events_do_not_see_the_mask_at_the_end():
 
 
 def test_hidden_events_see_what_comes_after_them():
-    network = build("bert4rec", batch_size=3).network
-    scenes = tf.constant([[1, 1, 1]])
-    before, after = (network.states(tf.constant([[3, MASK, last]]), scenes).numpy() for last in (5, 9))
+    network = build(3).network
+    before, after = (network.states(history([[3, MASK, last]])).numpy() for last in (5, 9))
     assert np.abs(before[:, 1] - after[:, 1]).max() > 1e-3
 
 
 def test_scenes_say_nothing():
-    network = build("bert4rec", batch_size=3).network
-    first, second = (network(tf.constant(HISTORY_ITEMS), tf.constant(scenes)) for scenes in (HISTORY_SCENES, [[1]] * 3))
+    network = build(3).network
+    first, second = (network(history(HISTORY_ITEMS, scenes)) for scenes in (HISTORY_SCENES, [[1]] * 3))
     np.testing.assert_array_equal(first.items, second.items)
 
 
 def test_the_cloze_task_is_weighed():
-    logs = {k: float(v) for k, v in build("bert4rec", batch_size=3, cloze={"weight": 0.3}).train_step(_batch()).items()}
+    logs = {k: float(v) for k, v in build(3, cloze={"weight": 0.3}).train_step(_batch()).items()}
     total = logs["item_loss"] + logs["scene_loss"] + 0.3 * logs["cloze_loss"]
     assert logs["loss"] == pytest.approx(total, rel=1e-5)

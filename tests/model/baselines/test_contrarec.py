@@ -7,7 +7,8 @@ import tensorflow as tf
 from model.baselines import contrarec
 from model.data.augmentation import augment
 from model.training import recommender
-from tests.recommenders import ITEMS, SCENES, batch, build
+from tests import recommenders
+from tests.recommenders import ITEMS, SCENES, batch, history
 
 UNKNOWN = ITEMS + 1
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 6, UNKNOWN], [1, 2, 3, 4], [7, 7, 8, 9]]
@@ -17,6 +18,10 @@ NEXT_SCENES = [[3, 2], [2, 0], [4, 0], [1, 3]]
 BOTH = pytest.mark.parametrize("name", ["contrarec", "scene_contrarec"])
 ALL = pytest.mark.parametrize("name", ["contrarec", "scene_contrarec", "scene_ctc"])
 CONTRAST = {"weight": 0.3, "temperature": 0.5, "target_temperature": 2.0}
+
+
+def build(name, **training):
+    return recommenders.build(name, **{"questions": ["period"], **training})
 
 
 def _batch():
@@ -49,7 +54,8 @@ def test_the_context_target_contrast_is_a_softmax_with_a_temperature(name):
     h = _event_states(network, HISTORY_ITEMS, HISTORY_SCENES)
     items = network.item_embedding.table.numpy()[1 : ITEMS + 1]
     scenes = network.scene_embedding.table.numpy()[1 : SCENES + 1]
-    o_scene = h @ network.scene_head.kernel.numpy() + network.scene_head.bias.numpy()
+    scene_map = network.scene_maps["period"]
+    o_scene = h @ scene_map.kernel.numpy() + scene_map.bias.numpy()
     for row in range(4):
         expected = _cross_entropy(items @ h[row] / 2.0, NEXT_ITEMS[row], ITEMS)
         np.testing.assert_allclose(terms["item_loss"][row], expected, rtol=1e-4)
@@ -123,7 +129,7 @@ def test_a_view_hides_or_moves_the_same_events_of_both_sequences(monkeypatch, na
 @ALL
 def test_scenes_are_attributes_of_events_where_the_name_says_so(name):
     network = build(name).network
-    first, second = (network(tf.constant(HISTORY_ITEMS), tf.constant(scenes)) for scenes in (HISTORY_SCENES, [[1]] * 4))
+    first, second = (network(history(HISTORY_ITEMS, scenes)) for scenes in (HISTORY_SCENES, [[1]] * 4))
     assert np.array_equal(first.items, second.items) is (name == "contrarec")
 
 

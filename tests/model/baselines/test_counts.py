@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from scipy import sparse
 
-from model.baselines.counts import EXACT, SparseCounts, make_empty_counts, tie_break
+from model.networks.sparse_counts import EXACT, SparseCounts, make_empty_counts, tie_break
 from tests.model.baselines.small_data import check_pieces
 
 

@@ -7,16 +7,23 @@ import pytest
 import tensorflow as tf
 
 from model.data.augmentation import augment
+from model.data.history import History
 from model.networks import dspnet
 from model.networks.dspnet import DSPnet
-from tests.recommenders import ITEMS, MODEL, SCENES, batch, build
+from tests import recommenders
+from tests.recommenders import ITEMS, MODEL, SCENES, batch, history
 
 HISTORY_ITEMS, HISTORY_SCENES = [[0, 3, 4, 11], [5, 0, 0, 6]], [[0, 1, 2, 4], [4, 0, 0, 3]]
+HISTORY = history(HISTORY_ITEMS, HISTORY_SCENES)
+
+
+def build(**training):
+    return recommenders.build("dspnet_minus", 2, **{"questions": ["period"], "event_mask": 0.0, **training})
 
 
 def test_it_encodes_the_concatenation_of_scene_and_item():
-    network = build("dspnet_minus").network
-    known = network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+    network = build().network
+    known = network.represent(HISTORY)
     items, scenes = (network.latest(tf.constant(x)).numpy() for x in (HISTORY_ITEMS, HISTORY_SCENES))
     pairs = np.concatenate(
         [network.scene_embedding.table.numpy()[scenes], network.item_embedding.table.numpy()[items]], axis=2
@@ -28,7 +35,7 @@ def test_it_encodes_the_concatenation_of_scene_and_item():
 
 
 def test_it_is_trained_as_dspnet():
-    model = build("dspnet_minus", batch_size=2, adversarial={"weight": 0.3}, contrastive={"weight": 0.02})
+    model = build(adversarial={"weight": 0.3}, contrastive={"weight": 0.02})
     assert isinstance(model, DSPnet)
     logs = model.train_step(batch(HISTORY_ITEMS, HISTORY_SCENES, [[3], [5]], [[1], [2]]))
     assert {"apr_loss", "ccr_loss", "D_S_accuracy", "D_V_accuracy"} < set(logs)
@@ -72,15 +79,15 @@ def _logit(discriminator, x):
 @pytest.fixture
 def step(monkeypatch):
     """A model, the terms of a step of it, its augmented copies and what was drawn from the prior."""
-    config = {"adversarial": {"weight": 0.3}, "contrastive": {"weight": 0.02, "mask_share": 0.5}}
-    model = build("dspnet_minus", batch_size=2, **config)
+    config = {"objective": "bce", "adversarial": {"weight": 0.3}, "contrastive": {"weight": 0.02, "mask_share": 0.5}}
+    model = build(**config)
     copies, drawn, draw = [], [], model.adversary.draw
     monkeypatch.setattr(dspnet, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
     monkeypatch.setattr(model.adversary, "draw", lambda *a: drawn.append(draw(*a)) or drawn[-1])
     with tf.GradientTape() as tape:
         terms, _ = model.terms(batch(HISTORY_ITEMS, HISTORY_SCENES, [[3, 2], [5, 13]], [[1, 2], [2, 2]]), [1, 3], tape)
-    pairs = [(HISTORY_ITEMS, HISTORY_SCENES), *zip(copies[::2], copies[1::2], strict=True)]
-    encoded = [model.network.encode(tf.constant(items), tf.constant(scenes)) for items, scenes in pairs]
+    pairs = [HISTORY, *(History(*pair) for pair in zip(copies[::2], copies[1::2], strict=True))]
+    encoded = [model.network.encode(pair) for pair in pairs]
     return model, terms, [[h.numpy().astype(float) for h in both] for both in encoded], drawn[0]
 
 
@@ -93,8 +100,8 @@ def test_behind_the_encoder_it_is_dspnet(step):
     both = np.concatenate([h_scene, h_item], axis=1)
     z = {"D_S": _fused(network.scene_fusion, both), "D_V": _fused(network.item_fusion, both)}
     known = np.concatenate([z["D_S"], z["D_V"]], axis=1)
-    items = _dense(network.item_head, known) @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
-    scenes = _dense(network.scene_head, known) @ network.scene_embedding.table.numpy()[1 : SCENES + 1].T
+    items = _dense(network.item_maps["period"], known) @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
+    scenes = _dense(network.scene_maps["period"], known) @ network.scene_embedding.table.numpy()[1 : SCENES + 1].T
     for row, (next_items, next_scenes) in enumerate([([3, 2], [1, 2]), ([5], [2])]):
         np.testing.assert_allclose(terms["item_loss"][row], _eq_6(items[row], next_items), rtol=1e-4)
         np.testing.assert_allclose(terms["scene_loss"][row], _eq_6(scenes[row], next_scenes), rtol=1e-4)

@@ -10,13 +10,21 @@ from model.baselines import msdp
 from model.baselines.msdp import WHOLE, MSDPNetwork, list_scales, siamese_loss
 from model.config import TrainingConfig
 from model.training import recommender
-from tests.recommenders import ITEMS, batch, build
+from tests import recommenders
+from tests.recommenders import ITEMS, batch, history
 
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 0, 13], [1, 2, 3, 4]]
 HISTORY_SCENES = [[0, 1, 2, 1], [4, 0, 0, 5], [1, 1, 2, 2]]
 # An item chosen twice weighs twice; 13 is in no catalogue.
 FUTURE_ITEMS = [[3, 3, 7, 2], [13, 1, 0, 0], [5, 6, 13, 5]]
 FUTURE_SCENES = [[3, 1, 1, 2], [2, 4, 0, 0], [4, 4, 1, 3]]
+
+
+HISTORY = history(HISTORY_ITEMS, HISTORY_SCENES)
+
+
+def build(question="period", **training):
+    return recommenders.build("msdp", 3, questions=[question], **training)
 
 
 def _batch():
@@ -38,7 +46,7 @@ def _cross_entropy_to_window(scores: np.ndarray, future: list[list[int]], sizes:
 
 @pytest.mark.parametrize("sizes", [[1, 2, 4], [2, 1, 3], [4, 4, 1]])
 def test_the_loss_of_a_window_is_the_cross_entropy_to_its_distribution(monkeypatch, sizes):
-    model = build("msdp", batch_size=3, distribution={"scales": (1, 2, 3, 4), "contrast_weight": 0.0})
+    model = build(distribution={"scales": (1, 2, 3, 4), "contrast_weight": 0.0})
     places = [size - 1 for size in sizes]
     monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant(places))
     data = _batch()
@@ -46,13 +54,15 @@ def test_the_loss_of_a_window_is_the_cross_entropy_to_its_distribution(monkeypat
 
     network = model.network
     prompts = network.prompts.numpy()[places]
-    h = network.encode(data["history_items"], data["history_scenes"], tf.constant(prompts)).numpy()
+    h = network.encode(HISTORY, tf.constant(prompts)).numpy()
     item_scores = h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
     np.testing.assert_allclose(
         terms["item_loss"], _cross_entropy_to_window(item_scores, FUTURE_ITEMS, sizes, ITEMS), rtol=1e-4, atol=1e-6
     )
-    head = network.scene_head
-    scene_scores = (h @ head.kernel.numpy() + head.bias.numpy()) @ network.scene_embedding.table.numpy()[1:5].T
+    scene_map = network.scene_maps["period"]
+    scene_scores = (h @ scene_map.kernel.numpy() + scene_map.bias.numpy()) @ network.scene_embedding.table.numpy()[
+        1:5
+    ].T
     np.testing.assert_allclose(
         terms["scene_loss"], _cross_entropy_to_window(scene_scores, FUTURE_SCENES, sizes, 4), rtol=1e-4, atol=1e-6
     )
@@ -60,13 +70,13 @@ def test_the_loss_of_a_window_is_the_cross_entropy_to_its_distribution(monkeypat
 
 
 def test_a_window_parts_no_events_at_one_time(monkeypatch):
-    model = build("msdp", batch_size=3, distribution={"scales": (1,), "contrast_weight": 0.0})
+    model = build(distribution={"scales": (1,), "contrast_weight": 0.0})
     monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant([0, 0, 0]))
     times = [[7, 7, 7, 8], [7, 8, 0, 0], [7, 7, 8, 8]]
     data = batch(HISTORY_ITEMS, HISTORY_SCENES, FUTURE_ITEMS, FUTURE_SCENES, future_times=times)
     terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
     network = model.network
-    h = network.encode(data["history_items"], data["history_scenes"], tf.gather(network.prompts, [0, 0, 0])).numpy()
+    h = network.encode(HISTORY, tf.gather(network.prompts, [0, 0, 0])).numpy()
     scores = h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
     expected = _cross_entropy_to_window(scores, FUTURE_ITEMS, [3, 1, 2], ITEMS)
     np.testing.assert_allclose(terms["item_loss"], expected, rtol=1e-4, atol=1e-6)
@@ -78,12 +88,12 @@ def test_over_drawn_negatives_an_item_chosen_twice_is_one_candidate(monkeypatch)
     monkeypatch.setitem(recommender.SAMPLERS, "uniform", lambda *a: drawn.append(sampler(*a)) or drawn[-1])
     monkeypatch.setattr(msdp, "draw_scales", lambda scales, number, seed: tf.constant([0, 0, 0]))
     few = {"sampling": "uniform", "number": 5}
-    model = build("msdp", 3, distribution={"scales": (4,), "contrast_weight": 0.0}, candidates=few)
+    model = build(distribution={"scales": (4,), "contrast_weight": 0.0}, candidates=few)
     data, network = _batch(), model.network
     terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
     draws = np.repeat(drawn[0].columns.numpy(), drawn[0].counts.numpy().astype(int))
     prompts = tf.gather(network.prompts, [0, 0, 0])
-    h = network.encode(data["history_items"], data["history_scenes"], prompts).numpy()
+    h = network.encode(HISTORY, prompts).numpy()
     for row, scores in enumerate(h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T):
         events = [event - 1 for event in FUTURE_ITEMS[row] if 1 <= event <= ITEMS]
         others = [column for column in draws if column not in events]
@@ -100,7 +110,7 @@ def _numpy_siamese(a, b, of_a, of_b):
 
 def test_the_contrast_is_simsiam_between_a_sequence_and_its_masked_copy(monkeypatch):
     share = 0.5
-    model = build("msdp", batch_size=3, distribution={"scales": (1,), "contrast_weight": 0.3, "mask_share": share})
+    model = build(distribution={"scales": (1,), "contrast_weight": 0.3, "mask_share": share})
     masked = []
 
     def record(*arguments, **options):
@@ -118,7 +128,7 @@ def test_the_contrast_is_simsiam_between_a_sequence_and_its_masked_copy(monkeypa
     hidden = (copy.numpy() == ITEMS + 1).sum(1)
     assert [*hidden] in ([2, 2, 2], [2, 1, 2])
     prompts = tf.gather(model.network.prompts, [0, 1, 0])
-    a, b = (model.network.encode(items, data["history_scenes"], prompts).numpy() for items in (HISTORY_ITEMS, copy))
+    a, b = (model.network.encode(history(items), prompts).numpy() for items in (HISTORY_ITEMS, copy))
     first, second = model.predictor.layers
 
     def predicted(h):
@@ -142,39 +152,72 @@ def test_the_contrast_teaches_through_the_predictor_alone():
     np.testing.assert_allclose(siamese_loss(a, a, a, a), -1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("target", "asked"), [("next", 1), ("prefix", 1), ("period", WHOLE)])
-def test_users_are_asked_about_the_window_of_the_target(target, asked):
-    scales, place = list_scales(TrainingConfig(target=target, distribution={"scales": (4, 1)}))
-    assert scales == [1, 4, WHOLE] and scales[place] == asked
-    network = build("msdp", batch_size=3, target=target, distribution={"scales": (4, 1)}).network
+@pytest.mark.parametrize(("question", "asked"), [("next", 1), ("prefix", 1), ("period", WHOLE)])
+def test_users_are_asked_about_the_window_of_the_question(question, asked):
+    training = {"distribution": {"scales": (4, 1)}}
+    scales, places = list_scales(TrainingConfig(questions=(question,), **training))
+    assert scales == [1, 4, WHOLE] and scales[places[question]] == asked
+    network = build(question=question, **training).network
     assert isinstance(network, MSDPNetwork)
-    np.testing.assert_array_equal(network.prompt(tf.constant(2)), network.prompts.numpy()[[place, place]])
+    expected = network.encode(HISTORY, tf.gather(network.prompts, [places[question]] * 3))
+    np.testing.assert_array_equal(network.represent(HISTORY)[question].z_item, expected)
 
 
-@pytest.mark.parametrize("target", ["next", "period"])
-def test_validation_asks_about_that_window(target):
-    model = build("msdp", batch_size=3, target=target, distribution={"scales": (1, 4)})
+def _scores_of(model, question, place):
+    """Scores of items and scenes in answer to one of two questions, by the prompt of a window, float [3, N] each."""
+    network = model.network
+    h = network.encode(HISTORY, tf.gather(network.prompts, [place] * 3)).numpy()
+    queries = [h @ maps[question].kernel.numpy() + maps[question].bias.numpy()
+               for maps in (network.item_maps, network.scene_maps)]  # fmt: skip
+    tables = network.item_embedding.table.numpy()[1 : ITEMS + 1], network.scene_embedding.table.numpy()[1:5]
+    return [query @ table.T for query, table in zip(queries, tables, strict=True)]
+
+
+def test_of_several_questions_each_is_asked_in_its_own_window():
+    """The mean of both losses, each by the prompt and the maps of its question; of a set each item weighs once."""
+    training = {"distribution": {"scales": (1, 4), "contrast_weight": 0.0}}
+    model = recommenders.build("msdp", 3, questions=["next", "period"], **training)
+    data = _batch()
+    data["future_items"] = tf.constant([[3, 7, 2], [13, 1, 0], [5, 6, 13]])  # distinct, as a real batch has them
+    data["future_scenes"] = tf.constant([[3, 1, 2], [2, 4, 0], [4, 1, 3]])
+    terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
+    losses = {"item_loss": [], "scene_loss": []}
+    for question, place in (("next", 0), ("period", 2)):
+        wanted = ("next_item", "next_scene") if question == "next" else ("future_items", "future_scenes")
+        for (term, values), name, scores in zip(
+            losses.items(), wanted, _scores_of(model, question, place), strict=True
+        ):
+            known = ITEMS if term == "item_loss" else 4
+            values.append(_cross_entropy_to_window(scores, data[name].numpy().tolist(), [9] * 3, known))
+    for term, values in losses.items():
+        np.testing.assert_allclose(terms[term], np.mean(values, axis=0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("question", ["next", "period"])
+def test_validation_asks_about_that_window(question):
+    model = build(question=question, distribution={"scales": (1, 4)})
     network, data = model.network, _batch()
-    data["future_items"] = data["next_item"] if target == "next" else tf.constant([[3, 7, 2], [13, 1, 0], [5, 6, 13]])
+    data["future_items"] = tf.constant([[3, 7, 2], [13, 1, 0], [5, 6, 13]])
     measured = float(model.test_step(data)["item_loss"])
-    prompts = tf.repeat(network.prompts[0 if target == "next" else 2][tf.newaxis], 3, axis=0)
-    h = network.encode(data["history_items"], data["history_scenes"], prompts).numpy()
+    prompts = tf.repeat(network.prompts[0 if question == "next" else 2][tf.newaxis], 3, axis=0)
+    h = network.encode(HISTORY, prompts).numpy()
     scores = h @ network.item_embedding.table.numpy()[1 : ITEMS + 1].T
-    expected = _cross_entropy_to_window(scores, data["future_items"].numpy().tolist(), [4, 4, 4], ITEMS)
+    targets = data["next_item" if question == "next" else "future_items"].numpy().tolist()
+    expected = _cross_entropy_to_window(scores, targets, [4, 4, 4], ITEMS)
     assert measured == pytest.approx(np.mean(expected), rel=1e-4)
 
 
 def test_the_sizes_of_windows_are_drawn_anew_for_each_sequence_and_step(monkeypatch):
     drawn, original = [], msdp.draw_scales
     monkeypatch.setattr(msdp, "draw_scales", lambda *a: drawn.append(original(*a)) or drawn[-1])
-    model = build("msdp", batch_size=3)
+    model = build()
     for _ in range(8):
         model.train_step(_batch())
     assert set(np.ravel(drawn)) == {0, 1, 2, 3} and len({tuple(places.numpy()) for places in drawn}) > 4
 
 
 def test_a_step_moves_predictor_and_prompts():
-    model = build("msdp", batch_size=3, distribution={"contrast_weight": 0.3})
+    model = build(distribution={"contrast_weight": 0.3})
     before = [variable.numpy() for variable in model.trained_variables]
     names = [variable.name for variable in model.trained_variables]
     model.train_step(_batch())

@@ -65,5 +65,5 @@ def test_all_ages_of_a_long_history_are_told_apart(times):
     network = own_frequency.from_catalogues(items, scenes)
     gap = [3] * (own_frequency.AGES - 3 * times - 10)
     rows = tf.constant([[1] * times + gap + [2] * times, [1] * (times + 1) + gap[1:] + [2] * times], tf.int32)
-    scores = network.item_scorer.chunk(rows, 0, 2).numpy()
+    scores = network.items.chunk(rows, 0, 2).numpy()
     assert scores[0, 0] < scores[0, 1] and scores[1, 0] > scores[1, 1]

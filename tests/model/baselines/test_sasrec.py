@@ -5,12 +5,18 @@ import pytest
 import tensorflow as tf
 
 from model.training import recommender
-from tests.recommenders import ITEMS, batch, build
+from tests import recommenders
+from tests.recommenders import ITEMS, batch, history
 
 UNKNOWN = ITEMS + 1
 HISTORY_ITEMS = [[0, 3, 4, 11, 2], [5, 0, 6, UNKNOWN, 1], [0, 0, 0, 0, 9]]
 HISTORY_SCENES = [[0, 1, 2, 1, 4], [4, 0, 3, 5, 1], [0, 0, 0, 0, 2]]
 NEXT = [[7], [UNKNOWN], [5]]
+HISTORY = history(HISTORY_ITEMS, HISTORY_SCENES)
+
+
+def build(question="period", **training):
+    return recommenders.build("sasrec", 3, questions=[question], **training)
 
 
 def _batch():
@@ -18,10 +24,9 @@ def _batch():
 
 
 def test_an_event_does_not_see_later_ones():
-    network = build("sasrec").network
-    scenes = tf.constant([[1, 1, 1, 1]])
-    before, _ = network.states(tf.constant([[3, 4, 5, 6]]), scenes)
-    after, _ = network.states(tf.constant([[3, 4, 9, 8]]), scenes)
+    network = build().network
+    before, _ = network.states(history([[3, 4, 5, 6]]))
+    after, _ = network.states(history([[3, 4, 9, 8]]))
     np.testing.assert_allclose(before[:, :2], after[:, :2], atol=1e-6)
     assert np.abs(before[:, 2:] - after[:, 2:]).max() > 1e-3
 
@@ -31,11 +36,11 @@ def _log_softmax(scores):
 
 
 def test_with_prefixes_the_loss_is_the_mean_over_all_events():
-    model = build("sasrec", batch_size=3, target="prefix", objective="softmax")
+    model = build("prefix", objective="softmax")
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
     network = model.network
     items, scenes = network.item_embedding.table.numpy()[1:13], network.scene_embedding.table.numpy()[1:5]
-    head = network.scene_head
+    scene_map = network.scene_maps["prefix"]
     for row, next_item, next_scene in zip(range(3), [7, UNKNOWN, 5], [3, 2, 4], strict=True):
         events = [item for item in HISTORY_ITEMS[row] if item]
         places = [scene for scene in HISTORY_SCENES[row] if scene]
@@ -43,12 +48,12 @@ def test_with_prefixes_the_loss_is_the_mean_over_all_events():
         for cut in range(1, len(events) + 1):
             # Later events are others: none of them may matter. Their number does, as places are counted from the end.
             padded = events[:cut] + [events[-1]] * (len(events) - cut)
-            states, _ = network.states(tf.constant([padded]), tf.constant([[1]]))
+            states, _ = network.states(history([padded]))
             h = states.numpy()[0, cut - 1 - len(events)]
             following = [*events, next_item][cut]
             by_item.append(-_log_softmax(items @ h)[following - 1] if following <= ITEMS else 0.0)
             scene = [*places, next_scene][cut]
-            by_scene.append(-_log_softmax(scenes @ (h @ head.kernel.numpy() + head.bias.numpy()))[scene - 1]
+            by_scene.append(-_log_softmax(scenes @ (h @ scene_map.kernel.numpy() + scene_map.bias.numpy()))[scene - 1]
                             if scene <= 4 else 0.0)  # fmt: skip
         np.testing.assert_allclose(terms["item_loss"][row], np.mean(by_item), rtol=1e-4)
         np.testing.assert_allclose(terms["scene_loss"][row], np.mean(by_scene), rtol=1e-4)
@@ -59,12 +64,11 @@ def test_the_last_event_of_a_time_predicts_all_of_the_next_one():
     future_times = [[9, 9, 10], [9, 10, 10], [9, 9, 9]]
     future, future_scenes = [[7, 3, 1], [UNKNOWN, 2, 3], [5, 5, 6]], [[3, 3, 1], [2, 4, 4], [4, 1, 4]]
     data = batch(HISTORY_ITEMS, HISTORY_SCENES, future, future_scenes, times, future_times)
-    data["future_items"], data["future_scenes"] = data["next_item"], data["next_scene"]
-    model = build("sasrec", batch_size=3, target="prefix", objective="softmax")
+    model = build("prefix", objective="softmax")
     terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
     network = model.network
     items, scenes = network.item_embedding.table.numpy()[1:13], network.scene_embedding.table.numpy()[1:5]
-    head, states = network.scene_head, network.states(tf.constant(HISTORY_ITEMS), None)[0].numpy()[:, -5:]
+    scene_map, states = network.scene_maps["prefix"], network.states(HISTORY)[0].numpy()[:, -5:]
     for row in range(3):
         columns = times[row], HISTORY_ITEMS[row], HISTORY_SCENES[row]
         events = [event for event in zip(*columns, strict=True) if event[0]]
@@ -79,17 +83,17 @@ def test_the_last_event_of_a_time_predicts_all_of_the_next_one():
             asked = {item for _, item, _ in following if item <= ITEMS}
             by_item.append(-np.mean([_log_softmax(items @ h)[item - 1] for item in asked]) if asked else 0.0)
             asked = {scene for _, _, scene in following if scene <= 4}
-            log_share = _log_softmax(scenes @ (h @ head.kernel.numpy() + head.bias.numpy()))
+            log_share = _log_softmax(scenes @ (h @ scene_map.kernel.numpy() + scene_map.bias.numpy()))
             by_scene.append(-np.mean([log_share[scene - 1] for scene in asked]) if asked else 0.0)
         np.testing.assert_allclose(terms["item_loss"][row], np.mean(by_item), rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(terms["scene_loss"][row], np.mean(by_scene), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("target", ["next", "period"])
-def test_else_the_last_event_alone_predicts(target):
-    model = build("sasrec", batch_size=3, target=target, objective="softmax")
+@pytest.mark.parametrize("question", ["next", "period"])
+def test_else_the_last_event_alone_predicts(question):
+    model = build(question, objective="softmax")
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
-    states, _ = model.network.states(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+    states, _ = model.network.states(HISTORY)
     table = model.network.item_embedding.table.numpy()[1:13]
     expected = [-_log_softmax(table @ h)[target - 1] for h, target in zip(states.numpy()[::2, -1], (7, 5), strict=True)]
     np.testing.assert_allclose(terms["item_loss"].numpy()[::2], expected, rtol=1e-4)
@@ -108,9 +112,9 @@ def test_gbce_is_that_of_gsasrec(monkeypatch, calibration):
     sampler = recommender.SAMPLERS["uniform"]
     monkeypatch.setitem(recommender.SAMPLERS, "uniform", record)
     candidates = {"sampling": "uniform", "number": 5}
-    model = build("sasrec", 3, objective="gbce", target="next", gbce_calibration=calibration, candidates=candidates)
+    model = build("next", objective="gbce", gbce_calibration=calibration, candidates=candidates)
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
-    states, _ = model.network.states(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+    states, _ = model.network.states(HISTORY)
     table, h = model.network.item_embedding.table.numpy()[1:13], states.numpy()[:, -1]
     alpha = 5 / (ITEMS - 1)
     beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
@@ -128,11 +132,12 @@ def test_with_prefixes_every_event_is_compared_with_the_same_draws(monkeypatch, 
     drawn, sampler = [], recommender.SAMPLERS["uniform"]
     monkeypatch.setitem(recommender.SAMPLERS, "uniform", lambda *a: drawn.append(sampler(*a)) or drawn[-1])
     few = {"sampling": "uniform", "number": 5}
-    model = build("sasrec", 3, objective="gbce", target="prefix", gbce_calibration=calibration, candidates=few)
+    model = build("prefix", objective="gbce", gbce_calibration=calibration, candidates=few)
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
-    (negatives,) = drawn
+    negatives, other = drawn  # for the last event and for earlier ones
+    np.testing.assert_array_equal(negatives.columns, other.columns)
     draws = np.repeat(negatives.columns.numpy(), negatives.counts.numpy().astype(int))
-    states, items = (x.numpy() for x in model.network.states(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES)))
+    states, items = (x.numpy() for x in model.network.states(HISTORY))
     table = model.network.item_embedding.table.numpy()[1:13]
     power = 1 - calibration * (1 - 5 / (ITEMS - 1))
     for row in range(3):

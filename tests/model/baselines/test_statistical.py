@@ -10,11 +10,12 @@ import pytest
 import tensorflow as tf
 
 from model import trainer
-from model.baselines.statistical_network import fit_network
+from model.baselines.statistical_network import StatisticalNetworks, fit_network
 from model.config import ModelConfig, TrainingConfig
+from model.data.history import History
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
-from serving.saved_model import load_saved_model
+from serving.saved_model import ask_signature, load_saved_model
 from tests.model.baselines.small_data import (
     DAY,
     MAX_LENGTH,
@@ -33,11 +34,10 @@ ITEMS, SCENES = known_catalogues(DATA)
 EVERY = pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.trained])
 
 
-def _count(folder, name, data, items=ITEMS, scenes=SCENES, target="next", max_length=MAX_LENGTH):
+def _count(folder, name, data, items=ITEMS, scenes=SCENES, question="next"):
     file = write_examples(folder / "data.gz", data)
-    return fit_network(
-        ModelConfig(name=name, max_length=max_length), TrainingConfig(target=target), [file], items, scenes
-    )
+    model, training = ModelConfig(name=name, max_length=MAX_LENGTH), TrainingConfig(questions=(question,))
+    return fit_network(model, training, [file], items, scenes).networks[question]
 
 
 @EVERY
@@ -104,6 +104,24 @@ def test_no_file_is_refused(tmp_path, name):
         fit_network(ModelConfig(name=name), TrainingConfig(), [str(tmp_path / "*.gz")], ITEMS, SCENES)
 
 
+@EVERY
+def test_each_question_is_counted_on_its_own(tmp_path, name):
+    """Asked for several at once, in whatever order, a method has the counts that it has for each alone."""
+    file = write_examples(tmp_path / "data.gz", DATA)
+    training = TrainingConfig(questions=("period", "next"))
+    together = fit_network(ModelConfig(name=name, max_length=MAX_LENGTH), training, [file], ITEMS, SCENES)
+    assert together.questions == ("period", "next")
+    histories = [indices(rows, of) for rows, of in (([["item1"], ["item2"]], ITEMS), ([["scene1"], []], SCENES))]
+    scores = {}
+    for question in together.questions:
+        scores[question] = item_and_scene_scores(together.networks[question], *histories)
+        alone = item_and_scene_scores(_count(tmp_path, name, DATA, question=question), *histories)
+        for one, other in zip(scores[question], alone, strict=True):
+            np.testing.assert_array_equal(one, other)
+    differ = any((one != other).any() for one, other in zip(scores["next"], scores["period"], strict=True))
+    assert differ == (name != "recent_popularity")  # which counts all events, whatever is asked
+
+
 def test_a_method_that_learns_is_refused(tmp_path):
     with pytest.raises(ValueError, match="bert4rec is trained"):
         _count(tmp_path, "bert4rec", DATA)
@@ -113,7 +131,8 @@ def test_a_method_that_learns_is_refused(tmp_path):
 def test_a_catalogue_of_one(tmp_path, name):
     data = [Sequence([("only", "here")] * length, [("only", "here")]) for length in range(3)]
     items, scenes = catalogues(data)
-    module = ServingModule(_count(tmp_path, name, data, items, scenes), items, scenes, max_history=5)
+    network = StatisticalNetworks({"next": _count(tmp_path, name, data, items, scenes)})
+    module = ServingModule(network, items, scenes, max_history=5)
     answer = module.recommend(tf.constant([["only"], ["other"], [""]]), tf.constant([["here"], [""], ["there"]]))
     assert answer["item_ids"].numpy().tolist() == [[b"only"]] * 3
     assert answer["scene_ids"].numpy().tolist() == [[b"here"]] * 3
@@ -204,13 +223,15 @@ def learnable(request, tmp_path_factory):
 @EVERY
 def test_learns_what_it_can_and_nothing_else(learnable, name):
     pattern, file, (items, scenes), asked = learnable
-    model, training = ModelConfig(name=name, max_length=5), TrainingConfig(target="next")
+    model, training = ModelConfig(name=name, max_length=5), TrainingConfig(questions=("next",))
     network = fit_network(model, training, [file], items, scenes)
-    histories = [
-        indices([[event[kind] for event in one.history] for one in asked], catalogue)
-        for kind, catalogue in enumerate((items, scenes))
-    ]
-    best = np.argmax(network.score_items(network.represent(*histories)), axis=1)
+    history = History(
+        *(
+            indices([[event[kind] for event in one.history] for one in asked], catalogue)
+            for kind, catalogue in enumerate((items, scenes))
+        )
+    )
+    best = np.argmax(network.score_items(network.outputs(None, history, "next"), "next"), axis=1)
     hits = np.mean(items.ids[best] == [one.future[0][0] for one in asked])
     if name in FOUND_BY[pattern]:
         assert hits > 0.95
@@ -222,7 +243,7 @@ def test_learns_what_it_can_and_nothing_else(learnable, name):
 def test_run_fn_counts_and_exports_without_an_epoch(tmp_path, name):
     data, asked = planted(80, seed=0), planted(20, seed=1)
     items, scenes = catalogues(data)
-    model, training = {"name": name, "max_length": 4}, {"target": "period"}
+    model, training = {"name": name, "max_length": 4}, {"questions": ["next", "period"]}
     args = types.SimpleNamespace(
         train_files=[write_examples(tmp_path / "train" / "data.gz", data)],
         eval_files=[],
@@ -250,18 +271,22 @@ def test_run_fn_counts_and_exports_without_an_epoch(tmp_path, name):
     assert not hasattr(loaded, "embed_users")
     raw = [[[event[kind] for event in one.history] for one in asked] for kind in range(2)]
     width = max(len(history) for history in raw[0])
-    answer = loaded.signatures["serving_default"](
-        **{
-            f"history_{kind}_ids": tf.constant([history + [""] * (width - len(history)) for history in rows])
-            for kind, rows in zip(("item", "scene"), raw, strict=True)
-        }
-    )
+    asked = {
+        f"history_{kind}_ids": tf.constant([history + [""] * (width - len(history)) for history in rows])
+        for kind, rows in zip(("item", "scene"), raw, strict=True)
+    }
+    answer = ask_signature(loaded, "serving_default", asked)
     histories = [indices(*pair) for pair in zip(raw, (items, scenes), strict=True)]
-    expected = item_and_scene_scores(network, *histories)
-    for kind, catalogue, scores in zip(("item", "scene"), (items, scenes), expected, strict=True):
+    following, period = (item_and_scene_scores(network.networks[question], *histories) for question in loaded.answers)
+    for kind, catalogue, scores in (
+        ("item", items, following[0]),
+        ("period_item", items, period[0]),
+        ("scene", scenes, following[1]),
+    ):
         order = np.argsort(-scores, axis=1, kind="stable")
         assert answer[f"{kind}_ids"].numpy().astype(str).tolist() == catalogue.ids[order].tolist()
         np.testing.assert_array_equal(answer[f"{kind}_scores"], np.take_along_axis(scores, order, axis=1))
-    queries = network.represent(*histories).o_item
-    pieces = [loaded.item_scores(queries, *edges) for edges in ((0, 5), (5, len(items)))]
-    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), expected[0])
+    for question, (expected, _) in (("next", following), ("period", period)):
+        queries = network.outputs(None, History(*histories), question).item_queries
+        pieces = [loaded.answers[question].item_scores(queries, *edges) for edges in ((0, 5), (5, len(items)))]
+        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), expected)

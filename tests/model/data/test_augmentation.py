@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.data.augmentation import augment, mask, reorder
+from model.data.augmentation import augment, hide, mask, reorder
 
 MASK = 99
 sequences = st.lists(st.lists(st.integers(0, 6), min_size=7, max_size=7), min_size=1, max_size=4)
@@ -81,10 +81,39 @@ def test_mask_is_even_over_the_events():
     np.testing.assert_allclose(hidden, [0.25, 0, 0.25, 0.25, 0.25], atol=0.03)
 
 
+@quickly
+@given(sequences, seeds, st.sampled_from([0.0, 0.3, 0.999]))
+def test_hiding_replaces_events_alone_and_the_same_of_sequences_with_the_same_padding(rows, seed, share):
+    hidden = hide(tf.constant(rows), tf.constant(seed), MASK, share).numpy()
+    for before, after in zip(np.array(rows), hidden, strict=True):
+        np.testing.assert_array_equal(after[after != MASK], before[after != MASK])
+        assert (before[after == MASK] != 0).all()
+    if share == 0.0:
+        np.testing.assert_array_equal(hidden, rows)
+    others = tf.cast(tf.constant(rows) != 0, tf.int64) * 5
+    paired = hide(others, tf.constant(seed), MASK - 1, share)
+    np.testing.assert_array_equal(paired == MASK - 1, hidden == MASK)
+    assert paired.dtype == tf.int64
+
+
+def test_each_event_is_hidden_with_the_same_probability_whatever_becomes_of_others():
+    """So the number that are hidden of a history is binomial; one of a single event is hidden now and then."""
+    rows = tf.tile(tf.constant([[5, 0, 5, 5, 0], [0, 0, 5, 0, 0]]), [4000, 1])
+    hidden = (hide(rows, tf.constant([3, 4]), MASK, 0.3).numpy() == MASK).reshape(4000, 2, 5)
+    np.testing.assert_allclose(hidden[:, 0].mean(axis=0), [0.3, 0, 0.3, 0.3, 0], atol=0.03)
+    np.testing.assert_allclose(hidden[:, 1].mean(axis=0), [0, 0, 0.3, 0, 0], atol=0.03)
+    shares = np.bincount(hidden[:, 0].sum(axis=1), minlength=4) / 4000
+    np.testing.assert_allclose(shares, [0.7**3, 3 * 0.3 * 0.7**2, 3 * 0.3**2 * 0.7, 0.3**3], atol=0.03)
+    first, again, other = (hide(rows, tf.constant([3, seed]), MASK, 0.3).numpy() for seed in (4, 4, 5))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
 @pytest.mark.parametrize("shape", [(3, 1), (1, 4)])
 def test_empty_and_single_events(shape):
     empty = tf.zeros(shape, tf.int32)
     np.testing.assert_array_equal(augment(empty, tf.constant([1, 1]), MASK, 0.5), empty)
+    np.testing.assert_array_equal(hide(empty, tf.constant([1, 1]), MASK, 0.9), empty)
     single = tf.concat([tf.ones([shape[0], 1], tf.int32), empty], axis=1)
     np.testing.assert_array_equal(reorder(single, tf.constant([1, 1])), single)
 

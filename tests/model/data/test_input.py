@@ -6,6 +6,7 @@ from model.data.batches import (
     fingerprint_batches,
     index_batches,
     prefix_batches,
+    targets_of,
     training_batches,
 )
 from model.data.vocabulary import FingerprintTable
@@ -16,7 +17,7 @@ DATA = [
     Sequence([("a", "x"), ("b", "y"), ("a", "x")], [("b", "x"), ("new", "y"), ("b", "x"), ("other", "x")]),
     Sequence([("b", "y")], [("a", "y")]),
 ]
-ORDER = {"future_item_sequence", "future_scene_sequence", "history_times", "future_times"}
+ORDER = {"future_item_sequence", "future_scene_sequence", "future_times"}
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +45,28 @@ def test_evaluation_batches_know_the_user_too(files):
     assert plain.keys() - batch.keys() == ORDER
     for name, values in batch.items():
         np.testing.assert_array_equal(plain[name], values)
+    np.testing.assert_array_equal(batch["cutoff"], 1 + batch["history_times"].max(axis=1))
 
 
-@pytest.mark.parametrize(("target", "first_row"), [("period", [2, 3, 3]), ("next", [2])])
-def test_indices_and_targets(files, target, first_row):
+@pytest.mark.parametrize(
+    ("question", "items_asked", "scenes_asked"),
+    [("period", [2, 3, 3], [1, 2]), ("next", [2], [1]), ("prefix", [2], [1])],
+)
+def test_indices_and_targets(files, question, items_asked, scenes_asked):
     items, scenes = catalogues([Sequence([("a", "x"), ("a", "x"), ("b", "y")], [])])
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
-    (batch,) = index_batches(fingerprint_batches(files, 4), *tables, target).as_numpy_iterator()
+    (batch,) = index_batches(fingerprint_batches(files, 4), *tables).as_numpy_iterator()
     np.testing.assert_array_equal(batch["history_items"], [[1, 2, 1], [2, 0, 0]])
-    np.testing.assert_array_equal(np.sort(batch["future_items"][0])[-len(first_row) :], first_row)
+    for targets, asked in zip(targets_of(question, batch), (items_asked, scenes_asked), strict=True):
+        assert sorted(index for index in targets[0] if index) == asked
 
 
-@pytest.mark.parametrize("target", ["period", "next"])
-def test_the_order_of_the_future_is_looked_up_on_demand(files, target):
+def test_the_order_of_the_future_is_looked_up_on_demand(files):
     items, scenes = catalogues([Sequence([("a", "x"), ("a", "x"), ("b", "y")], [])])
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
     batches = fingerprint_batches(files, 4)
-    (plain,) = index_batches(batches, *tables, target).as_numpy_iterator()
-    (ordered,) = index_batches(batches, *tables, target, ordered=True).as_numpy_iterator()
+    (plain,) = index_batches(batches, *tables).as_numpy_iterator()
+    (ordered,) = index_batches(batches, *tables, ordered=True).as_numpy_iterator()
     assert ordered.keys() - plain.keys() == ORDER
     np.testing.assert_array_equal(ordered["history_times"], [[1, 2, 3], [1, 0, 0]])
     np.testing.assert_array_equal(ordered["future_times"], [[1, 2, 3, 4], [1, 0, 0, 0]])
@@ -81,14 +86,11 @@ def test_what_is_next_is_the_set_of_the_earliest_time(tmp_path):
     index = {raw: place for catalogue in (items, scenes) for place, raw in enumerate(catalogue.ids, 1)}
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
     batches = fingerprint_batches([write_examples(tmp_path / "tied.gz", TIED)], 4)
-    for target in ("next", "period"):
-        (batch,) = index_batches(batches, *tables, target).as_numpy_iterator()
-        for kind, expected in (("item", [{"b", "c"}, {"c"}]), ("scene", [{"x", "y"}, {"x"}])):
-            rows = [sorted(value for value in row if value) for row in batch[f"next_{kind}"].tolist()]
-            assert rows == [sorted(index[raw] for raw in row) for row in expected]
-            assert batch[f"next_{kind}"].shape == (2, 2)
-            if target == "next":
-                np.testing.assert_array_equal(batch[f"future_{kind}s"], batch[f"next_{kind}"])
+    (batch,) = index_batches(batches, *tables).as_numpy_iterator()
+    for kind, expected in (("item", [{"b", "c"}, {"c"}]), ("scene", [{"x", "y"}, {"x"}])):
+        rows = [sorted(value for value in row if value) for row in batch[f"next_{kind}"].tolist()]
+        assert rows == [sorted(index[raw] for raw in row) for row in expected]
+        assert batch[f"next_{kind}"].shape == (2, 2)
 
 
 def test_what_is_next_after_a_prefix_is_the_set_of_the_earliest_time(tmp_path):
@@ -99,17 +101,14 @@ def test_what_is_next_after_a_prefix_is_the_set_of_the_earliest_time(tmp_path):
     items, scenes = catalogues(data)
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
     batches = fingerprint_batches([write_examples(tmp_path / "baskets.gz", data)], 40)
-    batches = index_batches(batches, *tables, "next", ordered=True)
+    batches = index_batches(batches, *tables, ordered=True)
     (batch,) = prefix_batches(batches, seed=3, first_step=0).as_numpy_iterator()
     seen = set()
-    for history, following, future in zip(
-        batch["history_items"], batch["next_item"], batch["future_items"], strict=True
-    ):
+    for history, following in zip(batch["history_items"], batch["next_item"], strict=True):
         ids = [items.ids[index - 1] for index in history if index]
         basket = len(ids) // 3
         assert ids == [item for item, _ in sum(baskets[:basket], [])]
         assert {items.ids[index - 1] for index in following if index} == {item for item, _ in baskets[basket]}
-        np.testing.assert_array_equal(future, following)
         seen.add(basket)
     assert seen == {1, 2, 3, 4}
     assert batch["next_scene"].shape == (40, 2)
@@ -121,8 +120,8 @@ def two_files(tmp_path_factory):
     return [write_examples(folder / f"data-{i}.gz", planted(30, seed=i)) for i in range(2)]
 
 
-def _epochs(files, first_epoch=0, epochs=3, seed=5):
-    batches = training_batches(files, 25, seed=seed, first_epoch=first_epoch, epochs=epochs)
+def _epochs(files, first_step=0, epochs=3, seed=5):
+    batches = training_batches(files, 25, seed=seed, first_step=first_step, epoch_steps=2, epochs=epochs)
     return [batch["next_item"] for batch in batches.as_numpy_iterator()]
 
 
@@ -135,20 +134,22 @@ def test_epochs_are_shuffled_by_seed_and_number(two_files):
     assert (batches[0] != _epochs(two_files, seed=6)[0]).any()
 
 
-def test_any_epoch_can_be_the_first(two_files):
-    for resumed, straight in zip(_epochs(two_files, first_epoch=1), _epochs(two_files)[2:], strict=True):
+@pytest.mark.parametrize("first_step", [0, 1, 2, 3, 5, 6])
+def test_any_step_can_be_the_first(two_files, first_step):
+    """Whether an epoch begins with it or not."""
+    for resumed, straight in zip(_epochs(two_files, first_step), _epochs(two_files)[first_step:], strict=True):
         np.testing.assert_array_equal(resumed, straight)
 
 
 def test_an_epoch_has_each_sequence_once(two_files):
     everything = next(fingerprint_batches(two_files, 60).as_numpy_iterator())["next_item"]
-    epoch = training_batches(two_files, 60, seed=1, first_epoch=4, epochs=5)
+    epoch = training_batches(two_files, 60, seed=1, first_step=4, epoch_steps=1, epochs=5)
     (shuffled,) = [batch["next_item"] for batch in epoch.as_numpy_iterator()]
     np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(everything, axis=0))
 
 
 @pytest.mark.parametrize(
-    "read", [fingerprint_batches, lambda f, n: training_batches(f, n, seed=1, first_epoch=0, epochs=1)]
+    "read", [fingerprint_batches, lambda f, n: training_batches(f, n, seed=1, first_step=0, epoch_steps=1, epochs=1)]
 )
 def test_no_files_are_refused(tmp_path, read):
     with pytest.raises(FileNotFoundError, match="No example files match.*nothing"):

@@ -24,18 +24,16 @@ KS = (1, 3)
 ITEMS, SCENES = 30, 4
 
 
-class Ranker:
+class Answer:
     """Scores by the last item (scene) alone, in whole numbers with many ties; items of the history gain 2."""
 
     def __init__(self, items, scenes, seed):
         rng = np.random.default_rng(seed)
-        self.item_fingerprints = tf.constant(items.fingerprints)
-        self.scene_fingerprints = tf.constant(scenes.fingerprints)
         self.item_matrix = rng.integers(0, 6, [len(items) + 2, len(items)]).astype(np.float32)
         self.scene_matrix = rng.integers(0, 3, [len(scenes) + 2, len(scenes)]).astype(np.float32)
         self._items, self._scenes = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
 
-    def encode(self, items, scenes):
+    def encode(self, items, scenes, times, now):
         indices = self._items(items)
         queries = tf.gather(self.item_matrix, _last(indices))
         known = tf.logical_and(indices > 0, indices <= self._items.size)
@@ -54,6 +52,15 @@ class Ranker:
 
     def item_scores_at(self, queries, rows, columns):
         return tf.gather_nd(queries, tf.stack([rows, columns], axis=1)), tf.zeros_like(rows, tf.float32)
+
+
+class Ranker:
+    """Answers each question with scores of its own."""
+
+    def __init__(self, items, scenes, seed, questions=("next", "period")):
+        self.item_fingerprints = tf.constant(items.fingerprints)
+        self.scene_fingerprints = tf.constant(scenes.fingerprints)
+        self.answers = {question: Answer(items, scenes, [seed, len(question)]) for question in questions}
 
 
 def _last(indices):
@@ -101,22 +108,24 @@ def _slow(ranker, items, scenes, test):
     rows = []
     for sequence in test:
         history, future = [i for i, _ in sequence.history], [i for i, _ in sequence.future]
-        scores = ranker.item_matrix[columns.get(history[-1], len(items)) + 1].copy()
-        for item in set(history) & set(columns):
-            scores[columns[item]] += 2
-        scene_scores = ranker.scene_matrix[places[sequence.history[-1][1]] + 1]
+        scores, scene_scores = {}, {}
+        for question, answer in ranker.answers.items():
+            scores[question] = answer.item_matrix[columns.get(history[-1], len(items)) + 1].copy()
+            for item in set(history) & set(columns):
+                scores[question][columns[item]] += 2
+            scene_scores[question] = answer.scene_matrix[places[sequence.history[-1][1]] + 1]
         new = [item for item in future if item not in history]
         first = sequence.future_times[0]
         following = [event for event, time in zip(sequence.future, sequence.future_times, strict=True) if time == first]
         next_items, next_scenes = [item for item, _ in following], [scene for _, scene in following]
         seen = {columns[item] for item in history if item in columns}
         asked = {
-            "next_item": (scores, next_items, columns, ()),
-            "period_items": (scores, future, columns, ()),
-            "next_scene": (scene_scores, next_scenes, places, ()),
-            "period_scenes": (scene_scores, [s for _, s in sequence.future], places, ()),
-            "next_unseen_item": (scores, [item for item in next_items if item in new], columns, seen),
-            "period_unseen_items": (scores, new, columns, seen),
+            "next_item": (scores["next"], next_items, columns, ()),
+            "period_items": (scores["period"], future, columns, ()),
+            "next_scene": (scene_scores["next"], next_scenes, places, ()),
+            "period_scenes": (scene_scores["period"], [s for _, s in sequence.future], places, ()),
+            "next_unseen_item": (scores["next"], [item for item in next_items if item in new], columns, seen),
+            "period_unseen_items": (scores["period"], new, columns, seen),
         }
         row = {}
         for task, (s, targets, index, excluded) in asked.items():
@@ -146,6 +155,19 @@ def test_means_equal_plain_python(data, result):
         assert unknown and evaluation.models[name].unknown_share["period_items"] == pytest.approx(
             len(unknown) / len(targets)
         )
+
+
+@pytest.mark.parametrize("questions", [("prefix",), ("period",)])
+def test_one_answer_is_the_answer_to_both_questions(data, questions):
+    """Where a model has an answer for each, and they are the same, nothing else is measured."""
+    items, scenes, _, _, file = data
+    one = Ranker(items, scenes, 1, questions)
+    both = Ranker(items, scenes, 1)
+    both.answers = dict.fromkeys(both.answers, one.answers[questions[0]])
+    alone, twice = (
+        evaluate({"A": ranker}, evaluation_batches([file], 16), items, scenes, KS).models["A"] for ranker in (one, both)
+    )
+    assert alone.metrics == twice.metrics and alone.unknown_share == twice.unknown_share
 
 
 def test_slices_equal_plain_python(data, result):
@@ -239,7 +261,7 @@ def _pairs(rows, test, task):
 def _by_column(ranker, items, sequence, order):
     """What is shown: of equal scores the lower column first, whatever is asked for."""
     columns = {raw_id: n for n, raw_id in enumerate(items.ids)}
-    scores = ranker.item_matrix[columns.get(sequence.history[-1][0], len(items)) + 1].copy()
+    scores = ranker.answers["period"].item_matrix[columns.get(sequence.history[-1][0], len(items)) + 1].copy()
     for item in {item for item, _ in sequence.history} & set(columns):
         scores[columns[item]] += 2
     return sorted(order, key=lambda c: (-scores[c], c))

@@ -11,12 +11,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from model.baselines import popularity
+from model.baselines.statistical_network import StatisticalNetworks
 from model.export.saved_model import export
 from model.export.serving_module import ServingModule
 from schemas.identity import fingerprints
 from schemas.served_model import EXACT, WARMUP_FILE
-from tests import served_model
-from tests.sequence_data import Sequence, catalogues, planted
+from serving.saved_model import ask_signature
+from tests import recommenders, served_model
+from tests.sequence_data import Sequence, catalogues, no_times, planted
 
 GOLDEN = pathlib.Path(__file__).with_name("signatures.golden.json")
 LOWEST = np.finfo(np.float32).min
@@ -47,11 +49,11 @@ def padded(rows):
 
 def ask(loaded, items, scenes, signature="serving_default", **more):
     inputs = {"history_item_ids": items, "history_scene_ids": scenes, **more}
-    answer = loaded.signatures[signature](**{name: padded(rows) for name, rows in inputs.items()})
+    answer = ask_signature(loaded, signature, {name: padded(rows) for name, rows in inputs.items()})
     return {name: value.numpy() for name, value in answer.items()}
 
 
-def expected(served, items, scenes, exclude=None):
+def expected(served, items, scenes, exclude=None, question="next"):
     """The answer from the dense scores of the network, row by row and without TensorFlow's top_k."""
     ids = {raw: place for place, raw in enumerate(served.items.ids)}
     scene_ids = {raw: place for place, raw in enumerate(served.scenes.ids)}
@@ -59,7 +61,7 @@ def expected(served, items, scenes, exclude=None):
     for row, (history, where) in enumerate(zip(items, scenes, strict=True)):
         index = [ids.get(raw, len(ids)) + 1 for raw in history if raw][-served_model.MAX_HISTORY :]
         scene = [scene_ids.get(raw, len(scene_ids)) + 1 for raw in where if raw][-served_model.MAX_HISTORY :]
-        scores = served.network(tf.constant([index], tf.int32), tf.constant([scene], tf.int32))
+        scores = served.network(recommenders.history([index], [scene]), question)
         item_scores = scores.items.numpy()[0]
         order = sorted(range(len(ids)), key=lambda place: (-item_scores[place], place))
         if exclude is not None:
@@ -68,8 +70,14 @@ def expected(served, items, scenes, exclude=None):
     return answers
 
 
-def same(answer, wanted):
-    for ids, scores, row in zip(answer["item_ids"], answer["item_scores"], wanted, strict=True):
+def same(answer, served, items, scenes, exclude=None):
+    """Both lists of items are the network's own."""
+    for column, question in (("item", "next"), ("period_item", "period")):
+        same_list(answer, column, expected(served, items, scenes, exclude, question))
+
+
+def same_list(answer, column, wanted):
+    for ids, scores, row in zip(answer[f"{column}_ids"], answer[f"{column}_scores"], wanted, strict=True):
         assert list(ids[: len(row)]) == [raw for raw, _ in row]
         np.testing.assert_allclose(scores[: len(row)], [score for _, score in row], atol=1e-5)
         assert set(ids[len(row) :]) <= {b""} and set(scores[len(row) :]) <= {LOWEST}
@@ -98,21 +106,23 @@ def test_signatures_are_the_golden_ones(folder):
 
 
 def test_answers_are_the_networks_own(served, loaded):
-    same(ask(loaded, HISTORIES, WHERE), expected(served, HISTORIES, WHERE))
+    same(ask(loaded, HISTORIES, WHERE), served, HISTORIES, WHERE)
 
 
-def test_is_a_ranker_whose_pieces_make_up_the_scores(loaded):
+@pytest.mark.parametrize("question", served_model.QUESTIONS)
+def test_is_a_ranker_whose_pieces_make_up_the_scores(loaded, question):
     histories, where = (
         tf.ragged.constant([fingerprints(row).tolist() for row in rows], tf.int64).to_tensor(-1)
         for rows in (HISTORIES, WHERE)
     )
-    whole, scenes = (scores.numpy() for scores in loaded.score(histories, where))
-    encoded = loaded.encode(histories, where)
+    answer, request = loaded.answers[question], (histories, where, *no_times(len(HISTORIES)))
+    whole, scenes = (scores.numpy() for scores in answer.score(*request))
+    encoded = answer.encode(*request)
     size = whole.shape[1]
-    pieces = [loaded.item_scores(encoded["queries"], a, b).numpy() for a, b in ((0, 3), (3, size))]
+    pieces = [answer.item_scores(encoded["queries"], a, b).numpy() for a, b in ((0, 3), (3, size))]
     scores = np.concatenate(pieces, axis=1)
     rows, columns = (tf.constant(x) for x in np.indices(scores.shape).reshape(2, -1))
-    at, rounding = loaded.item_scores_at(encoded["queries"], rows, columns)
+    at, rounding = answer.item_scores_at(encoded["queries"], rows, columns)
     rounding = rounding.numpy()
     assert (np.abs(at.numpy() - scores.ravel()) <= rounding).all() and (rounding < 1e-3).all()
     cells = encoded["rows"].numpy(), encoded["columns"].numpy()
@@ -124,7 +134,8 @@ def test_is_a_ranker_whose_pieces_make_up_the_scores(loaded):
 
 def test_scenes_are_ranked_too(served, loaded):
     answer = ask(loaded, HISTORIES[:1], WHERE[:1])
-    _, scores = served.module.score(tf.constant([fingerprints(HISTORIES[0])]), tf.constant([fingerprints(WHERE[0])]))
+    request = tf.constant([fingerprints(HISTORIES[0])]), tf.constant([fingerprints(WHERE[0])]), *no_times(1)
+    _, scores = served.module.answers["next"].score(*request)
     order = np.argsort(-scores.numpy()[0], kind="stable")
     assert list(answer["scene_ids"][0]) == [raw.encode() for raw in served.scenes.ids[order]]
     np.testing.assert_allclose(answer["scene_scores"][0], scores.numpy()[0][order], atol=1e-5)
@@ -157,8 +168,8 @@ def test_a_long_history_is_cut_to_what_training_saw(loaded):
 
 def test_sequences_of_different_length_meet_at_the_latest_event(served, loaded):
     items, scenes = [["item3", "item4", "item5"]], [["scene2"]]
-    same(ask(loaded, items, scenes), expected(served, items, scenes))
-    same(ask(loaded, [[]], [["scene2"]]), expected(served, [[]], [["scene2"]]))
+    same(ask(loaded, items, scenes), served, items, scenes)
+    same(ask(loaded, [[]], [["scene2"]]), served, [[]], [["scene2"]])
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "recommend_unseen", "embed_users"])
@@ -209,7 +220,7 @@ def test_what_is_no_example_is_refused(loaded):
 def test_nothing_seen_or_excluded_comes_back(served, loaded):
     exclude = [["item5", "item5", "never seen"], [], ["smør"], []]
     answer = ask(loaded, HISTORIES, WHERE, "recommend_unseen", exclude_item_ids=exclude)
-    same(answer, expected(served, HISTORIES, WHERE, exclude))
+    same(answer, served, HISTORIES, WHERE, exclude)
 
 
 def test_what_lies_before_the_part_that_is_read_is_left_out_too(loaded):
@@ -228,22 +239,20 @@ def test_users_are_embedded(served, loaded):
     answer = ask(loaded, HISTORIES[:1], WHERE[:1], "embed_users")
     index = {raw: place + 1 for place, raw in enumerate(served.items.ids)}
     scene = {raw: place + 1 for place, raw in enumerate(served.scenes.ids)}
-    known = served.network.represent(
-        tf.constant([[index[raw] for raw in HISTORIES[0]]], tf.int32),
-        tf.constant([[scene[raw] for raw in WHERE[0]]], tf.int32),
-    )
+    history = recommenders.history([[index[raw] for raw in HISTORIES[0]]], [[scene[raw] for raw in WHERE[0]]])
+    known = served.network.represent(history)
     np.testing.assert_allclose(answer["z_item"], known.z_item, atol=1e-5)
     np.testing.assert_allclose(answer["z_scene"], known.z_scene, atol=1e-5)
-    outputs = served.network.outputs(known, tf.zeros([1, 1], tf.int32))
+    outputs = served.network.outputs(known, history, "next")
     np.testing.assert_allclose(answer["o_item"], outputs.o_item, atol=1e-5)
     np.testing.assert_allclose(answer["o_scene"], outputs.o_scene, atol=1e-5)
 
 
 def test_embedded_users_can_be_matched_elsewhere(loaded):
-    """What is not in the history is scored by inner product and bias, as the README says."""
-    query = ask(loaded, [["item3"]], [["scene1"]], "embed_users")["o_item"]
-    scores = query @ loaded.item_vectors.numpy()[1:-1].T + loaded.item_bias.numpy()
-    answer = ask(loaded, [["item3"]], [["scene1"]], "recommend_unseen", exclude_item_ids=[[]])
+    """What is not in the history is scored by inner product and bias, but for what the last scene adds."""
+    query = ask(loaded, [["item3"]], [["nowhere"]], "embed_users")["o_item"]
+    scores = query @ loaded.item_vectors.numpy()[1:-1].T + loaded.answers["next"].item_bias.numpy()
+    answer = ask(loaded, [["item3"]], [["nowhere"]], "recommend_unseen", exclude_item_ids=[[]])
     by_id = dict(zip(loaded.item_ids.numpy(), scores[0], strict=True))
     for raw, score in zip(answer["item_ids"][0][:-1], answer["item_scores"][0], strict=False):
         assert score == pytest.approx(by_id[raw], abs=1e-5)
@@ -252,11 +261,11 @@ def test_embedded_users_can_be_matched_elsewhere(loaded):
 def test_fingerprints_are_answered_as_raw_ids_are(loaded):
     raw = ask(loaded, [["item3", "item4"]], [["scene1", "scene2"]])
     prints = tf.constant([fingerprints(["item3", "item4"])]), tf.constant([fingerprints(["scene1", "scene2"])])
-    for name, value in loaded.recommend_fingerprints(*prints).items():
+    for name, value in loaded.recommend_fingerprints(*prints, *no_times(1)).items():
         np.testing.assert_array_equal(value.numpy(), raw[name])
     raw = ask(loaded, [["item3"]], [["scene1"]], "recommend_unseen", exclude_item_ids=[["item7"]])
     answer = loaded.recommend_unseen_fingerprints(
-        prints[0][:, :1], prints[1][:, :1], tf.constant([[fingerprints(["item7"])[0], -1]])
+        prints[0][:, :1], prints[1][:, :1], *no_times(1), tf.constant([[fingerprints(["item7"])[0], -1]])
     )
     for name, value in answer.items():
         np.testing.assert_array_equal(value.numpy(), raw[name])
@@ -264,8 +273,9 @@ def test_fingerprints_are_answered_as_raw_ids_are(loaded):
 
 def test_a_model_that_is_not_a_number_answers_with_none(tmp_path):
     broken = served_model.build()
-    broken.network.item_head.bias.assign_add(np.full(8, np.nan))
-    broken.network.scene_head.bias.assign_add(np.full(4, np.nan))
+    for maps, width in ((broken.network.item_maps, 8), (broken.network.scene_maps, 4)):
+        for linear in maps.values():
+            linear.bias.assign_add(np.full(width, np.nan))
     loaded = tf.saved_model.load(served_model.export(broken, tmp_path / "1"))
     # Rows of which different numbers of items are copied: the shorter one has places without any candidate.
     answer = ask(loaded, [["item1", "item2", "item3"], ["item1"]], [["scene1"]] * 2)
@@ -274,12 +284,12 @@ def test_a_model_that_is_not_a_number_answers_with_none(tmp_path):
 
 
 def test_without_prior_and_repeat_head(tmp_path):
-    plain = served_model.build(popularity_prior=False, repeat_head=False)
+    plain = served_model.build(popularity_prior=False, scene_head=False, repeat_head=False)
     loaded = tf.saved_model.load(served_model.export(plain, tmp_path / "1"))
-    same(ask(loaded, HISTORIES, WHERE), expected(plain, HISTORIES, WHERE))
+    same(ask(loaded, HISTORIES, WHERE), plain, HISTORIES, WHERE)
     exclude = [["item1"]] * 4
     answer = ask(loaded, HISTORIES, WHERE, "recommend_unseen", exclude_item_ids=exclude)
-    same(answer, expected(plain, HISTORIES, WHERE, exclude))
+    same(answer, plain, HISTORIES, WHERE, exclude)
 
 
 def warm_up(folder, loaded) -> list[tuple[str, str]]:
@@ -288,7 +298,7 @@ def warm_up(folder, loaded) -> list[tuple[str, str]]:
     for record in tf.data.TFRecordDataset(f"{folder}/{WARMUP_FILE}").as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         inputs = {name: tf.constant(tf.make_ndarray(value), tf.string) for name, value in request.inputs.items()}
-        loaded.signatures[request.model_spec.signature_name](**inputs)
+        ask_signature(loaded, request.model_spec.signature_name, inputs)
         seen.append((request.model_spec.name, request.model_spec.signature_name))
     return seen
 
@@ -300,12 +310,70 @@ def test_warm_up_requests_ask_every_signature_and_are_answered(folder, loaded):
 
 def test_a_model_that_counts_embeds_nobody_and_is_not_asked_to(tmp_path):
     items, scenes = catalogues(planted(60, seed=0))
-    module = ServingModule(popularity.from_catalogues(items, scenes), items, scenes, max_history=6)
+    networks = StatisticalNetworks({"next": popularity.from_catalogues(items, scenes)})
+    module = ServingModule(networks, items, scenes, max_history=6)
     export(module, str(tmp_path), "planted", EXACT)
     loaded = tf.saved_model.load(str(tmp_path))
     assert not hasattr(loaded, "embed_users") and "embed_users" not in loaded.signatures
     seen = warm_up(tmp_path, loaded)
     assert len(seen) == 6 and set(seen) == {("planted", name) for name in loaded.signatures}
+
+
+def test_times_change_the_answer_and_unknown_ones_are_none(loaded):
+    """Given by tensors and by examples alike; padding on either side, and unknown for one user of a batch."""
+    items, scenes, times, now = [["item1", "item2"], ["item3"]], [["scene1", "scene2"], ["scene0"]], [[50, 90]], 100
+    days = tf.constant([[86_400 * time for time in times[0]], [0, 0]], tf.int64)
+    asked = tf.constant([86_400 * now, 0], tf.int64)
+    inputs = {"history_item_ids": padded(items), "history_scene_ids": padded(scenes)}
+    timed = loaded.signatures["serving_default"](**inputs, history_timestamps=days, request_time=asked)
+    plain = ask(loaded, items, scenes)
+    assert np.abs(timed["item_scores"][0] - plain["item_scores"][0]).max() > 1e-3
+    np.testing.assert_allclose(timed["item_scores"][1], plain["item_scores"][1], atol=1e-5)
+    wide = tf.pad(days, [[0, 0], [1, 2]])
+    moved = loaded.signatures["serving_default"](**inputs, history_timestamps=wide, request_time=asked)
+    np.testing.assert_allclose(moved["item_scores"], timed["item_scores"], atol=1e-5)
+    later = loaded.signatures["serving_default"](**inputs, history_timestamps=days, request_time=asked * 2)
+    assert np.abs(later["item_scores"][0] - timed["item_scores"][0]).max() > 1e-3
+    example = tf.train.Example()
+    for key, values in (("history_item_ids", items[0]), ("history_scene_ids", scenes[0])):
+        example.features.feature[key].bytes_list.value.extend(value.encode() for value in values)
+    example.features.feature["history_timestamps"].int64_list.value.extend(days[0].numpy().tolist())
+    example.features.feature["request_time"].int64_list.value.append(86_400 * now)
+    by_example = loaded.signatures["serving_examples"](examples=tf.constant([example.SerializeToString()]))
+    np.testing.assert_allclose(by_example["item_scores"][0], timed["item_scores"][0], atol=1e-5)
+
+
+def test_where_nothing_comes_again_the_history_is_not_recommended(tmp_path):
+    """And nothing is copied: what is left is ranked by the network's own scores."""
+    served = served_model.build(TRAIN, repeats=0.0)
+    assert all(head.repeat_head is None for head in served.network.heads.values())
+    loaded = tf.saved_model.load(served_model.export(served, tmp_path / "1"))
+    known = [[raw for raw in history if raw in set(served.items.ids)] for history in HISTORIES]
+    answer = ask(loaded, HISTORIES, WHERE)
+    for column, question in (("item", "next"), ("period_item", "period")):
+        scores = expected(served, HISTORIES, WHERE, question=question)
+        kept = [[cell for cell in row if cell[0].decode() not in own] for row, own in zip(scores, known, strict=True)]
+        same_list(answer, column, kept)
+        encoded = loaded.answers[question].encode(
+            *(
+                tf.ragged.constant([fingerprints(row).tolist() for row in rows], tf.int64).to_tensor(-1)
+                for rows in (HISTORIES, WHERE)
+            ),
+            *no_times(len(HISTORIES)),
+        )
+        assert set(encoded["scores"].numpy()) == {-np.inf}
+        assert np.bincount(encoded["rows"]).tolist() == [len(set(own)) for own in known]
+
+
+def test_a_server_fills_in_that_there_are_no_times(folder):
+    with open(f"{folder}/saved_model.pb", "rb") as file:
+        graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
+    for name in ("serving_default", "recommend_unseen", "embed_users"):
+        defaults = {key: tf.make_ndarray(value) for key, value in graph.signature_def[name].defaults.items()}
+        assert {key: value.shape for key, value in defaults.items()} == {
+            "history_timestamps": (0, 0),
+            "request_time": (0,),
+        }
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "recommend_unseen", "embed_users"])
@@ -314,6 +382,6 @@ def test_a_request_copies_no_table(folder, signature):
     loaded = tf.saved_model.load(folder)
     more = {"exclude_item_ids": [["item5"]]} if signature == "recommend_unseen" else {}
     ask(loaded, HISTORIES[:1], WHERE[:1], signature, **more)
-    for table in (loaded.item_vectors, loaded.item_bias, loaded._item_table.fingerprints):
+    for table in (loaded.item_vectors, loaded.answers["next"].item_bias, loaded._item_table.fingerprints):
         first, second = (table.read_value() for _ in range(2))
         assert np.shares_memory(*(np.asarray(memoryview(read)) for read in (first, second))), table.name

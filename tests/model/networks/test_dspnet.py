@@ -7,6 +7,8 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
+from model.data.history import History
+from model.data.target_counts import without_scenes
 from model.losses.adversarial import minimax
 from model.losses.contrastive import contrastive_loss
 from model.losses.full import softmax_cross_entropy
@@ -14,12 +16,20 @@ from model.methods import METHODS, load
 from model.networks import dspnet
 from model.networks.dspnet import DSPnet, DSPnetNetwork
 from model.training.recommender import compile_model
+from tests import recommenders
 
 ITEMS, SCENES, BATCH = 11, 4, 3
-FREQUENCY = np.log(np.linspace(0.15, 0.03, ITEMS)).astype(np.float32)
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 0, 12], [1, 2, 3, 4]]
 HISTORY_SCENES = [[1, 2, 0, 1], [4, 4, 5, 0], [1, 1, 2, 2]]
-TRAINING = {"adversarial": {"weight": 0.3}, "contrastive": {"weight": 0.02}, "scene_weight": 0.7}
+HISTORY = recommenders.history(HISTORY_ITEMS, HISTORY_SCENES)
+NETWORK = {"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, "head_dropout": 0.0}
+TRAINING = {
+    "questions": ("period",),
+    "event_mask": 0.0,
+    "adversarial": {"weight": 0.3},
+    "contrastive": {"weight": 0.02},
+    "scene_weight": 0.7,
+}
 
 
 def _batch():
@@ -27,6 +37,7 @@ def _batch():
         "history_items": tf.constant(HISTORY_ITEMS),
         "history_scenes": tf.constant(HISTORY_SCENES),
         "next_item": tf.constant([[3], [12], [5]]),
+        "next_scene": tf.constant([[3], [2], [4]]),
         "future_items": tf.constant([[3, 0], [12, 1], [5, 6]]),
         "future_scenes": tf.constant([[3, 0], [2, 1], [4, 0]]),
     }
@@ -34,9 +45,10 @@ def _batch():
 
 def _model(network=None, sgd=False, **training):
     tf_keras.utils.set_random_seed(1)
-    config = ModelConfig(**{"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, **(network or {})})
-    network = load(METHODS[config.name].network)(config, ITEMS, SCENES)
-    model = DSPnet(network, TrainingConfig(**{**TRAINING, **training}), BATCH, FREQUENCY)
+    config = ModelConfig(**{**NETWORK, **(network or {})})
+    training = TrainingConfig(**{**TRAINING, **training})
+    counts = recommenders.counts_of(training.questions, ITEMS, SCENES)
+    model = DSPnet(load(METHODS[config.name].network)(config, counts), training, BATCH, counts)
     optimizer = tf_keras.optimizers.SGD if sgd else tf_keras.optimizers.Adam
     model.compile(optimizer(0.01), optimizer(0.01))
     return model
@@ -91,12 +103,12 @@ def test_the_update_is_the_gradient_of_eq_9(recorded, large, name):
     for variable, value in zip(network.trainable_variables, before, strict=True):
         variable.assign(value)
     with tf.GradientTape() as tape:
-        known = network.represent(batch["history_items"], batch["history_scenes"])
-        outputs = network.outputs(known, batch["history_items"])
-        copies = [network.encode(items, scenes) for items, scenes in zip(recorded[::2], recorded[1::2], strict=True)]
+        known = network.represent(HISTORY)
+        outputs = network.outputs(known, HISTORY, "period")
+        copies = [network.encode(History(*copy)) for copy in zip(recorded[::2], recorded[1::2], strict=True)]
         terms = {
-            "item_loss": softmax_cross_entropy(network.score_items(outputs), batch["future_items"]),
-            "scene_loss": softmax_cross_entropy(network.score_scenes(outputs), batch["future_scenes"]),
+            "item_loss": softmax_cross_entropy(network.score_items(outputs, "period"), batch["future_items"]),
+            "scene_loss": softmax_cross_entropy(network.score_scenes(outputs, "period"), batch["future_scenes"]),
             "apr_loss": sum(
                 minimax(discriminator(drawn[0][name]), discriminator(z))
                 for (name, discriminator), z in zip(
@@ -140,6 +152,35 @@ def test_pairs_are_augmented_alike(recorded):
         np.testing.assert_array_equal(tf.where(items == ITEMS + 1, SCENES + 1, items), scenes)
 
 
+@pytest.mark.parametrize("name", ["dspnet", "dspnet_minus"])
+@pytest.mark.parametrize("contrast", [0.0, 0.1])
+def test_encoders_do_not_see_hidden_events_and_heads_see_all(monkeypatch, name, contrast):
+    """Item and scene of an event are hidden together, anew in each step, and nothing in validation."""
+    heads = {"repeat_head": True, "popularity_prior": True, "scene_head": True}
+    model = _model({"name": name, "max_length": 9, **heads}, event_mask=0.4, contrastive={"weight": contrast})
+    network, read, whole = model.network, [], []
+    encode, outputs = network.encode, network.outputs
+    monkeypatch.setattr(network, "encode", lambda history, *a, **k: read.append(history) or encode(history, *a, **k))
+    monkeypatch.setattr(network, "outputs", lambda known, history, *a, **k: whole.append(history) or outputs(
+        known, history, *a, **k))  # fmt: skip
+    rows = tf.random.stateless_uniform([3, 7], [1, 1], 1, 4, tf.int32)
+    batch = {**_batch(), "history_items": rows, "history_scenes": tf.pad(rows, [[0, 0], [2, 0]])}
+    for _ in range(2):
+        model.train_step(batch)
+    hidden = []
+    for history in read:
+        items, scenes = (indices.numpy()[:3, -7:] for indices in history)  # of the sequences, not of copies
+        np.testing.assert_array_equal(items == ITEMS + 1, scenes == SCENES + 1)
+        np.testing.assert_array_equal(np.where(items == ITEMS + 1, rows, items), rows)
+        hidden.append(items == ITEMS + 1)
+    assert len(hidden) == 2 and all(0 < np.mean(some) < 1 for some in hidden) and (hidden[0] != hidden[1]).any()
+    model.test_step(batch)
+    assert (read[-1].items.numpy() <= ITEMS).all()
+    for history in whole:
+        np.testing.assert_array_equal(history.items, rows)
+        np.testing.assert_array_equal(history.scenes, batch["history_scenes"])
+
+
 def test_every_step_draws_its_own_prior_and_trains_the_discriminators():
     model, drawn = _model(), []
     draw = model.adversary.draw
@@ -156,7 +197,7 @@ def test_every_step_draws_its_own_prior_and_trains_the_discriminators():
 def test_minimax_logs_eq_4_of_the_updated_discriminators():
     """One step, seen from outside: L_APR from the weights after the discriminators' turn, in NumPy."""
     model = _model(sgd=True)
-    known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+    known = model.network.represent(HISTORY)
     drawn = []
     draw = model.adversary.draw
     model.adversary.draw = lambda *inputs: drawn.append(draw(*inputs)) or drawn[-1]
@@ -178,11 +219,11 @@ def test_minimax_logs_eq_4_of_the_updated_discriminators():
 def test_the_players_climb_and_descend_the_same_value():
     """With the prior's draws held still, the discriminators' turn raises L_APR and the network's lowers it."""
     model = _model(sgd=True, scene_weight=0.0, contrastive={"weight": 0})
-    known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+    known = model.network.represent(HISTORY)
     draws = model.adversary.draw(known, tf.constant([1, 2]))
 
     def value():
-        known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+        known = model.network.represent(HISTORY)
         return float(tf.reduce_sum(model.adversary.generator_loss(model.adversary.logits(known, draws))))
 
     before = value()
@@ -190,7 +231,7 @@ def test_the_players_climb_and_descend_the_same_value():
     after = value()
     assert after > before
     with tf.GradientTape() as tape:
-        known = model.network.represent(tf.constant(HISTORY_ITEMS), tf.constant(HISTORY_SCENES))
+        known = model.network.represent(HISTORY)
         loss = tf.reduce_mean(model.adversary.generator_loss(model.adversary.logits(known, draws)))
     variables = model.network.trainable_variables
     used = [(g, v) for g, v in zip(tape.gradient(loss, variables), variables, strict=True) if g is not None]
@@ -279,52 +320,56 @@ def test_sampled_candidates_train_with_row_sparse_updates(objective, sampling):
         model.reset_metrics()
         last = _logged(model.train_step(_batch()))
     assert last["item_loss"] < first["item_loss"]
-    assert "next_item_ndcg@10" in model.test_step(_batch())
+    assert "ndcg@10" in model.test_step(_batch())
 
 
 def test_terms_do_not_depend_on_padding():
     plain, padded = _batch(), _batch()
     for name in ("history_items", "history_scenes"):
         padded[name] = tf.pad(plain[name], [[0, 0], [2, 3]])
-    for name in ("future_items", "future_scenes"):
+    for name in ("next_item", "next_scene", "future_items", "future_scenes"):
         padded[name] = tf.pad(plain[name], [[0, 0], [1, 2]])
-    first, second = (_logged(_model().train_step(batch)) for batch in (plain, padded))
+    first, second = (_logged(_model(questions=("next", "period")).train_step(batch)) for batch in (plain, padded))
     for name, value in first.items():
         assert value == pytest.approx(second[name], rel=1e-4), name
 
 
-@pytest.mark.parametrize("case", ["one", "equal", "long", "empty"])
-def test_odd_batches(case):
-    """A batch of one, equal sequences, very long ones and empty ones train and stay finite."""
+@pytest.mark.parametrize("case", ["one", "equal", "long", "short", "empty"])
+@pytest.mark.parametrize("event_mask", [0.0, 0.5])
+def test_odd_batches(case, event_mask):
+    """A batch of one, equal sequences, very long, short and empty ones train and stay finite."""
     plain = _batch()
     change = {
         "one": lambda value: value[:1],
         "equal": lambda value: tf.repeat(value[:1], 3, axis=0),
         "long": lambda value: tf.tile(value, [1, 1000]),
+        "short": lambda value: value[:, -1:],
         "empty": lambda value: value[:, :0],
     }[case]
     batch = {
         name: change(value) if case in ("one", "equal") or "history" in name else value for name, value in plain.items()
     }
     for name in ("dspnet", "dspnet_minus"):
-        model = _model({"repeat_head": True, "name": name})
+        model = _model({"repeat_head": True, "name": name}, event_mask=event_mask)
         for _ in range(2):
             logs = _logged(model.train_step(batch))
         assert np.isfinite(list(logs.values())).all()
 
 
 def test_in_batch_negatives_need_a_batch():
-    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4), ITEMS, SCENES)
+    counts = recommenders.counts_of(["next", "period"])
+    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4), counts)
     with pytest.raises(ValueError, match="in_batch negatives are the targets of other sequences.*batch_size"):
-        DSPnet(network, TrainingConfig(candidates={"sampling": "in_batch"}), 1, FREQUENCY)
+        DSPnet(network, TrainingConfig(candidates={"sampling": "in_batch"}), 1, counts)
 
 
 @pytest.mark.parametrize("items", [1000, 1_000_000])
 def test_the_size_of_a_step_does_not_depend_on_the_catalogue(items):
     """Eq. 6 is a mean over the catalogue, so its gradient falls as the catalogue grows; Adam's steps must not."""
-    config = TrainingConfig(adversarial={"weight": 0}, contrastive={"weight": 0})
-    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4, dropout=0.0), items, SCENES)
-    model = DSPnet(network, config, BATCH, np.zeros(items, np.float32))
+    config = TrainingConfig(**{**TRAINING, "adversarial": {"weight": 0}, "contrastive": {"weight": 0}})
+    counts = {"period": without_scenes(np.ones(items, np.int64), np.ones(SCENES, np.int64))}
+    network = DSPnetNetwork(ModelConfig(**NETWORK), counts)
+    model = DSPnet(network, config, BATCH, counts)
     compile_model(model)
     before = network.item_embedding.table.numpy()[20:1000]
     model.train_step(_batch())

@@ -16,6 +16,7 @@ from model.losses.full import LOSSES
 from model.losses.sampled import log_uniform, sampled_loss
 from model.methods import METHODS, load
 from model.networks.item_scorer import InnerProducts
+from tests.recommenders import counts_of, history
 
 ITEMS, SCENES, WIDTH = 9, 3, 12
 quickly = settings(max_examples=15, deadline=None, derandomize=True)
@@ -40,22 +41,22 @@ def padded_rows(draw, entries):
 @functools.cache
 def _network(name):
     tf_keras.utils.set_random_seed(1)
-    config = ModelConfig(item_dim=8, scene_dim=4, max_length=4, repeat_head=True)
-    network = load(METHODS[name].network)(config, ITEMS, SCENES)
-    network(tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32))
+    heads = {"popularity_prior": True, "scene_head": True, "repeat_head": True}
+    config = ModelConfig(item_dim=8, scene_dim=4, max_length=4, **heads)
+    network = load(METHODS[name].network)(config, counts_of(["next"], ITEMS, SCENES))
+    network(history([[1]], [[1]]))
     return network
 
 
 @quickly
 @given(padded_rows(events), st.sampled_from(["dspnet", "dspnet_minus"]))
 def test_network(rows, name):
-    compact, spread = rows
-    scenes = [tf.where(row > 0, 1 + row % SCENES, 0) for row in rows]
+    one, other = (history(row, tf.where(row > 0, 1 + row % SCENES, 0)) for row in rows)
     network = _network(name)
-    first, second = network.represent(compact, scenes[0]), network.represent(spread, scenes[1])
+    first, second = network.represent(one), network.represent(other)
     for before, after in zip(first, second, strict=True):
         np.testing.assert_allclose(after, before, atol=1e-5)
-    for before, after in zip(network(compact, scenes[0]), network(spread, scenes[1]), strict=True):
+    for before, after in zip(network(one), network(other), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-5)
 
 

@@ -2,35 +2,97 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.networks.copy_head import CopyScores, RepeatHead, add_copies, add_copies_at
+from model.data.history import History
+from model.networks.copy_head import (
+    HALF_LIVES_DAYS,
+    HALF_LIVES_EVENTS,
+    CopyScores,
+    RepeatHead,
+    add_copies,
+    add_copies_at,
+    describe_own_items,
+)
 
 N = 6
-HISTORIES = np.array([[1, 2, 1, 7, 1], [0, 0, 3, 3, 6], [0, 0, 0, 0, 0], [4, 0, 4, 5, 0]])
+HISTORIES = np.array([[1, 2, 1, 7, 1], [0, 0, 3, 3, 6], [0, 0, 0, 0, 0], [0, 4, 4, 4, 5]])
+DAY = 86_400
+TIMES = np.array([[10, 10, 40, 41, 60], [0, 0, 5, 5, 9], [0] * 5, [0] * 5], np.int64) * DAY
+NOW = np.array([63, 9, 0, 0], np.int64) * DAY
 
 
-def slow(head, scores, histories, representation):
-    """The formula of the module's docstring, event by event."""
+def history(items=HISTORIES, times=None, now=None):
+    items = np.asarray(items)
+    times = np.zeros(items.shape, np.int64) if times is None else times
+    now = np.zeros(len(items), np.int64) if now is None else now
+    return History(tf.constant(items), tf.constant(items), tf.constant(times), tf.constant(now))
+
+
+def describe_slowly(row, times, now, item):
+    """Features of one item of one history, in plain words and loops."""
+    events = [place for place, other in enumerate(row) if other]
+    mine = [place for place in events if row[place] == item]
+    later = [len([other for other in events if other >= place]) for place in mine]
+    known = times.any()
+    ages = [max(now - times[place], 0) / DAY for place in mine]
+    baskets = len({times[place] for place in mine})
+    pause = (max(ages) - min(ages)) / max(baskets - 1, 1)
+    longest = max(max(now - times[place], 0) / DAY for place in events if row[place] <= N)
+    hours = [np.log1p(24 * number) / 4 for number in (min(ages), max(ages), pause, longest)]
+    back = baskets > 1
+    timed = [
+        np.log1p(baskets),
+        *(np.log1p(sum(0.5 ** (age / days) for age in ages)) for days in HALF_LIVES_DAYS),
+        hours[0],
+        hours[1],
+        hours[2] * back,
+        np.log1p(min(ages) / max(pause, 1 / 24)) * back,
+        float(back),
+        hours[3],
+        1.0,
+    ]
+    distinct = len({row[place] for place in events if row[place] <= N})
+    return [
+        np.log1p(len(mine)),
+        np.log(len(mine) / len(events)) / 4,
+        *(np.log1p(sum(0.5 ** (number / half) for number in later)) for half in HALF_LIVES_EVENTS),
+        np.log(min(later)) / 4,
+        np.log1p(len(events)) / 4,
+        np.log1p(distinct) / 4,
+        *(np.array(timed) * known),
+    ]
+
+
+def test_features_are_those_of_each_item():
+    own = describe_own_items(history(times=TIMES, now=NOW), N)
+    cells = list(zip(own.rows.numpy(), own.columns.numpy(), strict=True))
+    assert cells == [(0, 0), (0, 1), (1, 2), (1, 5), (3, 3), (3, 4)]
+    expected = [describe_slowly(HISTORIES[row], TIMES[row], NOW[row], column + 1) for row, column in cells]
+    np.testing.assert_allclose(own.features, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(own.share, [3 / 5, 1 / 5, 2 / 3, 1 / 3, 3 / 4, 1 / 4])
+
+
+def slow(head, scores, representation):
+    """The formula of the module's docstring, item by item."""
     scores = scores.copy()
-    gates = representation @ head.gate.kernel.numpy() + head.gate.bias.numpy()
-    for row, history in enumerate(histories):
-        events = [item for item in history if item]
-        mass, total = {}, 0.0
-        for age, item in enumerate(reversed(events), start=1):
-            step = min(int(np.floor(np.log2(age) + 1e-4)), 11)
-            total += np.exp(head.age_logits.numpy()[step])
-            if item <= N:
-                mass[item] = mass.get(item, 0) + np.exp(head.age_logits.numpy()[step])
-        for item, value in mass.items():
-            copied = gates[row, 0] + gates[row, 1] * np.log(value / total) + head.item_bias.numpy()[item - 1]
-            scores[row, item - 1] = np.log(np.exp(scores[row, item - 1]) + np.exp(copied))
+    for row, items in enumerate(HISTORIES):
+        for item in {item for item in items if 0 < item <= N}:
+            popularity = head.popularity.numpy()[item - 1]
+            user = representation[row] @ head.user.kernel.numpy() + head.user.bias.numpy()
+            state = np.array([*describe_slowly(items, TIMES[row], NOW[row], item), popularity, *user], np.float32)
+            for layer in head.hidden:
+                state = tf.nn.gelu(state @ layer.kernel.numpy() + layer.bias.numpy()).numpy()
+            learned = state @ head.output_layer.kernel.numpy()[:, 0] + head.output_layer.bias.numpy()[0]
+            share = np.mean([other == item for other in items if other])
+            copied = share * np.exp(learned + head.item_bias.numpy()[item - 1])
+            scores[row, item - 1] = np.log(np.exp(scores[row, item - 1]) + copied)
     return scores
 
 
 def trained_head(rng, representation, catalogue_size=N):
-    head = RepeatHead(catalogue_size)
-    head(tf.constant(HISTORIES), tf.constant(representation))
-    for weight in head.weights:
-        weight.assign(rng.normal(size=weight.shape))
+    head = RepeatHead(rng.normal(size=catalogue_size).astype(np.float32))
+    head(history(), tf.constant(representation))
+    for weight in head.trainable_weights:
+        weight.assign(0.3 * rng.normal(size=weight.shape))
     return head
 
 
@@ -39,25 +101,22 @@ def test_equals_the_formula():
     scores = rng.normal(size=[4, N]).astype(np.float32)
     representation = rng.normal(size=[4, 3]).astype(np.float32)
     head = trained_head(rng, representation)
-    result = add_copies(tf.constant(scores), head(tf.constant(HISTORIES), tf.constant(representation)))
-    np.testing.assert_allclose(result, slow(head, scores, HISTORIES, representation), atol=1e-5)
+    result = add_copies(tf.constant(scores), head(history(times=TIMES, now=NOW), tf.constant(representation)))
+    np.testing.assert_allclose(result, slow(head, scores, representation), atol=1e-5)
     np.testing.assert_array_equal(result[2], scores[2])
 
 
-def test_copies_are_the_distinct_known_items_of_each_history():
-    head = RepeatHead(N)
-    rows, columns, values = head(tf.constant(HISTORIES), tf.zeros([4, 3]))
-    assert set(zip(rows.numpy(), columns.numpy(), strict=True)) == {(0, 0), (0, 1), (1, 2), (1, 5), (3, 3), (3, 4)}
-    assert len(rows) == 6
-    assert rows.dtype == columns.dtype == tf.int64
-    np.testing.assert_allclose(values[0], -1 + np.log(3 / 5), rtol=1e-6)  # the unknown item has its part too
+def test_begins_as_counting_does():
+    copies = RepeatHead(np.zeros(N, np.float32))(history(), tf.ones([4, 3]))
+    np.testing.assert_allclose(copies.values[0], -1 + np.log(3 / 5), rtol=1e-6)  # the unknown item has its part too
+    assert copies.rows.dtype == copies.columns.dtype == tf.int64
 
 
 def test_cells_alone_equal_the_matrix():
     rng = np.random.RandomState(1)
     scores = rng.normal(size=[4, N]).astype(np.float32)
     representation = rng.normal(size=[4, 3]).astype(np.float32)
-    copies = trained_head(rng, representation)(tf.constant(HISTORIES), tf.constant(representation))
+    copies = trained_head(rng, representation)(history(times=TIMES, now=NOW), tf.constant(representation))
     whole = add_copies(tf.constant(scores), copies).numpy()
     rows, columns = (place.astype(np.int64) for place in np.nonzero(rng.rand(4, N) < 0.7))
     cells = add_copies_at(tf.constant(scores[rows, columns]), tf.constant(rows), tf.constant(columns), copies)
@@ -90,7 +149,7 @@ def test_large_scores_stay_finite(score):
 
 
 def test_no_history_copies_nothing():
-    copies = RepeatHead(1)(tf.zeros([1, 0], tf.int32), tf.zeros([1, 2]))
+    copies = RepeatHead(np.zeros(1, np.float32))(history(np.zeros([1, 1], np.int32)), tf.zeros([1, 2]))
     assert len(copies.rows) == 0
     np.testing.assert_array_equal(add_copies(tf.constant([[2.0]]), copies), [[2.0]])
     cell = tf.constant([0], tf.int64)
@@ -99,9 +158,9 @@ def test_no_history_copies_nothing():
 
 def test_keys_of_a_large_catalogue_do_not_overflow():
     catalogue_size, batch = 33_000_000, 300
-    head = RepeatHead(catalogue_size)
+    head = RepeatHead(np.zeros(catalogue_size, np.float32))
     histories = np.tile(np.array([[catalogue_size, 5, catalogue_size]], np.int32), [batch, 1])
-    rows, columns, values = head(tf.constant(histories), tf.zeros([batch, 2]))
+    rows, columns, values = head(history(histories), tf.zeros([batch, 2]))
     np.testing.assert_array_equal(rows, np.repeat(np.arange(batch), 2))
     np.testing.assert_array_equal(columns, np.tile([catalogue_size - 1, 4], batch))
     raised = add_copies_at(tf.zeros([2 * batch]), rows, columns, CopyScores(rows, columns, values))
@@ -109,9 +168,9 @@ def test_keys_of_a_large_catalogue_do_not_overflow():
 
 
 def test_gradient_of_item_bias_is_row_sparse():
-    head = RepeatHead(N)
+    head = RepeatHead(np.zeros(N, np.float32))
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(head(tf.constant(HISTORIES), tf.zeros([4, 3])).values)
+        total = tf.reduce_sum(head(history(), tf.zeros([4, 3])).values)
     gradient = tape.gradient(total, head.item_bias)
     assert isinstance(gradient, tf.IndexedSlices)
     np.testing.assert_array_equal(tf.convert_to_tensor(gradient), np.ones(N))

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from tensorflow_recommenders.layers import factorized_top_k
 
 from model.networks.item_scorer import InnerProducts
+from model.networks.scene_head import SceneHead
 from model.retrieval.top_k import ExactTopK
+from tests.recommenders import counts_of
+from tests.scene_counts import gains
 
 
 def by_sort(scores, k):
@@ -52,6 +55,26 @@ def test_compiles_with_and_without_a_known_k(k):
     table = tf.constant(np.arange(24).reshape(8, 3), tf.float32)
     search = tf.function(lambda queries, k: ExactTopK(InnerProducts(table, None), chunk_scores=4)(queries, k))
     np.testing.assert_array_equal(search(tf.ones([2, 3]), k).columns, [[5, 4, 3]] * 2)
+
+
+@pytest.mark.parametrize("chunk_scores", [1, 30, 1 << 24])
+def test_with_a_scene_head_it_is_the_best_of_all_scores(chunk_scores):
+    """By brute force; the same vector has other items in other scenes, and in none."""
+    items, scenes = 23, 4
+    counts = counts_of(["next"], items, scenes)["next"]
+    rng = np.random.default_rng(0)
+    table, bias = rng.normal(size=[items + 2, 3]).astype(np.float32), rng.normal(size=items).astype(np.float32)
+    vectors = np.repeat(rng.normal(size=[2, 3]), scenes + 2, axis=0)
+    last = np.tile(np.arange(scenes + 2), 2)
+    head = SceneHead(counts.by_scene, counts.items, counts.strength)
+    head.scale.assign(1.5)
+    scores = vectors @ table[1:-1].T + bias + 1.5 * gains(counts)[last]
+    queries = tf.constant(np.column_stack([vectors, last]), tf.float32)
+    found = ExactTopK(InnerProducts(tf.Variable(table), tf.Variable(bias), head), chunk_scores)(queries, 7)
+    expected = by_sort(scores, 7)
+    np.testing.assert_array_equal(found.columns, expected)
+    np.testing.assert_allclose(found.scores, np.take_along_axis(scores, expected, axis=1), rtol=1e-4)
+    assert len({tuple(row) for row in expected[: scenes + 1]}) > 2
 
 
 def test_padding_and_unknown_are_no_candidates():

@@ -4,6 +4,7 @@ import pathlib
 import pytest
 
 from model.training.callbacks import History
+from model.training.schedule import Schedule
 from schemas.training import TRAINING_FILE
 
 
@@ -38,6 +39,15 @@ def test_holds_every_epoch_and_the_best(tmp_path, saved) -> None:
     ]
     assert (content["best_epoch"], content["monitor"]) == (2, "val_ndcg")
     assert all(one["seconds"] >= 0 for one in content["epochs"])
+
+
+def test_tells_how_many_passes_over_the_split_its_epochs_are(tmp_path, saved) -> None:
+    """An epoch of Keras is a round, of which a long split has several; without a schedule each is a pass."""
+    for schedule, expected in ((Schedule(1000, 5), [0.5, 1.0, 1.5]), (Schedule(30, 5), [1, 2, 3]), (None, [1, 2, 3])):
+        history = History(str(tmp_path / str(expected)), "val_ndcg", schedule, parameters=7)
+        train(history, {0: 0.25, 1: 0.5, 2: 0.5})
+        content = saved(history)
+        assert [one["passes"] for one in content["epochs"]] == expected and content["parameters"] == 7
 
 
 def test_a_resumed_run_knows_how_it_began(tmp_path, saved) -> None:

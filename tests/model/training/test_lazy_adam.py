@@ -119,6 +119,61 @@ def test_checkpoint_of_keras_adam_goes_on_as_it_would(tmp_path):
     assert lazy.iterations == 4
 
 
+DECAYS = [0.0, 0.3, 0.999]
+
+
+def numpy_averages(values, decay):
+    """The averages after each step, of the values after each, from the start of training."""
+    average, found = START.astype(np.float64), []
+    for number, value in enumerate(values):
+        kept = min(decay, (1 + number) / (10 + number))
+        average = kept * average + (1 - kept) * value
+        found.append(average)
+    return found
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+@pytest.mark.parametrize("rows", [None, [2, 0, 5]])
+def test_averages_are_those_of_the_formula_and_change_no_step(decay, rows):
+    """Of all rows, those that a step does not touch too: they stay where they are, and so do their averages."""
+    gradients = [tf.constant(gradient) if rows is None else sparse(gradient, rows) for gradient in GRADIENTS]
+    optimizer, variable = LazyAdam(0.1, use_ema=True, ema_momentum=decay), tf.Variable(START)
+    optimizer.build([variable])
+    np.testing.assert_array_equal(optimizer.average_of(variable), START)
+    values, averages = [], []
+    for gradient in gradients:
+        optimizer.apply_gradients([(gradient, variable)])
+        values.append(variable.numpy())
+        averages.append(optimizer.average_of(variable).numpy())
+    np.testing.assert_allclose(averages, numpy_averages(values, decay), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(values[-1], states(LazyAdam(0.1), gradients)[-1][0])
+
+
+def test_averages_of_several_variables_are_told_apart_and_restored(tmp_path):
+    one, two = tf.Variable(START), tf.Variable([1.0, 2.0])
+    optimizer = LazyAdam(0.1, use_ema=True, ema_momentum=0.9)
+    for gradient in GRADIENTS[:3]:
+        optimizer.apply_gradients([(tf.constant(gradient), one), (tf.constant([1.0, -1.0]), two)])
+    path = tf.train.Checkpoint(optimizer=optimizer, one=one, two=two).save(str(tmp_path / "checkpoint"))
+    assert optimizer.average_of(one).shape == one.shape and optimizer.average_of(two).shape == two.shape
+
+    again, others = LazyAdam(0.1, use_ema=True, ema_momentum=0.9), [tf.Variable(tf.zeros_like(v)) for v in (one, two)]
+    again.build(others)
+    tf.train.Checkpoint(optimizer=again, one=others[0], two=others[1]).restore(path).assert_consumed()
+    for a, variables in ((optimizer, (one, two)), (again, others)):
+        a.apply_gradients([(tf.constant(GRADIENTS[3]), variables[0]), (tf.constant([1.0, 1.0]), variables[1])])
+    for mine, other in zip((one, two), others, strict=True):
+        np.testing.assert_array_equal(optimizer.average_of(mine), again.average_of(other))
+
+
+def test_variables_are_left_as_they_are_at_the_end():
+    variable, optimizer = tf.Variable(START), LazyAdam(0.1, use_ema=True, ema_momentum=0.9)
+    optimizer.apply_gradients([(tf.constant(GRADIENTS[0]), variable)])
+    before = variable.numpy()
+    optimizer.finalize_variable_values([variable, tf.Variable(1.0)])  # of which the second is another optimizer's
+    np.testing.assert_array_equal(variable, before)
+
+
 def test_is_serialised_like_adam():
     config = tf_keras.optimizers.serialize(LazyAdam(0.25, beta_1=0.8, epsilon=1e-4))
     again = tf_keras.optimizers.deserialize(config)

@@ -60,14 +60,21 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(name):
     assert logs["loss"] == pytest.approx(logs["item_loss"] + 0.7 * logs["scene_loss"] + own, rel=1e-5)
 
 
-@pytest.mark.parametrize(("name", "target"), [*((name, "next") for name in TRAINED), ("sasrec", "prefix")])
-def test_without_a_weight_there_is_no_scene_term(name, target):
+BOTH = ("next", "period")
+QUESTIONS = pytest.mark.parametrize(
+    ("name", "questions"), [*((name, BOTH) for name in TRAINED), ("msdp", ("next",)), ("sasrec", ("prefix",))]
+)
+
+
+@QUESTIONS
+def test_without_a_weight_there_is_no_scene_term(name, questions):
     """And nothing of scenes alone is trained, though how well they are predicted is still measured."""
-    model = recommenders.build(name, scene_weight=0, target=target)
-    bias = model.network.scene_head.bias.numpy()
+    model = recommenders.build(name, scene_weight=0, questions=questions)
+    biases = [model.network.scene_maps[question].bias for question in questions]
+    before = [bias.numpy() for bias in biases]
     logs = _logged(model)
     assert "scene_loss" not in logs and logs["loss"] != 0
-    np.testing.assert_array_equal(model.network.scene_head.bias.numpy(), bias)
+    np.testing.assert_array_equal([bias.numpy() for bias in biases], before)
     assert float(model.test_step(_batch())["scene_loss"]) > 0
 
 
@@ -88,11 +95,11 @@ def test_without_its_contrast_contrarec_is_scene_ctc():
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(("name", "target"), [*((name, "next") for name in TRAINED), ("sasrec", "prefix")])
-def test_dropout_is_on_in_training_alone(name, target):
+@QUESTIONS
+def test_dropout_is_on_in_training_alone(name, questions):
     """Of two passes with the same draws but those of dropout, every term differs; no term of validation does."""
-    on = {"contrastive": {"weight": 0.3}, "adversarial": {"weight": 0.3}}
-    model = recommenders.build(name, model={"dropout": 0.5}, target=target, distribution={"scales": (1,)}, **on)
+    on = {"contrastive": {"weight": 0.3}, "adversarial": {"weight": 0.3}, "distribution": {"scales": (1,)}}
+    model = recommenders.build(name, model={"dropout": 0.5}, questions=questions, **on)
     first, second = _terms(model), _terms(model)
     for term, values in first.items():
         assert np.abs(values - second[term]).max() > 1e-4, term
@@ -107,9 +114,9 @@ def test_dropout_is_on_in_training_alone(name, target):
 def test_drawn_negatives_reach_every_method(name):
     """So few that the losses over them are far from those over the whole catalogue, and the step is still finite."""
     model = recommenders.build(name, objective="softmax", candidates={"sampling": "uniform", "number": 3})
-    whole = recommenders.build(name, objective="softmax")
-    for term in set(_terms(model)) & {"item_loss", "cloze_loss"}:
-        assert np.abs(_terms(model)[term] - _terms(whole)[term]).max() > 1e-3, term
+    terms, whole = _terms(model), _terms(recommenders.build(name, objective="softmax"))
+    for term in set(terms) & {"item_loss", "cloze_loss"}:
+        assert np.abs(terms[term] - whole[term]).max() > 1e-3, term
     assert all(np.isfinite(value) for value in _logged(model).values())
 
 
@@ -129,31 +136,64 @@ def test_gbce_is_another_loss_where_the_objective_is_configured(name):
     assert np.isfinite(losses).all() and np.abs(losses[0] - losses[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("name", TRAINED)
-def test_the_validation_metric_is_ndcg_at_10_of_the_next_items(name, ties):
-    """Against ranks from whole score matrices; targets that are not in the catalogue are missed."""
-    model = recommenders.build(name, model={"repeat_head": True, "popularity_prior": True})
-    for variable in model.network.trainable_variables:
-        variable.assign_add(tf.random.stateless_normal(variable.shape, [5, len(variable.name)], stddev=0.3))
-    batch = _batch()
-    if ties:
-        batch["next_item"] = tf.constant([[3, 5, 7], [ITEMS + 1, 1, 0], [5, 0, 0], [9, 3, 1]])
-    scores = model(batch, training=False).items.numpy()
+def _ndcg_at_10(scores, targets):
+    """NDCG@10 of each row, from whole score matrices; targets that are not in the catalogue are missed."""
     gains = []
-    for row, targets in zip(scores, batch["next_item"].numpy().tolist(), strict=True):
-        asked = [target for target in targets if target]
+    for row, asked in zip(scores, targets, strict=True):
+        asked = [target for target in asked if target]
         order = np.argsort(-row)[:10].tolist()
         found = sum(1 / np.log2(2 + order.index(target - 1)) for target in asked if target - 1 in order)
         gains.append(found / sum(1 / np.log2(2 + place) for place in range(len(asked))))
-    assert sum(gain > 0 for gain in gains) >= 2
+    return gains
+
+
+@pytest.mark.parametrize(
+    ("name", "questions"),
+    [*((name, BOTH) for name in TRAINED), ("dspnet", BOTH[::-1]), *(("sasrec", (q,)) for q in (*BOTH, "prefix"))],
+)
+def test_the_validation_metric_is_the_mean_ndcg_at_10_of_both_lists(name, questions):
+    """Of the next items and of the period's, by the question that answers for each, whatever was trained on."""
+    heads = {"repeat_head": True, "popularity_prior": True, "scene_head": True}
+    model = recommenders.build(name, model=heads, questions=questions)
+    for variable in model.network.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [5, len(variable.name)], stddev=0.3))
+    batch = _batch()
+    batch["next_item"] = tf.constant([[3, 5, 0], [ITEMS + 1, 1, 0], [5, 0, 0], [9, 0, 0]])
+    history, gains = model.read_history(batch), []
+    for wanted, targets in (("next", "next_item"), ("period", "future_items")):
+        scores = model.network(history, wanted if wanted in questions else questions[0], training=False)
+        gains.append(_ndcg_at_10(scores.items.numpy(), batch[targets].numpy().tolist()))
+    assert np.count_nonzero(gains) >= 4 and gains[0] != gains[1]
     assert float(model.test_step(batch)[VALIDATION_METRIC]) == pytest.approx(np.mean(gains), rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["bce", "softmax"])
+@pytest.mark.parametrize("name", ["dspnet", "scene_contrarec", "carca", "sasrec"])
+def test_losses_are_means_over_questions_of_the_losses_of_each(name, objective):
+    """In training and in validation, with every head, each question asked about its own targets."""
+    heads = {"repeat_head": True, "popularity_prior": True, "scene_head": True}
+    model = recommenders.build(name, model=heads, objective=objective, event_mask=0.0)
+    network, batch, loss = model.network, _batch(), LOSSES[model.whole_objective]
+    batch["next_scene"] = tf.constant([[3, 2], [2, 0], [4, 0], [1, 0]])
+    expected = {"item_loss": [], "scene_loss": []}
+    for question, items, scenes in (
+        ("next", "next_item", "next_scene"),
+        ("period", "future_items", "future_scenes"),
+    ):
+        scores = network(model.read_history(batch), question)
+        expected["item_loss"].append(loss(scores.items, batch[items]))
+        expected["scene_loss"].append(loss(scores.scenes, batch[scenes]))
+    terms, measured = _terms(model, batch), model.test_step(batch)
+    for term, values in expected.items():
+        assert np.abs(values[0] - values[1]).max() > 1e-3
+        np.testing.assert_allclose(terms[term], np.mean(values, axis=0), rtol=1e-4, atol=1e-6)
+        assert float(measured[term]) == pytest.approx(np.mean(values), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", [name for name in TRAINED if not load(METHODS[name].recommender).has_all_prefixes])
 def test_prefixes_are_batches_that_are_cut(name):
     """What a step is given is what follows a place in the history, and its loss is that of such a batch."""
-    model = recommenders.build(name, target="prefix", objective="softmax")
+    model = recommenders.build(name, questions=["prefix"], objective="softmax", event_mask=0.0)
     (cut,) = prefix_batches(tf.data.Dataset.from_tensors(_batch()), seed=2, first_step=0)
     terms = _terms(model, cut)
     assert (cut["history_items"].numpy() != _batch()["history_items"].numpy()).any()
@@ -171,24 +211,24 @@ def test_prefixes_are_batches_that_are_cut(name):
 def test_sasrec_predicts_what_follows_each_event(options):
     """The loss of a sequence is the mean over its events, of which each sees what came before it alone."""
     loss = LOSSES["softmax"]
-    model = recommenders.build("sasrec", target="prefix", model=options)
+    model = recommenders.build("sasrec", questions=["prefix"], model=options)
     batch, network = _batch(), model.network
-    terms = _terms(model, batch)
-    outputs = network.outputs(network.represent(batch["history_items"], None), batch["history_items"])
+    terms, history = _terms(model, batch), model.read_history(batch)
+    outputs = network.outputs(network.represent(history), history, "prefix")
     last = {
-        "item_loss": loss(network.score_items(outputs), batch["future_items"]),
-        "scene_loss": loss(network.score_scenes(outputs), batch["future_scenes"]),
+        "item_loss": loss(network.score_items(outputs, "prefix"), batch["next_item"]),
+        "scene_loss": loss(network.score_scenes(outputs, "prefix"), batch["next_scene"]),
     }
     for row in range(4):
-        items, scenes = batch["history_items"].numpy()[row], batch["history_scenes"].numpy()[row]
+        items, scenes = history.items.numpy()[row], history.scenes.numpy()[row]
         losses = {term: [float(values[row])] for term, values in last.items()}
         for place in np.flatnonzero(items)[:-1]:
             past = np.where(np.arange(4) <= place, items, 9)  # whatever comes later
-            h = network.states(tf.constant([past]), None)[0][:, place - 4]
-            inner = Outputs(network.scene_queries(h), h, None)
+            h = network.states(recommenders.history([past]))[0][:, place - 4]
+            inner = Outputs(network.scene_queries(h, "prefix"), h)
             for term, scores, target in (
-                ("item_loss", network.score_items(inner), items[place + 1]),
-                ("scene_loss", network.score_scenes(inner), scenes[place + 1]),
+                ("item_loss", network.score_items(inner, "prefix"), items[place + 1]),
+                ("scene_loss", network.score_scenes(inner, "prefix"), scenes[place + 1]),
             ):
                 losses[term].append(float(loss(scores, tf.constant([[target]]))[0]))
         for term, values in losses.items():

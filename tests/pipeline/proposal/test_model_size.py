@@ -33,10 +33,3 @@ def test_a_batch_is_never_larger_than_the_train_split(train: int) -> None:
 def test_histories_are_as_long_as_those_of_most_users() -> None:
     sizes = [choose_size(profile(50, events), 100, 10 * GB) for events in (5, 15, 40, 1_000)]
     assert [(size.max_length, size.max_history) for size in sizes] == [(10, 50), (20, 50), (50, 50), (50, 500)]
-
-
-def test_users_who_come_back_to_items_get_a_repeat_head() -> None:
-    users = np.repeat(np.arange(10, dtype=np.uint64), 10)
-    held = UserEvents(users, np.tile([1, 2, 3, 4, 5], 20), np.arange(100), 1.0)
-    repeating = LogProfile(100, {}, 0, 1, 5, 1, held, 1.0, ())
-    assert choose_size(repeating, 10, 10 * GB).repeat_head and not choose_size(profile(50), 10, 10 * GB).repeat_head

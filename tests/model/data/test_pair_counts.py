@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.baselines.counts import PairCounts
+from model.data.pair_counts import PairCounts
 
 
 @pytest.mark.parametrize("waiting", [1, 10, 10_000])
