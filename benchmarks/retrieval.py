@@ -59,7 +59,7 @@ def _searches(items: int, width: int, k: int) -> dict[str, Callable]:
 
     from model.config import ServingConfig
     from model.networks.item_scorer import InnerProducts
-    from model.retrieval.scann import ScannTopK
+    from model.retrieval.scann import ScannIndex, ScannTopK
     from model.retrieval.top_k import ExactTopK
 
     table = tf.Variable(tf.random.normal([items + 2, width]))
@@ -69,7 +69,8 @@ def _searches(items: int, width: int, k: int) -> dict[str, Callable]:
     blocks = tf.data.Dataset.from_tensor_slices(candidates).batch(min(items, 65_536)).cache()
     streaming = factorized_top_k.Streaming(k=k).index_from_dataset(blocks)
     scorer = InnerProducts(table, bias)
-    exact, scann = ExactTopK(scorer), ScannTopK(scorer, k, ServingConfig(retrieval="scann"))
+    index = ScannIndex([scorer], k, ServingConfig(retrieval="scann"))
+    exact, scann = ExactTopK(scorer), ScannTopK(index, scorer, 0, k)
     searches = {
         FLOOR: lambda queries: tf.math.top_k(tf.matmul(queries, candidates, transpose_b=True), k),
         "ExactTopK": lambda queries: exact(queries, k),

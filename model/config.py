@@ -60,7 +60,8 @@ class ModelConfig(ConfigModel):
     dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.2
     """Dropout rate on embeddings, attention and feed-forward layers of the encoders."""
     head_dropout: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.3
-    """DSPnet: dropout rate on what the fusion reads (h_S, h_V) and on what the heads read (z_S, z_V)."""
+    """Dropout rate on what a question's maps read: z_S and z_V of DSPnet, the state h of other methods; and on what the
+    fusion of DSPnet reads, h_S and h_V."""
     interplay: bool = True
     """DSPnet: lets both sequences inform both predictions; without, each stands alone ("w/o concat" of Table 2)."""
     fusion_layers: pydantic.NonNegativeInt = 2
@@ -70,7 +71,7 @@ class ModelConfig(ConfigModel):
     scene_head: bool = True
     """Adds to each item's score how much more often it followed the last scene of the history (needs the prior)."""
     times: bool = True
-    """DSPnet: reads when events were: their age, hour and weekday, and the pace of the user."""
+    """Reads when events were: their age, hour and weekday; DSPnet also reads the pace of the user."""
     repeat_head: bool = True
     """Lets items be copied from the history, by how often and how lately they occurred; where a log has no repeats, the
     history is not recommended."""
@@ -189,7 +190,7 @@ class TrainingConfig(ConfigModel):
     not trained, the first question answers.
     """
     event_mask: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.5
-    """DSPnet: share of a history's events that are hidden from the encoders in each step, item and scene together."""
+    """Share of a history's events that are hidden from the encoders in each step, item and scene together."""
     average_decay: Annotated[float, pydantic.Field(ge=0.0, lt=1.0)] = 0.99
     """Decay of the moving average of the weights, which is validated and exported; 0 keeps the weights of a step."""
     scene_weight: Annotated[float, pydantic.Field(ge=0.0)] = 1.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 Objective = Literal["bce", "softmax", "gbce"]
-Role = Literal["dspnet", "baseline", "ablation"]
+Role = Literal["dspnet", "baseline", "equal_heads", "ablation"]
 
 SearchSpace: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Ranges by key of the configuration, as `tuning.space` has them."""
@@ -39,10 +39,11 @@ class Method:
             thousands of times smaller than those of `softmax`; None where the objective makes no difference.
         as_published: values, by dotted key, that leave out what this project adds to every trained method; a comparison
             sets them, so that a method is what its paper says.
-        equal_heads: whether a comparison also has the method with all that DSPnet has beyond its encoders: heads,
+        equal_heads: whether a comparison also has the method with what DSPnet has beyond its encoders: heads, times,
             questions and hidden events.
         step_cost: time of the prediction part of a training step, as in Table 5 of the paper; empty where it has none.
-        role: what the method is in a comparison: DSPnet, an ablation of it, or a baseline.
+        role: what the method is in a comparison: DSPnet, an ablation of it, or a baseline; with DSPnet's heads, a
+            baseline has the role ``equal_heads``.
     """
 
     name: str
@@ -101,16 +102,24 @@ def load(path: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _search_weights(low: float, high: float) -> SearchSpace:
-    """Returns ranges of the weights of L_APR and L_CCR (Eq. 9)."""
-    weight = {"low": low, "high": high, "log": True}
-    return {"training.adversarial.weight": weight, "training.contrastive.weight": weight}
+def _search_dspnet(*weights: float) -> SearchSpace:
+    """Returns what is searched for DSPnet, with some weights of L_APR and L_CCR (Eq. 9) beside none."""
+    weight = {"choices": [0.0, *weights]}
+    return {
+        "model.times": {"choices": [True, False]},
+        "training.adversarial.weight": weight,
+        "training.contrastive.weight": weight,
+    }
 
 
 _PLAIN: Mapping[str, Any] = {
     "model.popularity_prior": False,
     "model.scene_head": False,
     "model.repeat_head": False,
+    "model.times": False,
+    "model.head_dropout": 0.0,
+    "training.event_mask": 0.0,
+    "training.average_decay": 0.0,
 }
 _WITH_BIAS: Mapping[str, Any] = {**_PLAIN, "model.popularity_prior": True}
 _CROSS_ENTROPY: tuple[Objective, ...] = ("softmax",)
@@ -118,8 +127,8 @@ _CONTEXT_CONTRAST: SearchSpace = {
     "training.context_contrast.weight": {"low": 0.01, "high": 1.0, "log": True},
     "training.context_contrast.temperature": {"choices": [0.1, 0.2, 0.5]},
 }
-_WEIGHTS_BESIDE_SOFTMAX = _search_weights(1e-5, 1e-1)
-_WEIGHTS_BESIDE_BCE = _search_weights(1e-9, 1e-5)
+_BESIDE_SOFTMAX = _search_dspnet(1e-4, 1e-2)
+_BESIDE_BCE = _search_dspnet(2e-7, 5e-6)
 _DSPNET = "DSPnet (the paper this project is about)"
 _COUNTING = "counting"
 
@@ -231,8 +240,8 @@ METHODS: Mapping[str, Method] = {
             sees_scenes=True,
             network="model.baselines.dspnet_minus:DSPnetMinusNetwork",
             recommender="model.networks.dspnet:DSPnet",
-            search_space=_WEIGHTS_BESIDE_SOFTMAX,
-            search_space_of_bce=_WEIGHTS_BESIDE_BCE,
+            search_space=_BESIDE_SOFTMAX,
+            search_space_of_bce=_BESIDE_BCE,
             role="ablation",
         ),
         Method(
@@ -242,8 +251,8 @@ METHODS: Mapping[str, Method] = {
             sees_scenes=True,
             network="model.networks.dspnet:DSPnetNetwork",
             recommender="model.networks.dspnet:DSPnet",
-            search_space=_WEIGHTS_BESIDE_SOFTMAX,
-            search_space_of_bce=_WEIGHTS_BESIDE_BCE,
+            search_space=_BESIDE_SOFTMAX,
+            search_space_of_bce=_BESIDE_BCE,
             step_cost="O(B·K + 2·B²·d)",
             role="dspnet",
         ),

@@ -16,7 +16,11 @@ from model.methods import METHODS, SearchSpace
 from schemas.config_model import ConfigModel
 from schemas.dotted_keys import as_text, set_value
 
-_SPACE = {"training.learning_rate": {"low": 3e-4, "high": 3e-3, "log": True}}
+_SPACE = {
+    "training.learning_rate": {"low": 3e-4, "high": 3e-3, "log": True},
+    "training.event_mask": {"choices": [0.0, 0.2, 0.5, 0.7]},
+    "model.head_dropout": {"choices": [0.1, 0.3, 0.5]},
+}
 
 
 def _read_own_spaces() -> dict[str, SearchSpace]:
@@ -83,8 +87,8 @@ class TuningConfig(ConfigModel):
     """
     own: dict[str, Ranges] = pydantic.Field(default=_read_own_spaces(), validate_default=True)
     """Keys searched for one method alone, likewise: {method: {key: values}}.
-    A method that is given takes the place of its default, the others keep theirs. Of DSPnet and DSPnet- the default
-    suits the objective: under `bce` and `gbce`, whose losses are thousands of times smaller, from 1.0e-9 to 1.0e-5.
+    A method that is given takes the place of its default, the others keep theirs. The weights that are tried of DSPnet
+    and DSPnet- suit the objective: under `bce` and `gbce`, whose losses are thousands of times smaller, the paper's.
     """
 
     @pydantic.field_validator("space", mode="before")

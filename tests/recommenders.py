@@ -15,6 +15,8 @@ from model.networks.base import build_network
 from model.training.recommender import Batch, Recommender, build_recommender
 
 ITEMS, SCENES = 12, 4
+PLAIN = {"popularity_prior": False, "scene_head": False, "repeat_head": False, "times": False}
+"""Values of the model by which nothing is added to the paper's."""
 MODEL = {
     "item_dim": 16,
     "scene_dim": 8,
@@ -22,10 +24,7 @@ MODEL = {
     "layers": 1,
     "dropout": 0.0,
     "head_dropout": 0.0,
-    "popularity_prior": False,
-    "scene_head": False,
-    "times": False,
-    "repeat_head": False,
+    **PLAIN,
 }
 
 
@@ -45,7 +44,7 @@ def counts_of(questions: Iterable[str], items: int = ITEMS, scenes: int = SCENES
 def build(name: str, batch_size: int = 4, model: dict | None = None, **training) -> Recommender:
     """Builds a recommender as the trainer does, with the weights of one seed."""
     tf_keras.utils.set_random_seed(1)
-    config = TrainingConfig.model_validate(training)
+    config = TrainingConfig.model_validate({"event_mask": 0.0, **training})
     counts = counts_of(config.questions)
     network = build_network(ModelConfig(name=name, **{**MODEL, **(model or {})}), counts, config)
     return build_recommender(network, config, batch_size, counts)

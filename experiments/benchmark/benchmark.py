@@ -9,7 +9,13 @@ from experiments.benchmark.plan import BenchmarkSpec, Limits, plan_runs
 from experiments.benchmark.progress import RunProgress, describe_outcome, estimate_seconds_left
 from experiments.benchmark.result import BenchmarkInfo
 from experiments.benchmark.searches import check_searches, describe_search_space, run_searches
-from experiments.benchmark.store import add_keys, find_completed_runs, locate_run, make_benchmark_folder
+from experiments.benchmark.store import (
+    add_keys,
+    find_completed_runs,
+    find_other_results,
+    locate_run,
+    make_benchmark_folder,
+)
 from experiments.runs.dataset import Dataset, prepare_dataset
 from experiments.runs.execute import execute_run
 from experiments.runs.process import exclusive_lock
@@ -65,10 +71,14 @@ def benchmark(
             )
         tuned = run_searches(config, spec, limits, data, screen)
         runs = add_keys(plan_runs(config, spec, tuned), data)
-        completed = find_completed_runs(runs, data, folder, compute_source_digests()["Trainer"], limits.memory_limit)
+        code = compute_source_digests()["Trainer"]
+        completed = find_completed_runs(runs, data, folder, code, limits.memory_limit)
+        others = find_other_results(folder, runs, data, code)
         for line in completed.describe(len(runs)):
             screen.line(line)
-        tables = LiveTables(folder, runs, screen, _describe_benchmark(config, spec, limits, command))
+        if others:
+            screen.line(f"The tables also have {len(others)} runs of earlier calls, of this data and code.")
+        tables = LiveTables(folder, runs, screen, _describe_benchmark(config, spec, limits, command), others)
         results = _execute(runs, data, folder, completed.results, limits, keep_models, screen, tables)
         screen.line(f"\n{tables.write(results)}")
     _report_failures(runs, results, folder)
@@ -82,10 +92,18 @@ class LiveTables:
         runs: all runs of the benchmark.
         screen: where a warning is shown if the tables cannot be written while the benchmark runs.
         info: what the benchmark shows of itself.
+        others: results of earlier calls, beside those of these runs.
     """
 
-    def __init__(self, folder: str, runs: Sequence[Run], screen: Screen, info: BenchmarkInfo):
-        self._folder, self._runs, self._screen, self._info = folder, runs, screen, info
+    def __init__(
+        self,
+        folder: str,
+        runs: Sequence[Run],
+        screen: Screen,
+        info: BenchmarkInfo,
+        others: Sequence[RunResult] = (),
+    ):
+        self._folder, self._runs, self._screen, self._info, self._others = folder, runs, screen, info, others
         self._next_time = 0.0
 
     def write_now_and_then(self, results: Mapping[str, RunResult]) -> None:
@@ -108,7 +126,7 @@ class LiveTables:
             Text for a terminal.
         """
         start = time.monotonic()
-        done = [results[run.name] for run in self._runs if run.name in results]
+        done = [*(results[run.name] for run in self._runs if run.name in results), *self._others]
         planned = [run for run in self._runs if run.name not in results]
         text = outputs.write_outputs(self._folder, done, planned, self._info)
         end = time.monotonic()

@@ -5,7 +5,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from experiments.benchmark.rows import ABLATION, BenchmarkRow, SeedMean, summarise
+from experiments.benchmark.plan import ABLATION
+from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise
 from experiments.runs.result import RunCost
 from model.methods import METHODS
 

@@ -1,9 +1,9 @@
-"""What is measured for the paper's tables of metrics: Tables 1, 2, 4 and 7, and Figure 3."""
+"""What is measured for tables of metrics: the paper's Tables 1, 2, 4 and 7 and Figure 3, and those of this project."""
 
 import dataclasses
 from collections.abc import Sequence
 
-from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.plan import DSPNET, EQUAL_HEADS
 from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise_metric
 from model.evaluation.tasks import GROUPS
 from reporting.table import rank_values
@@ -62,7 +62,7 @@ class MetricTable:
 
     Attributes:
         name: name of the table in benchmark.json.
-        number: number of the paper's table or figure.
+        number: number of the paper's table or figure; empty for a table that the paper does not have.
         title: what the table is about.
         of_methods: whether only methods can be best; else every row can.
         columns: columns of numbers.
@@ -92,7 +92,7 @@ def find_cutoffs(rows: Sequence[BenchmarkRow]) -> tuple[int, ...]:
 
 def make_main_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
     """Returns Tables 1, 4 and 7, with metrics at all `ks`: all methods, and DSPnet without its regularisation."""
-    places = [place for place, row in enumerate(rows) if not row.changes_fusion]
+    places = [place for place, row in enumerate(rows) if row.stands_among_methods]
     tables = [
         _make_table(rows, task, number, TASKS[task], _list_columns(task, ks), places) for task, number in MAIN.items()
     ]
@@ -102,21 +102,46 @@ def make_main_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[Me
 
 def make_fusion_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
     """Returns Table 2, DSPnet with other sequence feature enhancements, if there is any such row."""
-    targets = {row.target for row in rows if row.changes_fusion}
+    targets = {row.target for row in rows if row.study == "fusion"}
     if not targets:
         return []
     # All rows have one target, or a row that was trained for another could be best because of that.
     places = [
-        place for place, row in enumerate(rows) if row.changes_fusion or (row.role == DSPNET and row.target in targets)
+        place
+        for place, row in enumerate(rows)
+        if row.study == "fusion" or (row.role == DSPNET and row.target in targets)
     ]
     title = "Sequence feature enhancement, next item"
     columns = _list_columns("next_item", ks)
     return [_make_table(rows, "fusion", "Table 2", title, columns, places, of_methods=False)]
 
 
+def make_equal_heads_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
+    """Returns tables as Tables 1, 4 and 7 of DSPnet and of rivals with its heads, if there is any such row."""
+    if not any(row.role == EQUAL_HEADS for row in rows):
+        return []
+    places = [place for place, row in enumerate(rows) if row.role in (EQUAL_HEADS, DSPNET)]
+    tables = [
+        _make_table(rows, f"equal_{task}", "", f"{TASKS[task]} at equal heads", _list_columns(task, ks), places)
+        for task in MAIN
+    ]
+    return [table for table in tables if table.has_a_number]
+
+
+def list_ideas(rows: Sequence[BenchmarkRow]) -> list[int]:
+    """Returns the places of the rows of DSPnet with something of this project left out or added."""
+    return [place for place, row in enumerate(rows) if row.study == "ideas"]
+
+
+def list_idea_metrics(ks: Sequence[int]) -> list[str]:
+    """Returns the metrics by which the project's ideas are judged: Recall and NDCG of both tasks at the key k."""
+    k = pick_headline_k(ks)
+    return [f"{task}/{kind}@{k}" for task in _GROUPED for kind, _ in _MEASURES]
+
+
 def make_group_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:
     """Returns Figure 3 as tables: the key metrics by length of the history, as far as they were measured."""
-    places = [place for place, row in enumerate(rows) if not row.changes_fusion]
+    places = [place for place, row in enumerate(rows) if row.stands_among_methods]
     k = pick_headline_k(ks)
     tables = []
     for task in _GROUPED:

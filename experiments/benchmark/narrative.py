@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from experiments.benchmark.plan import DSPNET
+from experiments.benchmark.plan import BASELINE, DSPNET
 from experiments.benchmark.rows import BenchmarkRow, SeedMean, summarise_metric
 from experiments.benchmark.significance import BaselineComparison, BaselineComparisons
 from experiments.runs.result import RunResult
@@ -29,18 +29,26 @@ class _Contender(NamedTuple):
         return format_spread(self.mean, self.summary.spread)
 
 
-def describe_verdict(rows: Sequence[BenchmarkRow], ks: Sequence[int], comparisons: BaselineComparisons) -> list[str]:
+def describe_verdict(
+    rows: Sequence[BenchmarkRow], ks: Sequence[int], comparisons: BaselineComparisons, equal: BaselineComparisons
+) -> list[str]:
     """Returns sentences on which method is first on each task, where DSPnet stands, and what can be relied on.
 
     Args:
         rows: rows of the benchmark.
         ks: cut-offs of the metrics.
         comparisons: DSPnet against the best baseline of each column.
+        equal: DSPnet against the best rival with its heads, of each column.
     """
     if not any(row.finished for row in rows):
         return ["Nothing has been measured yet."]
     orders = (_describe_order(rows, f"{metric}@{pick_headline_k(ks)}") for metric in _VERDICT_METRICS)
-    return [*filter(None, orders), *_describe_comparisons(rows, comparisons), *_describe_few_seeds(rows)]
+    return [
+        *filter(None, orders),
+        *_describe_comparisons(rows, comparisons),
+        *_describe_outcomes(rows, equal, "the best rival with its heads"),
+        *_describe_few_seeds(rows),
+    ]
 
 
 def describe_cautions(rows: Sequence[BenchmarkRow], unfair: Sequence[str]) -> list[str]:
@@ -93,7 +101,7 @@ def format_ordinal(number: int) -> str:
 
 def _describe_order(rows: Sequence[BenchmarkRow], metric: str) -> str | None:
     """Says who is first in a column, and where the best row of DSPnet stands."""
-    found = [_Contender(row, summarise_metric(row, metric)) for row in rows if row.competes]
+    found = [_Contender(row, summarise_metric(row, metric)) for row in rows if row.role in (DSPNET, BASELINE)]
     ranked = sorted((one for one in found if one.summary.seeds), key=lambda one: -one.mean)
     if not ranked:
         return None
@@ -126,18 +134,23 @@ def _describe_comparisons(rows: Sequence[BenchmarkRow], comparisons: BaselineCom
     if not comparisons.columns:
         missing = "A baseline" if any(row.role == DSPNET and row.finished for row in rows) else "DSPnet"
         yield f"{missing} was not measured, so there is no comparison with the best baseline."
-    for place in dict.fromkeys(column.dspnet for column in comparisons.columns):
-        own = [column for column in comparisons.columns if column.dspnet == place]
-        yield (
-            f"Against the best baseline of each column, {rows[place].name} is {join_words(_count_outcomes(own))} of "
-            f"{len(own)} columns."
-        )
+    yield from _describe_outcomes(rows, comparisons, "the best baseline")
     if comparisons.tests:
         yield (
             f"Significant means below {comparisons.significance} after Holm's correction for all "
             f"{comparisons.tests} tests. These are over test users, with each user's values averaged over seeds: "
             "they tell whether other users would show the difference. What another seed would change is told by ±, "
             "the standard deviation over seeds."
+        )
+
+
+def _describe_outcomes(rows: Sequence[BenchmarkRow], comparisons: BaselineComparisons, rival: str) -> Iterator[str]:
+    """Says in how many columns each row of DSPnet is better and worse than its rival."""
+    for place in dict.fromkeys(column.dspnet for column in comparisons.columns):
+        own = [column for column in comparisons.columns if column.dspnet == place]
+        yield (
+            f"Against {rival} of each column, {rows[place].name} is {join_words(_count_outcomes(own))} of {len(own)} "
+            "columns."
         )
 
 

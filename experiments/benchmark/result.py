@@ -10,14 +10,18 @@ from experiments.benchmark.metric_tables import (
     DifferenceRow,
     MetricTable,
     find_cutoffs,
+    list_idea_metrics,
+    list_ideas,
+    make_equal_heads_tables,
     make_fusion_tables,
     make_group_tables,
     make_main_tables,
 )
 from experiments.benchmark.narrative import describe_cautions, describe_verdict
+from experiments.benchmark.plan import BASELINE, EQUAL_HEADS
 from experiments.benchmark.rows import SETTINGS, BenchmarkRow, group_runs
 from experiments.benchmark.settings import SearchSummary, SettingsComparison, compare_settings, summarise_search
-from experiments.benchmark.significance import BaselineComparisons, compare_with_best_baselines
+from experiments.benchmark.significance import BaselineComparisons, compare_with_best, compare_with_each
 from experiments.runs.result import RunResult
 from experiments.runs.run import Run
 from model.config import MONITOR
@@ -115,7 +119,10 @@ class BenchmarkResult:
         tables: Tables 1, 4 and 7.
         fusion: Table 2.
         groups: Figure 3.
-        comparisons: DSPnet against the best baseline of each column.
+        comparisons: DSPnet against the best baseline of each column of `tables`.
+        equal_heads: tables of DSPnet and of rivals with its heads.
+        equal_comparisons: DSPnet against the best of these rivals, for each column of `equal_heads`.
+        idea_comparisons: DSPnet against itself with something that this project adds left out, or more added.
         cost: Table 5.
         search: what was searched for each method.
         settings: in which settings the rows agree and differ.
@@ -133,6 +140,9 @@ class BenchmarkResult:
     fusion: tuple[MetricTable, ...]
     groups: tuple[MetricTable, ...]
     comparisons: BaselineComparisons
+    equal_heads: tuple[MetricTable, ...]
+    equal_comparisons: BaselineComparisons
+    idea_comparisons: BaselineComparisons
     cost: CostTable
     search: SearchSummary
     settings: SettingsComparison
@@ -140,12 +150,12 @@ class BenchmarkResult:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds of the benchmark."""
-        return self.info.seeds or tuple(sorted({result.seed for row in self.rows for result in row.results}))
+        """The seeds of the benchmark, and of what its tables have beside it."""
+        return tuple(sorted({*self.info.seeds, *(result.seed for row in self.rows for result in row.results)}))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the content of benchmark.json; a number that is not finite was not measured, and is null."""
-        metrics = [column.metric for table in (*self.tables, *self.fusion, *self.groups) for column in table.columns]
+        metrics = _list_metrics((*self.tables, *self.fusion, *self.groups, *self.equal_heads))
         content = {
             "name": self.info.name,
             "command": self.info.command,
@@ -163,6 +173,9 @@ class BenchmarkResult:
             "fusion": self.fusion,
             "groups": self.groups,
             "comparisons": self.comparisons,
+            "equal_heads": self.equal_heads,
+            "equal_comparisons": self.equal_comparisons,
+            "idea_comparisons": self.idea_comparisons,
             "cost": self.cost,
             "search": self.search,
             "settings": self.settings,
@@ -189,14 +202,14 @@ def summarise_benchmark(
     rows = group_runs(results, planned)
     ks = find_cutoffs(rows)
     tables = make_main_tables(rows, ks)
-    comparisons = compare_with_best_baselines(
-        folder, rows, [column.metric for table in tables for column in table.columns]
-    )
+    comparisons = compare_with_best(folder, rows, _list_metrics(tables), BASELINE)
+    equal_heads = make_equal_heads_tables(rows, ks)
+    equal_comparisons = compare_with_best(folder, rows, _list_metrics(equal_heads), EQUAL_HEADS)
     settings = compare_settings(rows)
     return BenchmarkResult(
         info=info,
         k=ks,
-        verdict=tuple(describe_verdict(rows, ks, comparisons)),
+        verdict=tuple(describe_verdict(rows, ks, comparisons, equal_comparisons)),
         cautions=tuple(describe_cautions(rows, settings.unfair)),
         test=_describe_test_set(rows),
         rows=tuple(rows),
@@ -209,11 +222,18 @@ def summarise_benchmark(
         fusion=tuple(make_fusion_tables(rows, ks)),
         groups=tuple(make_group_tables(rows, ks)),
         comparisons=comparisons,
+        equal_heads=tuple(_add_differences(table, equal_comparisons) for table in equal_heads),
+        equal_comparisons=equal_comparisons,
+        idea_comparisons=compare_with_each(folder, rows, list_idea_metrics(ks), list_ideas(rows)),
         cost=make_cost_table(rows),
         search=summarise_search(rows, info.search_space, info.trials),
         settings=settings,
         curves=tuple(curves for place, row in enumerate(rows) if (curves := _collect_curves(place, row)).seeds),
     )
+
+
+def _list_metrics(tables: Sequence[MetricTable]) -> list[str]:
+    return [column.metric for table in tables for column in table.columns]
 
 
 def _add_differences(table: MetricTable, comparisons: BaselineComparisons) -> MetricTable:

@@ -6,21 +6,18 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from experiments.benchmark.plan import ABLATIONS, DSPNET
+from experiments.benchmark.plan import ABLATION, ABLATIONS, DSPNET, EQUAL_HEADS, Study
 from experiments.runs.result import FINISHED, OUT_OF_MEMORY, RunResult
 from experiments.runs.run import Run
 from model.methods import METHODS
 from model.questions import LABELS
 from reporting.table import Rank
 
-BASELINE, ABLATION = "baseline", "ablation"
-"""The roles of a row beside `DSPNET`, which is both a role and the name of a method."""
-
 SETTINGS = ("target", "objective", "sampling")
 """Settings that may differ between rows of one label."""
 
 _ABLATION_LABELS = [ablation.label for ablation in ABLATIONS]
-_FUSION_LABELS = {ablation.label for ablation in ABLATIONS if ablation.changes_fusion}
+_STUDIES = {ablation.label: ablation.study for ablation in ABLATIONS}
 
 State = Literal["measured", "out_of_memory", "failed", "waiting", "unmeasured"]
 """``waiting`` has not been run yet; ``unmeasured`` was run, and the value was not measured."""
@@ -33,7 +30,7 @@ class BenchmarkRow:
     Attributes:
         label: name of the method, or of what an ablation changes.
         method: name of the method, as in `model.name`.
-        role: ``dspnet``, ``baseline`` or ``ablation``.
+        role: as in `model.methods.Role`.
         target: what was predicted in training, or counted.
         objective: objective of the training; empty where nothing is trained, and where it is not known yet.
         sampling: sampling of candidates; empty where the objective is.
@@ -78,9 +75,14 @@ class BenchmarkRow:
         return self.method in METHODS and not METHODS[self.method].trained
 
     @property
-    def changes_fusion(self) -> bool:
-        """Whether the row belongs to the study of the sequence feature enhancement alone."""
-        return self.role == ABLATION and self.label in _FUSION_LABELS
+    def study(self) -> Study | None:
+        """What the row is about, if it is DSPnet with a part left out or added."""
+        return _STUDIES.get(self.label) if self.role == ABLATION else None
+
+    @property
+    def stands_among_methods(self) -> bool:
+        """Whether the row belongs to the tables of methods, and not to one of its own kind alone."""
+        return self.role != EQUAL_HEADS and self.study in (None, "regularisation")
 
     @property
     def tuned(self) -> bool | None:
@@ -154,8 +156,8 @@ def group_runs(results: Sequence[RunResult], planned: Sequence[Run] = ()) -> lis
         planned: runs without a result.
 
     Returns:
-        The methods that the paper compares with, other trained baselines, statistical methods, DSPnet-, DSPnet without
-        a part of it, and DSPnet; rows of the same label by target.
+        The methods that the paper compares with, other trained baselines, each followed by itself with DSPnet's heads,
+        statistical methods, DSPnet-, DSPnet without a part of it, and DSPnet; rows of the same label by target.
 
     Raises:
         ValueError: if two results have the same seed in the same row.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.benchmark.plan import BenchmarkSpec, Limits, configure_method
+from experiments.benchmark.plan import BenchmarkSpec, Contestant, Limits, configure_contestant, list_contestants
 from experiments.runs.dataset import Dataset
 from model.methods import METHODS
 from pipeline.config import PipelineConfig
@@ -23,14 +23,14 @@ def check_searches(config: PipelineConfig, spec: BenchmarkSpec, trials: int) -> 
     if trials:
         from experiments.tuning.search import list_dimensions
 
-        for name, target in _list_searches(spec):
-            list_dimensions(configure_method(config, name, target, spec.seeds[0]))
+        for contestant in _list_searches(spec):
+            list_dimensions(configure_contestant(config, contestant, spec.seeds[0]))
 
 
 def run_searches(
     config: PipelineConfig, spec: BenchmarkSpec, limits: Limits, data: Dataset, screen: Screen
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Searches the values of each trained method, for each target, at the first seed.
+    """Searches the values of each trained contestant at the first seed.
 
     Finished trials are not run again, unless the code has changed: then no run of the benchmark stands either.
 
@@ -42,7 +42,7 @@ def run_searches(
         screen: where the progress of the searches is shown.
 
     Returns:
-        The best values of the keys that were searched, by method and target. A method of which no trial could be
+        The best values of the keys that were searched, by contestant and target. One of which no trial could be
         trained keeps its configuration: its runs will say why.
     """
     if not limits.trials:
@@ -53,17 +53,18 @@ def run_searches(
     folder = locate_searches(config)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     searches = _list_searches(spec)
-    for number, (name, target) in enumerate(searches, start=1):
-        title = METHODS[name].title + f", {target}" * (len(spec.targets) > 1)
+    several_targets = len({contestant.target for contestant in searches}) > 1
+    for number, contestant in enumerate(searches, start=1):
+        title = contestant.label + f", {contestant.target}" * several_targets
         screen.line(f"Search [{number}/{len(searches)}] {title}, {limits.trials} trials")
-        method_config = configure_method(config, name, target, spec.seeds[0])
+        own = configure_contestant(config, contestant, spec.seeds[0])
         try:
-            best = search(method_config, name, limits.trials, data, folder, limits.memory_limit, screen).best
+            best = search(own, contestant.method, limits.trials, data, folder, limits.memory_limit, screen).best
         except NothingTrainedError as error:
             screen.line(f"  {error}")
             continue
         assert best is not None, "a search without a best trial is refused"
-        found[name, target] = best.values
+        found[contestant.name, contestant.target] = best.values
     return found
 
 
@@ -76,6 +77,6 @@ def describe_search_space(config: PipelineConfig, spec: BenchmarkSpec) -> dict[s
     }
 
 
-def _list_searches(spec: BenchmarkSpec) -> list[tuple[str, str]]:
-    """Returns the method and the target of each search."""
-    return [(name, target) for name in spec.methods if METHODS[name].trained for target in spec.targets]
+def _list_searches(spec: BenchmarkSpec) -> list[Contestant]:
+    """Returns the contestants that learn, for each of which there is a search."""
+    return [contestant for contestant in list_contestants(spec) if METHODS[contestant.method].trained]

@@ -60,7 +60,9 @@ def make_sections(result: BenchmarkResult) -> list[Section]:
             ),
         ),
         *_describe_significance(result),
+        *_describe_equal_heads(result),
         *_describe_parts(result),
+        *_describe_ideas(result),
         *_describe_groups(result),
         *_describe_curves(result),
         _describe_cost(result),
@@ -74,7 +76,8 @@ def _explain_methods(result: BenchmarkResult) -> Iterator[str]:
     yield "A number is the mean over seeds, ± the sample standard deviation over seeds (none where there is one seed)."
     yield (
         "The best of a column is bold and the second best underlined, by the mean at full precision; equal means share "
-        "a rank. The methods and DSPnet compete; its ablations (DSPnet-, and DSPnet without a part) do not."
+        "a rank. The methods and DSPnet compete; its ablations (DSPnet-, and DSPnet without a part) do not. Rivals are "
+        "as published: without what this project adds to every method, and trained on one question each."
     )
     shared = " ".join(_explain_settings(result))
     if shared:
@@ -124,6 +127,33 @@ def _describe_significance(result: BenchmarkResult) -> Iterator[Section]:
     yield Section(
         "significance", "Significance", (_make_paragraph(*explanation), _make_paragraph(*method)), tables=(table,)
     )
+
+
+def _describe_equal_heads(result: BenchmarkResult) -> Iterator[Section]:
+    if not result.equal_heads:
+        return
+    sentence = (
+        "Rivals with what DSPnet has beyond its encoders: the question, scene and repeat heads, the times of events, "
+        "dropout before the heads, hidden events and averaged weights. What is left of a difference is the "
+        "architecture's own share."
+    )
+    shown = [
+        tables.make_metric_table(result, table, ("equal_heads", place), tables.EQUAL)
+        for place, table in enumerate(result.equal_heads)
+    ]
+    shown.append(tables.make_comparison_table(result, tables.EQUAL))
+    yield Section("equal-heads", "At equal heads", (_make_paragraph(sentence),), tables=tuple(shown))
+
+
+def _describe_ideas(result: BenchmarkResult) -> Iterator[Section]:
+    if not result.idea_comparisons.columns:
+        return
+    sentence = (
+        "DSPnet against itself with one thing left out, or added, over the seeds that both have, paired by test "
+        "sequence: what is above zero helps."
+    )
+    table = tables.make_comparison_table(result, tables.IDEAS)
+    yield Section("ideas", "What helps", (_make_paragraph(sentence),), tables=(table,))
 
 
 def _describe_parts(result: BenchmarkResult) -> Iterator[Section]:

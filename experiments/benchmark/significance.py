@@ -1,4 +1,4 @@
-"""DSPnet against the best baseline: for each column of a table, the paired difference over test users.
+"""DSPnet against other rows: for each column of a table, the paired difference over test users.
 
 The metrics of a user are averaged over seeds first, so a difference is that of what seeds give on average, and the
 test is over users. The test tells whether other users of the same kind would show the difference; the spread over
@@ -11,25 +11,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from experiments.benchmark.plan import DSPNET
-from experiments.benchmark.rows import BASELINE, BenchmarkRow, summarise_metric
+from experiments.benchmark.rows import BenchmarkRow, summarise_metric
 from experiments.benchmark.store import read_measured_sequences
 from experiments.runs.result import RunResult
 from model.evaluation.bootstrap import REPLICATES
 from model.evaluation.comparison import SIGNIFICANCE, MetricComparison, compare
 from model.evaluation.paired_test import holm
 from model.evaluation.pairing import MeasuredSequences, UnequalTestSetsError, pair
+from model.methods import Role
 from schemas.errors import UserError
 from schemas.evaluation import Estimate
 
 
 @dataclasses.dataclass(frozen=True)
 class BaselineComparison:
-    """A row of DSPnet against the best baseline of a column; what is not known is None.
+    """A row of DSPnet against another row, as a rule the best baseline of a column; what is not known is None.
 
     Attributes:
         metric: metric of the column.
         dspnet: place of the row of DSPnet among the rows of the benchmark.
-        baseline: place of the row of the baseline.
+        baseline: place of the other row.
         dspnet_mean: mean of DSPnet over the seeds and sequences that both have.
         baseline_mean: mean of the baseline over the same.
         difference: DSPnet minus the baseline.
@@ -65,13 +66,13 @@ class BaselineComparison:
 
 @dataclasses.dataclass(frozen=True)
 class BaselineComparisons:
-    """All rows of DSPnet against the best baseline of each column.
+    """Comparisons that are corrected together.
 
     Attributes:
         tests: number of p-values that Holm's correction is for.
         significance: level below which a corrected p-value is significant.
         replicates: replicates of the bootstrap.
-        columns: comparisons, by row of DSPnet, then by metric.
+        columns: comparisons, in the order of rows, then of metrics.
     """
 
     tests: int
@@ -80,28 +81,47 @@ class BaselineComparisons:
     columns: tuple[BaselineComparison, ...]
 
 
-def compare_with_best_baselines(
-    folder: str, rows: Sequence[BenchmarkRow], metrics: Sequence[str]
+def compare_with_best(
+    folder: str, rows: Sequence[BenchmarkRow], metrics: Sequence[str], role: Role
 ) -> BaselineComparisons:
-    """Compares each row of DSPnet with the best baseline of each column.
+    """Compares each row of DSPnet with the best row of a role, for each column.
 
     Args:
         folder: folder of the benchmark.
         rows: rows of the benchmark.
         metrics: metrics of all columns of all tables that are compared.
+        role: role of the other rows.
     """
     opponents = [
         (dspnet, metric, baseline)
         for dspnet, row in enumerate(rows)
         if row.role == DSPNET
-        for metric, baseline in _find_best_baselines(rows, row, metrics).items()
+        for metric, baseline in _find_best(rows, row, metrics, role).items()
     ]
-    found: dict[tuple[int, str], BaselineComparison] = {}
+    return _compare(folder, rows, opponents)
+
+
+def compare_with_each(
+    folder: str, rows: Sequence[BenchmarkRow], metrics: Sequence[str], others: Sequence[int]
+) -> BaselineComparisons:
+    """Compares the first row of DSPnet with each of some rows, given by their places; other arguments as above."""
+    own = next((place for place, row in enumerate(rows) if row.role == DSPNET and row.finished), None)
+    if own is None:
+        return _compare(folder, rows, [])
+    measured = [place for place in others if rows[place].finished]
+    return _compare(folder, rows, [(own, metric, place) for place in measured for metric in metrics])
+
+
+def _compare(
+    folder: str, rows: Sequence[BenchmarkRow], opponents: Sequence[tuple[int, str, int]]
+) -> BaselineComparisons:
+    """Compares rows of DSPnet, metric by metric, with other rows; both given by their places."""
+    found: dict[tuple[int, str, int], BaselineComparison] = {}
     for dspnet, baseline in dict.fromkeys((dspnet, baseline) for dspnet, _, baseline in opponents):
         pair_metrics = [metric for own, metric, other in opponents if (own, other) == (dspnet, baseline)]
         for comparison in _compare_rows(folder, rows, dspnet, baseline, pair_metrics):
-            found[dspnet, comparison.metric] = comparison
-    columns = [found[dspnet, metric] for dspnet, metric, _ in opponents]
+            found[dspnet, comparison.metric, baseline] = comparison
+    columns = [found[opponent] for opponent in opponents]
     tested = [place for place, comparison in enumerate(columns) if comparison.p_value is not None]
     adjusted = holm([columns[place].p_value or 0.0 for place in tested]).tolist()
     for place, p_value in zip(tested, adjusted, strict=True):
@@ -136,14 +156,16 @@ def average_over_seeds(measured: Sequence[MeasuredSequences]) -> MeasuredSequenc
     )
 
 
-def _find_best_baselines(rows: Sequence[BenchmarkRow], dspnet: BenchmarkRow, metrics: Sequence[str]) -> dict[str, int]:
-    """Returns the place of the best baseline, by mean over its seeds, for each metric that DSPnet has a value of."""
+def _find_best(
+    rows: Sequence[BenchmarkRow], dspnet: BenchmarkRow, metrics: Sequence[str], role: Role
+) -> dict[str, int]:
+    """Returns the place of the best row of a role, by mean over its seeds, for each metric that DSPnet has."""
     found = {}
     for metric in metrics:
         means = {
             place: mean
             for place, row in enumerate(rows)
-            if row.role == BASELINE and (mean := summarise_metric(row, metric).mean) is not None
+            if row.role == role and (mean := summarise_metric(row, metric).mean) is not None
         }
         if means and summarise_metric(dspnet, metric).mean is not None:
             found[metric] = max(means, key=lambda place: means[place])

@@ -3,16 +3,18 @@
 import collections
 import dataclasses
 import glob
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from experiments.comparison.runs import read_sequences
 from experiments.runs.dataset import Dataset
-from experiments.runs.result import RESULT_FILE, SETTINGS_CHANGED, RunResult, explain_rerun, read_result
+from experiments.runs.result import FINISHED, RESULT_FILE, SETTINGS_CHANGED, RunResult, explain_rerun, read_result
 from experiments.runs.run import Run, compute_run_key
 from model.evaluation.pairing import MeasuredSequences
-from pipeline.config import PipelineConfig
+from pipeline.config import PipelineConfig, parse_config
 from pipeline.workspace import make_workspace
+from schemas.errors import UserError
 from schemas.evaluation import SEQUENCES_FILE
 
 FOLDER = "benchmark"
@@ -92,6 +94,39 @@ def find_completed_runs(
     return CompletedRuns(results, reasons)
 
 
+def find_other_results(folder: str, runs: Sequence[Run], data: Dataset, source_digest: str) -> list[RunResult]:
+    """Finds what earlier calls have measured beside the runs of this one, so that tables hold all that a folder has.
+
+    Of the same row, as in a run with another seed, only what was trained with the same settings is found; of a row that
+    has no run now, what was trained with the settings of the latest.
+
+    Args:
+        folder: folder of the benchmark.
+        runs: runs of the benchmark, from `add_keys`.
+        data: data that the runs train and measure on; results on other data are not found.
+        source_digest: digest of the code as it is now; results of other code are not found.
+    """
+    planned = {run.name for run in runs}
+    settings = {(run.label, run.config.training.target): _describe_settings(run.config) for run in runs}
+    seeds = {(run.label, run.config.training.target, run.config.training.seed) for run in runs}
+    paths = glob.glob(os.path.join(locate_run(glob.escape(folder), "*"), RESULT_FILE))
+    found = []
+    for path in sorted(paths, key=os.path.getmtime, reverse=True):
+        result = read_result(os.path.dirname(path))
+        if result is None or result.name in planned or result.status != FINISHED:
+            continue
+        config = _read_config(result)
+        row = result.label, result.target
+        if config is None or result.source_digest != source_digest or (*row, result.seed) in seeds:
+            continue
+        run = Run(result.name, result.label, result.role, config)
+        own = _describe_settings(config)
+        if result.key == compute_run_key(run, data.digest) and settings.setdefault(row, own) == own:
+            seeds.add((*row, result.seed))
+            found.append(result)
+    return found
+
+
 def read_measured_sequences(folder: str, result: RunResult, metrics: Collection[str]) -> MeasuredSequences:
     """Reads what a finished run measured of each test sequence.
 
@@ -105,6 +140,20 @@ def read_measured_sequences(folder: str, result: RunResult, metrics: Collection[
     """
     path = os.path.join(locate_run(folder, result.name), SEQUENCES_FILE)
     return read_sequences(path, int(result.sequences or 0), RESULT_FILE, _ADVICE, metrics)
+
+
+def _read_config(result: RunResult) -> PipelineConfig | None:
+    """Returns the configuration of a result; None for one that is no longer allowed."""
+    try:
+        return parse_config(dict(result.config), result.name)
+    except UserError:
+        return None
+
+
+def _describe_settings(config: PipelineConfig) -> str:
+    """Returns all settings of a training but its seed, as text."""
+    training = config.training.model_dump(mode="json", exclude={"seed"})
+    return json.dumps([config.model.model_dump(mode="json"), training], sort_keys=True)
 
 
 def _has_result_of_other_key(folder: str, run: Run) -> bool:

@@ -9,7 +9,7 @@ from experiments.benchmark.plan import DSPNET
 from experiments.benchmark.result import BenchmarkResult, LearningCurve
 from experiments.benchmark.rows import BenchmarkRow, SeedMean
 from experiments.benchmark.settings import DifferingSetting
-from experiments.benchmark.significance import BaselineComparison
+from experiments.benchmark.significance import BaselineComparison, BaselineComparisons
 from reporting.numbers import Key, Number, format_gib, pointer
 from reporting.table import Cell, Column, Row, Table, number
 from reporting.titles import ASKED, full_title
@@ -20,7 +20,16 @@ SETTING_TITLES = {"target": "trained on", "objective": "objective", "sampling": 
 STATE_TEXTS = {"out_of_memory": "OOM", "failed": "failed", "waiting": "not yet", "unmeasured": "–"}
 """What stands in a table where there is no number."""
 
+BEST, EQUAL, IDEAS = ("comparisons",), ("equal_comparisons",), ("idea_comparisons",)
+"""Where benchmark.json has DSPnet against the best baselines, against rivals with its heads, and against itself."""
+
 DIFFERENCE = "minus the best baseline"
+_DIFFERENCES = {BEST: DIFFERENCE, EQUAL: "minus the best rival with its heads"}
+_CAPTIONS = {
+    BEST: "Differences to the best baseline of each column",
+    EQUAL: "Differences to the best rival with DSPnet's heads, of each column",
+    IDEAS: "DSPnet minus each of these",
+}
 _NOTHING = "–"
 _NARROW = "min-width:0"
 _WRAPPED = "names"
@@ -29,11 +38,12 @@ _WRAPPED = "names"
 Path = tuple[Key, ...]
 
 
-def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path) -> Table:
+def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path, compared: tuple[str] = BEST) -> Table:
     """Returns a table of metrics, with the differences to the best baselines as its last rows.
 
-    `path` holds the keys that lead to the table in benchmark.json.
+    `path` holds the keys that lead to the table in benchmark.json, `compared` those that lead to its comparisons.
     """
+    comparisons = result.equal_comparisons if compared == EQUAL else result.comparisons
     distinguishing = [setting for setting in SETTING_TITLES if setting in result.distinguishing]
     rows = []
     for at, metric_row in enumerate(table.rows):
@@ -50,41 +60,43 @@ def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path) -
         cells = [
             _make_missing_cell(_NOTHING)
             if place is None
-            else _make_difference_cell(result.comparisons.columns[place], place)
+            else _make_difference_cell(comparisons.columns[place], (*compared, "columns", place))
             for place in difference.columns
         ]
-        rows.append(Row((f"{_join_lines(row.label)} {DIFFERENCE}", *settings, "", *cells)))
+        rows.append(Row((f"{_join_lines(row.label)} {_DIFFERENCES[compared]}", *settings, "", *cells)))
     columns = _make_word_columns("Method", *(SETTING_TITLES[setting] for setting in distinguishing))
     columns += _make_number_columns("seeds", *(column.title for column in table.columns))
-    caption = f"{table.number}: {table.title}" + ("" if table.of_methods else "; here every row competes")
+    caption = ": ".join(filter(None, [table.number, table.title]))
+    caption += "" if table.of_methods else "; here every row competes"
     notes = (f"Asked for: {ASKED[table.name]}.",) if table.name in ASKED else ()
     return Table(columns, tuple(rows), caption, notes)
 
 
-def make_comparison_table(result: BenchmarkResult) -> Table:
-    """Returns the table of DSPnet against the best baseline of each column."""
+def make_comparison_table(result: BenchmarkResult, compared: tuple[str] = BEST) -> Table:
+    """Returns the table of comparisons, of which `compared` says where benchmark.json has them."""
+    comparisons: BaselineComparisons = getattr(result, compared[0])
     rows = []
-    for place, column in enumerate(result.comparisons.columns):
-        path: Path = ("comparisons", "columns", place)
+    for place, column in enumerate(comparisons.columns):
+        path: Path = (*compared, "columns", place)
         cells = (
             full_title(column.metric),
             _make_narrow_cell(result.rows[column.dspnet].name),
             _make_narrow_cell(result.rows[column.baseline].name),
             number(column.baseline_mean, "metric", (*path, "baseline_mean")),
             number(column.dspnet_mean, "metric", (*path, "dspnet_mean")),
-            _make_difference_cell(column, place),
-            _make_interval_cell(column, place),
+            _make_difference_cell(column, path),
+            _make_interval_cell(column, path),
             number(column.p_value, "p", (*path, "p_value")),
             number(column.adjusted, "p", (*path, "adjusted")),
             _make_narrow_cell(f"not tested: {column.reason}" if column.reason else ", ".join(map(str, column.seeds))),
         )
         rows.append(Row(cells))
     columns = (
-        *_make_word_columns("Metric", "DSPnet", "best baseline"),
+        *_make_word_columns("Metric", "DSPnet", "compared with" if compared == IDEAS else "best baseline"),
         *_make_number_columns("its value", "value of DSPnet", "difference", "95% interval", "p", "p, corrected"),
         *_make_word_columns("seeds"),
     )
-    return Table(columns, tuple(rows), "Differences to the best baseline of each column", html_class="results")
+    return Table(columns, tuple(rows), _CAPTIONS[compared], html_class="results")
 
 
 def make_curve_table(result: BenchmarkResult) -> Table:
@@ -183,9 +195,8 @@ def _make_mean_cell(mean: SeedMean, path: Path, kind: str = "metric") -> Cell:
     return number(mean.mean, kind, (*path, "mean"), rank=mean.rank, small=spread)
 
 
-def _make_difference_cell(column: BaselineComparison, place: int) -> Cell:
-    """Returns a difference to the best baseline, and the same in percent of the baseline's value."""
-    path: Path = ("comparisons", "columns", place)
+def _make_difference_cell(column: BaselineComparison, path: Path) -> Cell:
+    """Returns a difference, and the same in percent of the other's value; `path` leads to the comparison."""
     relative: tuple[str | Number, ...] = ()
     if column.relative is not None:
         sign = "+" if column.relative > 0 else ""
@@ -195,12 +206,13 @@ def _make_difference_cell(column: BaselineComparison, place: int) -> Cell:
     return number(column.difference.value, "difference", value, significant=significant, small=relative)
 
 
-def _make_interval_cell(column: BaselineComparison, place: int) -> Cell:
-    """Returns the interval of a difference to the best baseline."""
+def _make_interval_cell(column: BaselineComparison, path: Path) -> Cell:
+    """Returns the interval of a difference; `path` leads to the comparison."""
     if column.difference.low is None:
         return _make_missing_cell(_NOTHING)
-    path: Path = ("comparisons", "columns", place, "difference")
-    low, high = (Number(getattr(column.difference, end), "difference", (*path, end)) for end in ("low", "high"))
+    low, high = (
+        Number(getattr(column.difference, end), "difference", (*path, "difference", end)) for end in ("low", "high")
+    )
     return Cell((low, " to ", high), html_style="white-space:nowrap")
 
 

@@ -57,7 +57,7 @@ class BERT4RecNetwork(StateNetwork):
 
         They stand where they do when a [MASK] follows; arguments as for `events`.
         """
-        embedded, valid, _ = self.events(history, training)
+        embedded, valid = self.events(history, training)
         nothing = tf.zeros_like(embedded[:, 0])
         embedded, valid = append_prompt(embedded, valid, nothing)
         valid = tf.concat([valid[:, :-1], tf.zeros_like(valid[:, :1])], axis=1)
@@ -76,26 +76,26 @@ class BERT4Rec(Recommender):
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the prediction of the future by the [MASK] at the end, and of hidden events."""
-        for_cloze, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-        known = self.network.represent(self.read_history(batch), training=True)
-        terms = self.prediction_terms(known, batch, for_negatives)
+        for_cloze, for_negatives, for_hiding = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        history, read = self.hide(batch, for_hiding)
+        terms = self.prediction_terms(self.network.represent(read, training=True), batch, for_negatives, history)
         question = self.network.questions[0]
         negatives = self.draw_negatives(targets_of(question, batch)[0], question, for_negatives)
-        terms["cloze_loss"] = self.cloze_loss(batch, for_cloze, negatives)
+        terms["cloze_loss"] = self.cloze_loss(history, for_cloze, negatives)
         return terms, {}
 
-    def cloze_loss(self, batch: Batch, seed: tf.Tensor, negatives: Negatives | None) -> tf.Tensor:
+    def cloze_loss(self, history: History, seed: tf.Tensor, negatives: Negatives | None) -> tf.Tensor:
         """Returns the mean loss of each sequence's hidden events, at least one, float [batch].
 
         Args:
-            batch: as for `Recommender.terms`.
+            history: what users did.
             seed: int [2], seed of the choice of hidden events.
             negatives: what hidden items are compared with, besides themselves; None for the whole catalogue.
         """
-        history = self.read_history(batch)
-        items = self.network.latest(history.items)
+        latest = self.network.aligned(history)
+        items = latest.items
         hidden = mask(items, seed, self.network.item_embedding.mask_index, self.config.cloze.mask_share, fewest=1)
-        states = self.network.states(history._replace(items=hidden), training=True)
+        states = self.network.states(latest._replace(items=hidden), training=True)
         # An unknown item reads as [MASK] itself, and is nobody's target.
         targets = tf.where(hidden != items, items, PAD_INDEX)
         places = tf.where(targets != PAD_INDEX)

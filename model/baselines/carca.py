@@ -231,14 +231,14 @@ class CARCANetwork(StateNetwork):
 
     def represent(self, history: History, training: bool | None = None) -> Profile:
         """See `model.networks.base.Network.represent`."""
-        embedded, valid, _ = self.events(history, training)
+        embedded, valid = self.events(history, training)
         states = self.encoder.states(embedded, valid, training=training)
         h = states[:, -1]
         return Profile(h, h, h, h, self.attention.profile(states, valid))
 
     def queries(self, known: Profile, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """See `model.networks.base.Network.queries`."""
-        return self.scene_queries(known.h_item, question), known.events
+        return self.scene_queries(self.head_dropout(known.h_item, training=training), question), known.events
 
     def outputs(self, known: Profile, history: History, question: str, training: bool | None = None) -> Outputs:
         """See `model.networks.base.Network.outputs`; its scorer has no scene head."""

@@ -22,7 +22,7 @@ import tensorflow as tf
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
 from model.data.batches import NEXT_ITEM
-from model.data.history import History
+from model.data.history import History, concatenate
 from model.data.target_counts import TargetCounts
 from model.losses.contrastive import supervised_contrast
 from model.networks.state_network import StateNetwork, repeat_state
@@ -66,26 +66,37 @@ class ContraRec(Recommender):
         """Returns the context-target contrast, that of scenes, and the context-context contrast."""
         if "ccc_loss" not in self.weights_of_terms:
             return super().terms(batch, seed, tape)
-        for_views, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-        own, views = self._encode(batch, for_views)
-        terms = self.prediction_terms(repeat_state(own), batch, for_negatives)
+        for_views, for_negatives, for_hiding = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        whole, read = self.hide(batch, for_hiding)
+        own, views = self._encode(whole, read, for_views)
+        terms = self.prediction_terms(repeat_state(own), batch, for_negatives, whole)
         # A next item that is not in the catalogue says nothing of who is alike.
         labels = batch[NEXT_ITEM]
         labels = tf.where(labels <= self.network.item_embedding.catalogue_size, labels, 0)
         terms["ccc_loss"] = supervised_contrast(views, labels, self.config.context_contrast.temperature)
         return terms, {}
 
-    def _encode(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns h, float [batch, d], and that of augmented copies, float [`VIEWS`, batch, d], in one pass."""
+    def _encode(self, whole: History, read: History, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns h, float [batch, d], and that of augmented copies, float [`VIEWS`, batch, d], in one pass.
+
+        Args:
+            whole: what users did, of which copies are made.
+            read: the latest events, of which h is made.
+            seed: int [2], seed of the copies.
+        """
         network, share = self.network, self.config.context_contrast.mask_share
-        latest = network.aligned(self.read_history(batch))
-        items, scenes = [latest.items], [latest.scenes]
+        latest = network.aligned(whole)
+        copies = [read]
         for view in range(VIEWS):
             # The same events are hidden and moved in both sequences.
             view_seed = tf.random.experimental.stateless_fold_in(seed, view)
-            items.append(augment(items[0], view_seed, network.item_embedding.mask_index, share))
-            scenes.append(augment(scenes[0], view_seed, network.scene_embedding.mask_index, share))
-        h = network.encode(History(tf.concat(items, axis=0), tf.concat(scenes, axis=0)), training=True)
+            copies.append(
+                latest._replace(
+                    items=augment(latest.items, view_seed, network.item_embedding.mask_index, share),
+                    scenes=augment(latest.scenes, view_seed, network.scene_embedding.mask_index, share),
+                )
+            )
+        h = network.encode(concatenate(copies), training=True)
         h = tf.reshape(h, [1 + VIEWS, -1, h.shape[1]])
         return h[0], h[1:]
 

@@ -126,13 +126,13 @@ class MSDP(Recommender):
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the prediction of items and scenes of a window, and how unlike a masked copy is."""
-        for_scale, for_mask, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        network, history, question = self.network, self.read_history(batch), self.network.questions[0]
+        for_scale, for_mask, for_negatives, for_hiding = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
+        network, question, (history, read) = self.network, self.network.questions[0], self.hide(batch, for_hiding)
         drawn = draw_scales(network.scales, tf.shape(history.items)[0], for_scale)
         prompt, sizes = network.prompt_of(drawn), tf.gather(tf.constant(network.scales), drawn)
-        h = network.encode(history, prompt, training=True)
+        h = network.encode(read, prompt, training=True)
         if len(network.questions) > 1:  # each of its windows is a question
-            terms = self.prediction_terms(network.represent(history, training=True), batch, for_negatives)
+            terms = self.prediction_terms(network.represent(read, training=True), batch, for_negatives, history)
         else:
             outputs = network.outputs({question: repeat_state(h)}, history, question, training=True)
             targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_TIMES], sizes)
@@ -142,9 +142,9 @@ class MSDP(Recommender):
                 scenes_asked = cut_window(batch[FUTURE_SCENE_SEQUENCE], batch[FUTURE_TIMES], sizes)
                 terms["scene_loss"] = self.scene_loss(outputs, question, scenes_asked)
         if "contrast_loss" in self.weights_of_terms:
-            share, latest = self.config.distribution.mask_share, network.latest(history.items)
-            masked = mask(latest, for_mask, network.item_embedding.mask_index, share)
-            copy = network.encode(history._replace(items=masked), prompt, training=True)
+            share, latest = self.config.distribution.mask_share, network.aligned(history)
+            masked = mask(latest.items, for_mask, network.item_embedding.mask_index, share)
+            copy = network.encode(latest._replace(items=masked), prompt, training=True)
             terms["contrast_loss"] = siamese_loss(h, copy, self.predictor(h), self.predictor(copy))
         return terms, {}
 

@@ -28,10 +28,10 @@ class SASRecNetwork(StateNetwork):
 
     causal = True
 
-    def states(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the states of the latest events, float [batch, time, d], and their items, int [batch, time]."""
-        embedded, valid, items = self.events(history, training)
-        return self.encoder.states(embedded, valid, training=training), items
+    def states(self, history: History, training: bool | None = None) -> tf.Tensor:
+        """Returns the states of the latest events, float [batch, time, d]."""
+        embedded, valid = self.events(history, training)
+        return self.encoder.states(embedded, valid, training=training)
 
 
 class SASRec(Recommender):
@@ -49,19 +49,21 @@ class SASRec(Recommender):
         """Returns the prediction of items and of scenes, asked about prefixes averaged over all times."""
         if PREFIX not in self.config.questions:
             return super().terms(batch, seed, tape)
-        network, history = self.network, self.read_history(batch)
-        states, items = network.states(history, training=True)
-        scenes = network.aligned(history).scenes
-        terms = self.prediction_terms(repeat_state(states[:, -1]), batch, seed)
+        for_hiding, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        network, (history, read) = self.network, self.hide(batch, for_hiding)
+        latest = network.aligned(history)
+        items, scenes = latest.items, latest.scenes
+        states = network.states(read, training=True)
+        terms = self.prediction_terms(repeat_state(states[:, -1]), batch, for_negatives, history)
 
         times = network.latest(batch[HISTORY_TIMES])
         places, following_items = find_following(times, items)
         h = tf.gather_nd(states, places)
         outputs = Outputs(network.scene_queries(h, PREFIX), h)
-        negatives = self.draw_negatives(batch[NEXT_ITEM], PREFIX, seed)
+        negatives = self.draw_negatives(batch[NEXT_ITEM], PREFIX, for_negatives)
         inner = {"item_loss": self.item_loss(outputs, PREFIX, following_items, negatives)}
         if self.config.scene_weight:
-            _, following_scenes = find_following(times, scenes[:, -tf.shape(items)[1] :])
+            _, following_scenes = find_following(times, scenes)
             inner["scene_loss"] = self.scene_loss(outputs, PREFIX, following_scenes)
         return {name: _mean_with(term, inner[name], places[:, 0]) for name, term in terms.items()}, {}
 

@@ -1,10 +1,11 @@
 """The history of a batch of users, as networks read it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from model.data.padding import right_align
+from model.data.padding import ensure_column, right_align
 
 
 class History(NamedTuple):
@@ -38,10 +39,15 @@ def align(history: History, length: int | None = None) -> History:
         history: of any padding.
         length: the most events that are kept; None for all.
     """
-    # A column of padding keeps the batch at least one wide, so that empty histories have a state too.
-    parts = [tf.pad(x, [[0, 0], [1, 0]]) for x in (history.items, history.scenes, history.times) if x is not None]
+    parts = [ensure_column(x) for x in (history.items, history.scenes, history.times) if x is not None]
     widest = tf.reduce_max([tf.shape(x)[1] for x in parts])
     kept = [right_align(x, widest if length is None else length) for x in parts]
     width = tf.reduce_max([tf.shape(x)[1] for x in kept])
     items, scenes, *times = (tf.pad(x, [[0, 0], [width - tf.shape(x)[1], 0]]) for x in kept)
     return History(items, scenes, times[0] if times else None, history.now)
+
+
+def concatenate(histories: Sequence[History]) -> History:
+    """Returns one batch of several, all of the same width, and all with times or none."""
+    parts = zip(*histories, strict=True)
+    return History(*(None if part[0] is None else tf.concat(part, axis=0) for part in parts))

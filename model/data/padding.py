@@ -25,6 +25,14 @@ def right_align(indices: tf.Tensor, max_length: tf.Tensor | int) -> tf.Tensor:
     return tf.scatter_nd(tf.stack([places[:, 0], columns], axis=1), tf.gather_nd(indices, places), shape)
 
 
+def ensure_column(indices: tf.Tensor) -> tf.Tensor:
+    """Returns indices, int [batch, time], with a column of padding if they have none: empty histories have a state too.
+
+    Aligning again what is aligned therefore changes nothing.
+    """
+    return tf.pad(indices, [[0, 0], [tf.cast(tf.shape(indices)[1] == 0, tf.int32), 0]])
+
+
 def left_align(indices: tf.Tensor, padding: int = PAD_INDEX) -> tf.Tensor:
     """Moves the events of each row to its start, keeping their order, in as few columns as hold them, at least 1.
 

@@ -213,8 +213,7 @@ def reduce_and_pick(
                     part = tf.linalg.matvec(slope, by_total, transpose_a=True)
                     by_learned[0] = _write(by_learned[0], start, stop, part)
                 if offset is not None:
-                    part = tf.reduce_sum(slope * offset.chunk(start, stop), axis=1)
-                    by_learned[-1] += tf.reduce_sum(by_total * part)
+                    by_learned[-1] += tf.reduce_sum(by_total * offset.sum_products(slope, start, stop))
                 return by_outputs, by_embeddings, *by_learned
 
             zeros = tuple(_zeros_like(tensor) for tensor in (outputs, embeddings, *learned))

@@ -11,7 +11,7 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.history import History, align
-from model.data.padding import right_align
+from model.data.padding import ensure_column, right_align
 from model.data.target_counts import TargetCounts
 from model.methods import load
 from model.networks.clock import fill_now
@@ -124,8 +124,7 @@ class Network(tf_keras.layers.Layer):
 
     def latest(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the events that are read, int [batch, time], right-aligned, at least one column."""
-        # A column of padding keeps the batch at least one wide, so that empty histories have a state too.
-        return right_align(tf.pad(indices, [[0, 0], [1, 0]]), self.config.max_length)
+        return right_align(ensure_column(indices), self.config.max_length)
 
     def aligned(self, history: History) -> History:
         """Returns the events that are read, items, scenes and times in as many columns (`model.data.history.align`)."""

@@ -47,9 +47,9 @@ class EventClock(tf_keras.layers.Layer):
         """Returns what is added to the embeddings of events, float [batch, time, dim].
 
         Args:
-            history: with times, aligned with the events; `hide_times` and `fill_now` have been here.
+            history: its times, if it has any, aligned with its events.
         """
-        times, now = history.asked
+        times, now = fill_now(history).asked
         known = times > 0
         age = tf.maximum(now[:, tf.newaxis] - times, 0)
         steps = {"ages": age_step(age), "hours": times // _HOUR % HOURS}
@@ -103,6 +103,7 @@ def hide_times(history: History, draws: tf.Tensor) -> History:
     """
     if history.times is None:
         return history
-    times, now = history.asked
+    times = history.times
+    now = tf.zeros(tf.shape(times)[:1], tf.int64) if history.now is None else history.now
     timed, asked = draws >= HIDDEN_SHARE, draws >= 2 * HIDDEN_SHARE
     return history._replace(times=tf.where(timed[:, tf.newaxis], times, 0), now=tf.where(asked, now, 0))

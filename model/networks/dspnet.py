@@ -12,14 +12,13 @@ import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
 from model.data.augmentation import augment
-from model.data.history import History
+from model.data.history import History, concatenate
 from model.data.target_counts import TargetCounts
 from model.losses.adversarial import PRIORS, AdversarialPrior
 from model.losses.contrastive import contrastive_loss
 from model.networks.base import Network, Representations
-from model.networks.clock import EventClock, describe_user, fill_now, hide_times
+from model.networks.clock import EventClock, describe_user, fill_now
 from model.networks.encoder import SequenceEncoder
-from model.training import replicas
 from model.training.recommender import Batch, Recommender
 from schemas.catalogue import PAD_INDEX
 
@@ -108,8 +107,7 @@ class DSPnetNetwork(Network):
         items = self.item_embedding(latest.items, training=training)
         if self.item_clock is None or self.scene_clock is None:
             return scenes, items
-        timed = fill_now(latest)
-        return scenes + self.scene_clock(timed), items + self.item_clock(timed)
+        return scenes + self.scene_clock(latest), items + self.item_clock(latest)
 
     def enhance(
         self, h_scene: tf.Tensor, h_item: tf.Tensor, history: History, training: bool | None = None
@@ -218,11 +216,8 @@ class DSPnet(Recommender):
             [N+, batch, d].
         """
         network = self.network
-        for_mask, for_copies, for_times = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        whole = self.read_history(batch)
-        if network.item_clock is not None:
-            whole = hide_times(whole, replicas.uniform([tf.shape(whole.items)[0]], for_times))
-        read = self.hide_events(whole, for_mask)
+        for_hiding, for_copies = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        whole, read = self.hide(batch, for_hiding)
         if not self.config.contrastive.weight:
             return whole, network.represent(read, training=True), None
         number, share = self.config.contrastive.positives, self.config.contrastive.mask_share
@@ -241,8 +236,7 @@ class DSPnet(Recommender):
                     scenes=augment(latest.scenes, scene_seed, network.scene_embedding.mask_index, share),
                 )
             )
-        parts = (None if parts[0] is None else tf.concat(parts, axis=0) for parts in zip(*copies, strict=True))
-        encoded = network.encode(History(*parts), training=True)
+        encoded = network.encode(concatenate(copies), training=True)
         h_scene, h_item = (tf.reshape(h, [1 + number, -1, h.shape[1]]) for h in encoded)
         return whole, network.enhance(h_scene[0], h_item[0], whole, training=True), (h_scene[1:], h_item[1:])
 

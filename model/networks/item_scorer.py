@@ -110,7 +110,7 @@ def chunk_scores(
     """Returns the scores of the 0-based candidates start..stop-1, float [batch, stop - start]."""
     scores = tf.matmul(outputs, embeddings[1 + start : 1 + stop], transpose_b=True)
     scores = scores if bias is None else scores + bias[start:stop]
-    return scores if offset is None else scores + offset.scale * offset.chunk(start, stop)
+    return scores if offset is None else scores + offset.scaled_chunk(start, stop)
 
 
 def scores_at(

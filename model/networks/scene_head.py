@@ -44,10 +44,12 @@ class SceneHead(tf_keras.layers.Layer):
             start: the first item.
             stop: the item after the last one.
         """
-        distinct, place = tf.unique(scenes)  # users are many, scenes few
-        rows = self.cells.chunk(distinct[:, tf.newaxis], start, stop)
-        rows += tf.gather(tf.convert_to_tensor(self.rest), distinct)[:, tf.newaxis]
-        return tf.gather(rows, place)
+        return SceneOffset(self, scenes).chunk(start, stop)
+
+    def rows(self, scenes: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """Returns the same for scenes of which each stands once; arguments as for `gains`."""
+        rest = tf.gather(tf.convert_to_tensor(self.rest), scenes)
+        return self.cells.chunk(scenes[:, tf.newaxis], start, stop) + rest[:, tf.newaxis]
 
     def gains_at(self, scenes: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
         """Returns the gains of some cells, float [P]: rows of `scenes` and 0-based items, int64 [P] each."""
@@ -83,6 +85,9 @@ class SceneHead(tf_keras.layers.Layer):
 class SceneOffset:
     """What the scene head adds to the scores of a batch.
 
+    Users are many and scenes few, so gains are found for each scene once, and a product with one-hot rows hands them to
+    users: that adds exactly one number, and costs less than a gather of as many.
+
     Args:
         head: the head.
         scenes: int32 [batch], the last scene of each user.
@@ -91,11 +96,22 @@ class SceneOffset:
     def __init__(self, head: SceneHead, scenes: tf.Tensor):
         self._head = head
         self._scenes = scenes
+        self._distinct, place = tf.unique(scenes)
+        self._one_hot = tf.one_hot(place, tf.size(self._distinct))
         self.scale = tf.convert_to_tensor(head.scale)
 
     def chunk(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         """Returns what is added to the 0-based items start..stop-1, before the scale, float [batch, stop - start]."""
-        return self._head.gains(self._scenes, start, stop)
+        return tf.matmul(self._one_hot, self._head.rows(self._distinct, start, stop))
+
+    def scaled_chunk(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """Returns the same times the scale."""
+        return tf.matmul(self.scale * self._one_hot, self._head.rows(self._distinct, start, stop))
+
+    def sum_products(self, weights: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """Returns the sum over items of weights, float [batch, stop - start], times `chunk`, float [batch]."""
+        sums = tf.matmul(weights, self._head.rows(self._distinct, start, stop), transpose_b=True)
+        return tf.reduce_sum(sums * self._one_hot, axis=1)
 
     def at(self, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
         """Returns what is added to some cells, before the scale, float [P]; arguments as for `SceneHead.gains_at`."""

@@ -10,6 +10,7 @@ from model.config import ModelConfig
 from model.data.history import History
 from model.data.target_counts import TargetCounts
 from model.networks.base import Network, Representations
+from model.networks.clock import EventClock
 from model.networks.encoder import SequenceEncoder
 from schemas.catalogue import PAD_INDEX
 
@@ -21,7 +22,8 @@ class StateNetwork(Network):
     attribute, as in CARCA), else of the item alone. No paper says how such a method predicts scenes: here a linear map
     of h is compared with the embeddings of scenes. In a method that reads items alone the map is trained without
     changing h: the method's paper knows nothing of scenes, and learning to predict them could make its items worse.
-    Asked more than one question, a method compares items with a linear map of h for each instead of h itself.
+    Asked more than one question, a method compares items with a linear map of h for each instead of h itself. With
+    `ModelConfig.times` the age, hour and weekday of an event are part of it.
 
     Arguments are those of `Network`.
     """
@@ -42,6 +44,8 @@ class StateNetwork(Network):
         self.event = None
         if self.sees_scenes:
             self.event = tf_keras.layers.Dense(config.item_dim, name="event")
+        self.clock = EventClock(config.item_dim, name="clock") if config.times else None
+        self.head_dropout = tf_keras.layers.Dropout(config.head_dropout)
         self.scene_maps = {
             question: tf_keras.layers.Dense(config.scene_dim, name=f"scene_map_{question}")
             for question in self.questions
@@ -53,7 +57,7 @@ class StateNetwork(Network):
                 for question in self.questions
             }
 
-    def events(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def events(self, history: History, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns what the encoder reads of histories.
 
         Args:
@@ -61,17 +65,17 @@ class StateNetwork(Network):
             training: whether dropout is on.
 
         Returns:
-            the latest events, float [batch, time, item_dim]; which are no padding, bool [batch, time]; and their
-            items, int [batch, time].
+            the latest events, float [batch, time, item_dim], and which are no padding, bool [batch, time].
         """
-        if self.event is None:
-            items = self.latest(history.items)
-            return self.item_embedding(items, training=training), items != PAD_INDEX, items
         latest = self.aligned(history)
-        items, scenes = latest.items, latest.scenes
-        embedded = self.item_embedding(items, training=training), self.scene_embedding(scenes, training=training)
-        valid = tf.logical_or(items != PAD_INDEX, scenes != PAD_INDEX)
-        return self.event(tf.concat(embedded, axis=2)), valid, items
+        embedded, valid = self.item_embedding(latest.items, training=training), latest.items != PAD_INDEX
+        if self.event is not None:
+            scenes = self.scene_embedding(latest.scenes, training=training)
+            embedded = self.event(tf.concat([embedded, scenes], axis=2))
+            valid = tf.logical_or(valid, latest.scenes != PAD_INDEX)
+        if self.clock is not None:
+            embedded += self.clock(latest)
+        return embedded, valid
 
     def prompt(self, batch: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns the prompt that follows each history when a user is asked about, float [batch, item_dim]."""
@@ -79,7 +83,7 @@ class StateNetwork(Network):
 
     def encode(self, history: History, prompt: tf.Tensor | None = None, training: bool | None = None) -> tf.Tensor:
         """Returns the last state h, float [batch, item_dim]; arguments as for `events`, and a prompt of one's own."""
-        embedded, valid, _ = self.events(history, training)
+        embedded, valid = self.events(history, training)
         if self.prompted:
             prompt = self.prompt(tf.shape(valid)[0], training) if prompt is None else prompt
             embedded, valid = append_prompt(embedded, valid, prompt)
@@ -91,7 +95,7 @@ class StateNetwork(Network):
 
     def queries(self, known: Any, question: str, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Network.queries`."""
-        h = known.h_item
+        h = self.head_dropout(known.h_item, training=training)
         item_map = self.item_maps.get(question)
         return self.scene_queries(h, question), h if item_map is None else item_map(h)
 

@@ -18,6 +18,7 @@ from model.losses.full import LOSSES
 from model.losses.sampled import SAMPLERS, Negatives, in_batch, sampled_loss
 from model.methods import load
 from model.networks.base import Network, Outputs, Scores
+from model.networks.clock import hide_times
 from model.networks.scene_head import SceneOffset
 from model.questions import NEXT, PERIOD, choose_question
 from model.training import replicas
@@ -142,24 +143,29 @@ class Recommender(tf_keras.Model):
         """Returns the histories of a batch."""
         return History(batch[HISTORY_ITEMS], batch[HISTORY_SCENES], batch.get(HISTORY_TIMES), batch.get(CUTOFF))
 
-    def hide_events(self, history: History, seed: tf.Tensor) -> History:
-        """Hides the share `TrainingConfig.event_mask` of the events that encoders read, item and scene together.
+    def hide(self, batch: Batch, seed: tf.Tensor) -> tuple[History, History]:
+        """Hides what a step does not show: the times of some histories, with `ModelConfig.times`, and events.
 
         Args:
-            history: what users did.
+            batch: as for `read_history`.
             seed: int [2], seed of what is hidden.
 
         Returns:
-            The latest events, items, scenes and times in as many columns (`model.networks.base.Network.aligned`).
+            the histories as heads read them, and the latest events as encoders do, items, scenes and times in as many
+            columns, without the share `TrainingConfig.event_mask` of them, item and scene together.
         """
-        latest = self.network.aligned(history)
-        if not self.config.event_mask:
-            return latest
-        network, share = self.network, self.config.event_mask
-        return latest._replace(
-            items=hide(latest.items, seed, network.item_embedding.mask_index, share),
-            scenes=hide(latest.scenes, seed, network.scene_embedding.mask_index, share),
+        for_events, for_times = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        network, share, history = self.network, self.config.event_mask, self.read_history(batch)
+        if network.config.times:
+            history = hide_times(history, replicas.uniform([tf.shape(history.items)[0]], for_times))
+        latest = network.aligned(history)
+        if not share:
+            return history, latest
+        items, scenes = (
+            hide(part, for_events, embedding.mask_index, share)
+            for part, embedding in ((latest.items, network.item_embedding), (latest.scenes, network.scene_embedding))
         )
+        return history, latest._replace(items=items, scenes=scenes)
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the terms of the loss, by their names in `weights_of_terms`, and further measured values.
@@ -172,10 +178,11 @@ class Recommender(tf_keras.Model):
         Returns:
             float [batch] each, by name.
         """
-        known = self.network.represent(self.read_history(batch), training=True)
-        return self.prediction_terms(known, batch, seed), {}
+        for_hiding, for_negatives = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        whole, read = self.hide(batch, for_hiding)
+        return self.prediction_terms(self.network.represent(read, training=True), batch, for_negatives, whole), {}
 
-    def prediction_terms(self, known: Any, batch: Batch, seed: tf.Tensor, history: History | None = None) -> Batch:
+    def prediction_terms(self, known: Any, batch: Batch, seed: tf.Tensor, history: History) -> Batch:
         """Returns L_DSL of items and, unless their weight is 0, of scenes (Eq. 6), float [batch] each.
 
         Each is the mean of the losses of the questions.
@@ -184,9 +191,8 @@ class Recommender(tf_keras.Model):
             known: what the network knows of the users of the batch.
             batch: as for `terms`.
             seed: int [2], seed of the choice of negatives.
-            history: what heads read, by default the histories of the batch.
+            history: what heads read.
         """
-        history = history or self.read_history(batch)
         losses: dict[str, list[tf.Tensor]] = {}
         for question in self.network.questions:
             outputs = self.network.outputs(known, history, question, training=True)

@@ -96,7 +96,7 @@ def test_the_edition_of_amazon_reviews_of_2018_needs_what_the_comment_says(tmp_p
 
 
 def test_every_configuration_says_where_the_log_is_from_and_has_a_test() -> None:
-    others = {"complete_journey", "globo_news", "paper"}
+    others = {"complete_journey", "globo_news", "xmarket", "paper"}
     files = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "configs").glob("*.yaml")}
     assert set(files) - others == set(MAKERS)
     for name in MAKERS:

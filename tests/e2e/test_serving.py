@@ -85,7 +85,9 @@ def _example(features):
 )
 def test_whatever_is_asked_has_an_answer(endpoint, items, scenes):
     row = post(endpoint, inputs={"history_item_ids": [items or [""]], "history_scene_ids": [scenes or [""]]})["outputs"]
-    assert sorted(row["item_ids"][0]) == sorted(f"item{i}" for i in range(12))
+    # The log has no repeats, so the history is not recommended, and leaves as many places empty.
+    left = sorted({f"item{i}" for i in range(12)} - {item for item in items if isinstance(item, str)})
+    assert sorted(filter(None, row["item_ids"][0])) == left and len(row["item_ids"][0]) == 12
     assert all(isinstance(score, float) for score in row["item_scores"][0] + row["scene_scores"][0])
 
 

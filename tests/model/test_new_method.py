@@ -78,12 +78,13 @@ def test_a_configuration_may_name_it_and_a_benchmark_and_a_search_know_it(added)
     config = parse_config(VALUES, "test")
     assert config.model.name == config.model_dump(mode="json")["model"]["name"] == "toy"
     assert config.model.method is NEW_ENTRY
-    (run,) = plan_runs(config, read_spec(config, "toy"))
+    run, other = plan_runs(config, read_spec(config, "toy"))
+    assert [one.config.training.target for one in (run, other)] == ["next", "period"], "a rival knows one question"
     assert (run.label, run.role, run.config.model.name) == ("Toy", "baseline", "toy")
     candidates = run.config.training.candidates
     assert (candidates.sampling, candidates.number) == ("uniform", 5)
     assert "toy" in {run.config.model.name for run in plan_runs(config, read_spec(config))}
-    assert list(find_ranges(config.tuning, "toy")) == ["training.learning_rate", "training.scene_weight"]
+    assert {"training.learning_rate", "training.scene_weight"} < set(find_ranges(config.tuning, "toy"))
     parse_config({**VALUES, "serving": {"retrieval": "scann"}}, "test")
 
 

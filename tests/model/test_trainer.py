@@ -25,7 +25,7 @@ TRAINING = {
     "objective": "softmax",
     "batch_size": 20,
     "epochs": 2,
-    "learning_rate": 0.003,
+    "learning_rate": 0.0015,
     "event_mask": 0.1,
     "adversarial": {"weight": 2e-7},
     "contrastive": {"weight": 5e-6},
@@ -300,7 +300,8 @@ def test_answers_are_best_first_and_in_raw_ids(loaded):
     answer = _ask(loaded, [["item3", "item4"]], [["scene1", "scene2"]])
     assert answer["item_ids"].shape == (1, 12) and answer["scene_ids"].shape == (1, 3)
     assert answer["item_ids"][0, 0] == b"item5" and answer["scene_ids"][0, 0] == b"scene0"
-    assert set(answer["item_ids"][0]) == {b"item%d" % i for i in range(12)}
+    # The log has no repeats, so the history is not recommended.
+    assert set(answer["item_ids"][0]) - {b""} == {b"item%d" % i for i in range(12)} - {b"item3", b"item4"}
     for scores in (answer["item_scores"], answer["scene_scores"]):
         assert (np.diff(scores[0]) <= 0).all()
 
@@ -326,4 +327,5 @@ def test_a_fresh_process_gives_the_scores_of_the_model_in_memory(trained, tmp_pa
     in_memory = dict(zip(ids, scores.numpy()[0], strict=True))
     assert len(answer["item_ids"]) == 12
     for raw_id, score in zip(answer["item_ids"], answer["item_scores"], strict=True):
-        assert score == pytest.approx(in_memory[raw_id], abs=1e-5)
+        if raw_id:
+            assert score == pytest.approx(in_memory[raw_id], abs=1e-5)

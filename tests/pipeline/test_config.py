@@ -107,7 +107,7 @@ def test_an_override_may_name_what_is_searched() -> None:
     overrides = ["tuning.trials=3", "tuning.own.carca.training.batch_size={low: 8, high: 16}"]
     config = load_config(str(CONFIGS[0]), overrides)
     searched = find_ranges(config.tuning, "carca")
-    assert config.tuning.trials == 3 and list(searched) == ["training.learning_rate", "training.batch_size"]
+    assert config.tuning.trials == 3 and {"training.learning_rate", "training.batch_size"} < set(searched)
     assert searched["training.batch_size"].high == 16
 
 

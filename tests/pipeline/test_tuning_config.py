@@ -13,6 +13,7 @@ from schemas.errors import UserError
 from tests.experiments.tuning.searches import config
 
 RATE = "training.learning_rate"
+SHARED = [RATE, "training.event_mask", "model.head_dropout"]
 LEARNED = [name for name, method in METHODS.items() if method.trained]
 ALPHA, BETA = "training.adversarial.weight", "training.contrastive.weight"
 
@@ -24,11 +25,13 @@ def space(method: str = "dspnet", **sections: Any) -> dict[str, Dimension]:
 
 @pytest.mark.parametrize("objective", ["bce", "softmax"])
 @pytest.mark.parametrize("method", LEARNED)
-def test_every_method_that_learns_has_a_search_as_small_as_any(method: str, objective: str) -> None:
+def test_every_method_that_learns_has_a_search_of_what_all_have_and_a_few_keys_of_its_own(
+    method: str, objective: str
+) -> None:
     training = {"objective": objective, "candidates": {"sampling": "uniform"}}
-    found = space(method, training=training)
-    assert list(found)[0] == RATE and len(found) <= 3
-    assert (len(found) == 1) == (method == "sasrec"), "which has no weights of its own"
+    found = list(space(method, training=training))
+    assert found[:3] == SHARED and len(found) <= 6
+    assert (found == SHARED) == (method == "sasrec"), "which has no keys of its own"
 
 
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.trained])
@@ -44,14 +47,15 @@ def test_weights_of_dspnet_are_searched_where_its_objective_has_them(method: str
     gbce = {"objective": "gbce", "candidates": {"sampling": "uniform"}}
     for training in ({"objective": "bce"}, gbce):
         found = space(method, training={**paper, **training})
-        assert [(found[key].low, found[key].high) for key in (ALPHA, BETA)] == [(1e-9, 1e-5)] * 2
+        assert found[ALPHA].choices == found[BETA].choices == (0.0, 2e-7, 5e-6)
         assert found[ALPHA].holds_configured and found[BETA].holds_configured, "the paper's"
     found = space(method, training={"objective": "softmax"})
-    assert [(found[key].low, found[key].high) for key in (ALPHA, BETA)] == [(1e-5, 1e-1)] * 2
+    assert found[ALPHA].choices == found[BETA].choices == (0.0, 1e-4, 1e-2)
+    assert found[ALPHA].holds_configured and found[BETA].holds_configured, "none"
     given = {"own": {method: {ALPHA: {"low": 0.2, "high": 0.3}}}}
     for objective in ("bce", "softmax"):
         found = space(method, training={"objective": objective}, tuning=given)
-        assert set(found) == {RATE, ALPHA} and found[ALPHA].low == 0.2
+        assert set(found) == {*SHARED, ALPHA} and found[ALPHA].low == 0.2
 
 
 def test_negatives_that_are_not_drawn_are_not_searched() -> None:
@@ -65,8 +69,8 @@ def test_given_keys_take_the_place_of_the_default_ones() -> None:
     assert list(found) == ["model.layers"]
     assert (found["model.layers"].whole, found["model.layers"].configured) == (True, 2)
     tuning = {"own": {"bert4rec": {"training.cloze.weight": {"choices": [1, 2]}}}}
-    assert set(space("bert4rec", tuning=tuning)) == {RATE, "training.cloze.weight"}
-    assert len(space("msdp", tuning=tuning)) == 2, "the others keep theirs"
+    assert list(space("bert4rec", tuning=tuning)) == [*SHARED, "training.cloze.weight"]
+    assert len(space("msdp", tuning=tuning)) == 4, "the others keep theirs"
 
 
 def test_keys_may_be_nested_as_overrides_make_them() -> None:

@@ -156,9 +156,10 @@ def unfinished(label: str, seed: int = 7, status: Any = "out_of_memory", reason:
 
 
 def benchmark(folder: pathlib.Path, seeds: Sequence[int] = (7, 8, 9)) -> list[RunResult]:
-    """Returns a benchmark of all sorts: seeds, a method out of memory, one that failed, statistical ones, ablations."""
+    """Returns a benchmark of all sorts: seeds, a method out of memory, a failed one, statistical ones, ablations."""
     trained = {"MSDP": 0.2, "ContraRec": 0.35, "SceneCTC": 0.4, "SceneContraRec": 0.42, "SASRec": 0.45, "DSPnet-": 0.41}
     parts = {"w/o APR, CCR": 0.43, "w/o CCR": 0.44, "w/o APR": 0.46, "w/o concat": 0.3, "MLP_layers=3": 0.47}
+    parts |= {"w/o times": 0.2, "with APR": 0.5, "SASRec+": 0.46, "MSDP+": 0.3}
     found = [unfinished("BERT4Rec", seed, reason="needs 17 GiB for the logits") for seed in seeds]
     tuned = {"training.learning_rate": 0.003}
     for name, quality in {**trained, **parts, "DSPnet": 0.5}.items():
@@ -224,8 +225,11 @@ def _training(quality: float, seed: int) -> TrainingHistory:
 
 
 def _method_and_role(label: str) -> tuple[str, Role]:
-    method = next((method.name for method in METHODS.values() if method.title == label), "dspnet")
+    plain = label.removesuffix("+")
+    method = next((method.name for method in METHODS.values() if method.title == plain), "dspnet")
     roles: Mapping[str, Role] = {"DSPnet": "dspnet", "DSPnet-": "ablation"}
+    if plain != label:
+        return method, "equal_heads"
     return method, roles.get(label, "baseline" if METHODS[method].title == label else "ablation")
 
 

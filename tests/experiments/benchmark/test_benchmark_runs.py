@@ -18,9 +18,19 @@ from tests.experiments.runs.planted import TEST
 pytestmark = pytest.mark.slow
 
 EPOCHS = 12
-WHOLE = ("--methods", "popularity,sasrec", "--memory-gib", "8")
+WHOLE = ("--methods", "popularity,sasrec", "--no-ablations", "--memory-gib", "8")
 WHOLE += ("--set", f"training.epochs={EPOCHS}", "--set", f"training.patience={EPOCHS}")
-GREEDY = ("--methods", "carca,bert4rec", "--memory-gib", "1", "--set", "model.item_dim=3072", "--set", "name=greedy")
+GREEDY = (
+    "--methods",
+    "carca,bert4rec",
+    "--no-ablations",
+    "--memory-gib",
+    "1",
+    "--set",
+    "model.item_dim=3072",
+    "--set",
+    "name=greedy",
+)
 
 
 def _ended(process: subprocess.Popen) -> types.SimpleNamespace:

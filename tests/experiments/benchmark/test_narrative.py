@@ -6,7 +6,7 @@ import pytest
 
 from experiments.benchmark.narrative import describe_cautions, describe_verdict
 from experiments.benchmark.rows import group_runs
-from experiments.benchmark.significance import BaselineComparisons, compare_with_best_baselines
+from experiments.benchmark.significance import BaselineComparisons, compare_with_best
 from experiments.runs.result import RunResult
 from schemas.evaluation import Estimate
 from tests.experiments.benchmark.made_up import CONFIG, METRICS, planned, result, unfinished
@@ -19,7 +19,7 @@ def measured(label: str, recall: float, ndcg: float = 0.1, seed: int = 7, **chan
 
 
 def said(results: list[RunResult], comparisons: BaselineComparisons = NO_TESTS) -> list[str]:
-    return describe_verdict(group_runs(results), (5, 10), comparisons)
+    return describe_verdict(group_runs(results), (5, 10), comparisons, NO_TESTS)
 
 
 def warned(results: list[RunResult], waiting: Any = (), unfair: Any = ()) -> list[str]:
@@ -81,7 +81,7 @@ def test_without_dspnet_without_rivals_without_anything() -> None:
 
 def test_other_cutoffs() -> None:
     rows = group_runs([result(label, metrics={"next_item/recall@20": 0.5}) for label in ("DSPnet", "SASRec")])
-    first, *rest = describe_verdict(rows, (1, 20), NO_TESTS)
+    first, *rest = describe_verdict(rows, (1, 20), NO_TESTS, NO_TESTS)
     assert first.startswith("Next item Recall@20: ") and not any("NDCG" in sentence for sentence in rest)
 
 
@@ -91,7 +91,7 @@ def test_what_was_significant_is_counted(tmp_path: pathlib.Path) -> None:
         for label, quality in (("SASRec", 0.4), ("DSPnet", 0.6))
         for seed in (7, 8, 9)
     ]
-    found = compare_with_best_baselines(str(tmp_path), group_runs(results), METRICS)
+    found = compare_with_best(str(tmp_path), group_runs(results), METRICS, "baseline")
     assert all(column.significant for column in found.columns)
     sentence, method = said(results, found)[4:]
     assert sentence == (

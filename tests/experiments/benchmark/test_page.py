@@ -14,7 +14,8 @@ from tests.components.report.page_checks import check_numbers
 from tests.components.report.page_reader import Element, read_page
 from tests.experiments.benchmark.made_up import INFO, PLANNED, benchmark, result, summarise, unfinished
 
-SECTIONS = ["verdict", "methods", "significance", "parts", "groups", "curves", "cost", "search", "origin"]
+SECTIONS = ["verdict", "methods", "significance", "equal-heads", "parts", "ideas", "groups", "curves", "cost", "search"]
+SECTIONS += ["origin"]
 EVIL = "</script><b>x & 'y'"
 
 
@@ -75,11 +76,11 @@ def test_marks(content: dict[str, Any], page: Element) -> None:
             data.attributes["data-path"]
             for element in page.all(tag)
             for data in element.all("data")
-            if not data.attributes["data-path"].startswith("/comparisons")
+            if "comparisons" not in data.attributes["data-path"]
         }
         assert paths == {
             f"/{name}/{place}/rows/{row}/cells/{column}/mean"
-            for name in ("tables", "fusion", "groups")
+            for name in ("tables", "fusion", "groups", "equal_heads")
             for place, table in enumerate(content[name])
             for row, of_row in enumerate(table["rows"])
             for column, cell in enumerate(of_row["cells"])
@@ -90,7 +91,7 @@ def test_marks(content: dict[str, Any], page: Element) -> None:
 def test_sections_and_charts(content: dict[str, Any], page: Element) -> None:
     assert [section.attributes["id"] for section in page.all("section")] == SECTIONS
     assert len(page.by_id("groups").all("svg")) == 4
-    assert len(page.by_id("curves").all("svg")) == len(content["curves"]) == 13, "one a learned row that was finished"
+    assert len(page.by_id("curves").all("svg")) == len(content["curves"]) == 17, "one a learned row that was finished"
     curve = page.by_id("curves").all("svg")[0].text()
     assert "seed 8" in curve and f"{content['curves'][0]['seeds'][1]['best_value']:.4f} at epoch 4" in curve
     low = content["groups"][0]["rows"][1]["cells"][0]

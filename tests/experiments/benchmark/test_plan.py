@@ -1,6 +1,13 @@
 import pytest
 
-from experiments.benchmark.plan import ABLATIONS, BenchmarkSpec, configure_method, plan_runs, read_spec
+from experiments.benchmark.plan import (
+    ABLATIONS,
+    BenchmarkSpec,
+    configure_contestant,
+    list_contestants,
+    plan_runs,
+    read_spec,
+)
 from experiments.benchmark.store import add_keys
 from model.methods import METHODS
 from schemas.errors import UserError
@@ -62,19 +69,24 @@ def test_a_cell_has_the_settings_of_all_but_for_what_it_is():
     assert (run.label, run.role, run.tuned) == ("MSDP", "baseline", {})
     training = run.config.training
     assert (run.config.model.name, training.target, training.seed) == ("msdp", "prefix", 5)
-    shared = config.training.model_dump(exclude={"questions", "seed"})
-    assert training.model_dump(exclude={"questions", "seed"}) == shared
-    assert run.config.model.model_dump(exclude={"name"}) == config.model.model_dump(exclude={"name"})
+    own = {"questions", "seed", "event_mask", "average_decay"}
+    assert training.model_dump(exclude=own) == config.training.model_dump(exclude=own)
+    own = {"name", "popularity_prior", "scene_head", "repeat_head", "times", "head_dropout"}
+    assert run.config.model.model_dump(exclude=own) == config.model.model_dump(exclude=own)
     assert (run.config.windows, run.config.split) == (config.windows, config.split)
 
 
 def test_ablations_follow_the_methods_of_their_seed_for_the_first_target():
     runs = plan_runs(make_config(), _spec("dspnet", "sasrec", seeds=(7, 8), targets=("next", "period"), ablations=True))
-    parts = [f"dspnet-{ablation.name}-next-seed" for ablation in ABLATIONS]
-    methods = [f"{name}-{target}-seed" for name in ("dspnet", "sasrec") for target in ("next", "period")]
+    # The configuration has neither one question more nor dropout in its heads, and has both weights already.
+    absent = {"next-alone", "wo-head-dropout", "wo-both", "with-apr", "with-ccr"}
+    parts = [f"dspnet-{ablation.name}-next-seed" for ablation in ABLATIONS if ablation.name not in absent]
+    forms = ("dspnet", "sasrec", "sasrec-equal-heads")
+    methods = [f"{name}-{target}-seed" for name in forms for target in ("next", "period")]
     assert [run.name for run in runs] == [f"{name}{seed}" for seed in (7, 8) for name in (*methods, *parts)]
-    assert {run.role for run in runs[4:11]} == {"ablation"}
-    without = {run.label: run.config for run in runs[4:11]}
+    first = runs[len(methods) : len(methods) + len(parts)]
+    assert {run.role for run in first} == {"ablation"}
+    without = {run.label: run.config for run in first}
     assert without["w/o APR, CCR"].training.adversarial.weight == 0
     assert without["w/o APR, CCR"].training.contrastive.weight == 0
     assert without["w/o APR"].training.contrastive.weight > 0
@@ -88,10 +100,41 @@ def test_what_dspnet_never_had_cannot_be_left_out(absent):
     runs = plan_runs(config, _spec("dspnet", ablations=True))
     labels = [run.label for run in runs]
     assert "w/o APR, CCR" in labels and not {"w/o APR", "w/o CCR"} & set(labels)
+    assert ("with APR" in labels) == (absent == "adversarial") and ("with CCR" in labels) == (absent == "contrastive")
     assert len({run.config.model_dump_json() for run in runs}) == len(runs)
 
 
-@pytest.mark.parametrize("spec", [_spec("dspnet"), _spec("sasrec", "dspnet_minus", ablations=True)])
+def test_rivals_as_published_answer_one_question_at_a_time_and_have_nothing_of_ours():
+    config = make_config(questions=["next", "period"])
+    spec = _spec("sasrec", "bert4rec", "popularity", "dspnet", targets=("next+period", "period"))
+    runs = {run.name: run.config for run in plan_runs(config, spec)}
+    assert list(runs) == [
+        "sasrec-next-seed7",
+        "sasrec-period-seed7",
+        "bert4rec-next-seed7",
+        "bert4rec-period-seed7",
+        "popularity-next+period",
+        "popularity-period",
+        "dspnet-next+period-seed7",
+        "dspnet-period-seed7",
+    ]
+    plain = runs["sasrec-next-seed7"]
+    assert (plain.training.event_mask, plain.training.average_decay, plain.model.head_dropout) == (0, 0, 0)
+    assert not (plain.model.popularity_prior or plain.model.scene_head or plain.model.repeat_head or plain.model.times)
+    assert runs["bert4rec-next-seed7"].model.popularity_prior, "as in its paper"
+    assert runs["dspnet-period-seed7"].model == config.model.model_copy(update={"name": "dspnet"})
+
+
+def test_rivals_with_equal_heads_are_trained_as_dspnet_is():
+    config = make_config(questions=["next", "period"])
+    spec = _spec("sasrec", "contrarec", "dspnet", targets=("next+period",), ablations=True)
+    (equal,) = [run for run in plan_runs(config, spec) if run.role == "equal_heads"]
+    assert (equal.name, equal.label) == ("sasrec-equal-heads-next+period-seed7", "SASRec+")
+    assert equal.config.training == config.training
+    assert equal.config.model == config.model.model_copy(update={"name": "sasrec"})
+
+
+@pytest.mark.parametrize("spec", [_spec("dspnet"), _spec("carca", "dspnet_minus", ablations=True)])
 def test_no_ablations_unless_of_dspnet_and_wanted(spec):
     assert [run.config.model.name for run in plan_runs(make_config(), spec)] == list(spec.methods)
 
@@ -127,12 +170,14 @@ def test_what_searches_chose_is_for_their_method_and_target_at_all_seeds():
     ],
 )
 def test_carca_compares_with_a_sample(method, candidates, sampling, number):
-    found = configure_method(make_config(candidates=candidates), method, "next", 7).training.candidates
+    (one,) = list_contestants(_spec(method))
+    found = configure_contestant(make_config(candidates=candidates), one, 7).training.candidates
     assert found.sampling == sampling and number in (None, found.number)
 
 
 def test_a_search_may_choose_the_sample_of_carca():
-    config = configure_method(make_config(), "carca", "next", 7, {"training.candidates.number": 64})
+    (one,) = list_contestants(_spec("carca"))
+    config = configure_contestant(make_config(), one, 7, {"training.candidates.number": 64})
     assert (config.training.candidates.sampling, config.training.candidates.number) == ("uniform", 64)
 
 

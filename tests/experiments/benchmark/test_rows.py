@@ -13,8 +13,22 @@ def test_rows_are_in_the_order_of_the_paper() -> None:
     assert [row.label for row in rows] == [*titles[:-1], *parts, "DSPnet"]
     assert [row.label for row in rows if not row.competes] == ["DSPnet-", *parts]
     of_fusion = ["w/o concat", "w/o MLP", "MLP_layers=1", "MLP_layers=3"]
-    assert [row.label for row in rows if row.changes_fusion] == of_fusion
+    assert [row.label for row in rows if row.study == "fusion"] == of_fusion
+    among = [row.label for row in rows if row.stands_among_methods]
+    assert among == [*titles[:-1], "w/o APR, CCR", "w/o CCR", "w/o APR", "DSPnet"]
     assert [row.label for row in rows if row.statistical] == [m.title for m in METHODS.values() if not m.trained]
+
+
+def test_a_rival_with_equal_heads_follows_the_one_as_published() -> None:
+    rows = group_runs([result(label) for label in ("SASRec+", "MSDP+", "DSPnet", "SASRec", "MSDP")])
+    assert [(row.label, row.role) for row in rows] == [
+        ("MSDP", "baseline"),
+        ("MSDP+", "equal_heads"),
+        ("SASRec", "baseline"),
+        ("SASRec+", "equal_heads"),
+        ("DSPnet", "dspnet"),
+    ]
+    assert [row.label for row in rows if row.stands_among_methods] == ["MSDP", "SASRec", "DSPnet"]
 
 
 def test_seeds_of_a_row_and_what_became_of_them() -> None:

@@ -13,7 +13,7 @@ from schemas.errors import UserError
 from tests.experiments.runs.planted import make_config, make_data
 
 RATE = "training.learning_rate"
-SPEC = BenchmarkSpec(("popularity", "sasrec", "carca"), (5, 6), ("next", "period"))
+SPEC = BenchmarkSpec(("popularity", "sasrec", "carca"), (5, 6), ("next", "period"), ablations=False)
 
 
 @pytest.fixture
@@ -58,6 +58,14 @@ def test_each_trained_method_is_searched_for_each_target_within_one_budget(searc
     ]
 
 
+def test_what_makes_a_rival_what_its_paper_says_is_not_searched(searches, tmp_path):
+    spec = BenchmarkSpec(("sasrec",), (5,), ("next",))
+    found = run_searches(make_config(), spec, Limits(99, 3), make_data(tmp_path), Screen(io.StringIO()))
+    assert set(found) == {("sasrec", "next"), ("sasrec-equal-heads", "next")}
+    plain, equal = (set(config.tuning.space) for config, *_ in searches)
+    assert equal - plain == {"training.event_mask", "model.head_dropout"} and plain == {RATE}
+
+
 def test_without_a_budget_nothing_is_searched(searches, tmp_path):
     screen = Screen(io.StringIO())
     assert run_searches(make_config(), SPEC, Limits(None), make_data(tmp_path), screen) == {} and not searches
@@ -66,7 +74,8 @@ def test_without_a_budget_nothing_is_searched(searches, tmp_path):
 def test_the_space_is_described_for_trained_methods():
     space = describe_search_space(make_config(), SPEC)
     assert set(space) == {"sasrec", "carca"}
-    assert space["sasrec"] == {RATE: {"low": 3e-4, "high": 3e-3, "log": True}}
+    assert space["sasrec"][RATE] == {"low": 3e-4, "high": 3e-3, "log": True}
+    assert set(space["sasrec"]) == {RATE, "training.event_mask", "model.head_dropout"}
     assert space["carca"]["training.candidates.number"] == {"choices": [64, 128, 256]}
 
 

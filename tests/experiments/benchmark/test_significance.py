@@ -12,7 +12,8 @@ from experiments.benchmark.significance import (
     BaselineComparison,
     BaselineComparisons,
     average_over_seeds,
-    compare_with_best_baselines,
+    compare_with_best,
+    compare_with_each,
 )
 from experiments.runs.result import RunResult
 from model.evaluation.paired_test import holm
@@ -28,7 +29,7 @@ def make_results(
 
 
 def compare(folder: pathlib.Path, results: Sequence[RunResult], metrics: Sequence[str]) -> BaselineComparisons:
-    return compare_with_best_baselines(str(folder), group_runs(results), metrics)
+    return compare_with_best(str(folder), group_runs(results), metrics, "baseline")
 
 
 def by_metric(found: BaselineComparisons) -> dict[str, BaselineComparison]:
@@ -203,3 +204,32 @@ def test_other_users_or_futures_are_refused(other: tuple[list[bytes], list[int]]
     users, sequences = other
     with pytest.raises(UnequalTestSetsError):
         average_over_seeds([measured([b"a", b"b"], [1, 2], r=[0, 1]), measured(users, sequences, r=[0] * len(users))])
+
+
+def test_rivals_with_equal_heads_are_compared_apart(tmp_path: pathlib.Path) -> None:
+    results = make_results(tmp_path, {"SASRec": 0.6, "SASRec+": 0.45, "MSDP+": 0.2, "DSPnet": 0.5})
+    rows = group_runs(results)
+    found = compare_with_best(str(tmp_path), rows, METRICS, "equal_heads")
+    assert {rows[column.baseline].label for column in found.columns} == {"SASRec+"} and found.tests == 12
+    assert {rows[column.baseline].label for column in compare(tmp_path, results, METRICS).columns} == {"SASRec"}
+
+
+def test_each_idea_is_compared_with_dspnet(tmp_path: pathlib.Path) -> None:
+    metric = "next_item/recall@10"
+    results = make_results(tmp_path, {"w/o times": 0.2, "with APR": 0.48, "DSPnet": 0.5})
+    rows = group_runs(results)
+    places = {row.label: place for place, row in enumerate(rows)}
+    others = [places["w/o times"], places["with APR"]]
+    times, apr = compare_with_each(str(tmp_path), rows, [metric], others).columns
+    assert (times.baseline, apr.baseline) == tuple(others)
+    own, without = (
+        averaged(label, quality, metric, (7, 8, 9), tmp_path)
+        for label, quality in (("DSPnet", 0.5), ("w/o times", 0.2))
+    )
+    assert times.difference.value == pytest.approx(np.mean(own - without), rel=1e-5) and times.significant
+    assert [times.adjusted, apr.adjusted] == pytest.approx(holm([times.p_value, apr.p_value]).tolist())
+
+
+def test_without_dspnet_no_idea_is_judged(tmp_path: pathlib.Path) -> None:
+    rows = group_runs(make_results(tmp_path, {"w/o times": 0.2}))
+    assert compare_with_each(str(tmp_path), rows, METRICS, [0]).columns == ()

@@ -44,7 +44,8 @@ def test_a_person_sees_the_space_each_trial_and_what_to_do(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Searching DSPnet: 4 trials by NDCG@10 on the val split, 1.50 GiB for each"
     assert lines[1] == "  training.learning_rate from 0.0003 to 0.003 (log); 0.001 as configured"
-    assert [line.partition(":")[0] for line in lines[4:8]] == [f"Trial {number}/4" for number in range(1, 5)]
+    assert lines[2] == "  training.event_mask one of 0.0, 0.2, 0.5, 0.7; 0.5 as configured"
+    assert re.findall(r"^(Trial \d+/4): ", "\n".join(lines), re.M) == [f"Trial {number}/4" for number in range(1, 5)]
     assert not [line for line in lines if "\r" in line or "\x1b" in line], "the live line is for terminals"
     (folder,) = (tmp_path / "runs" / "log" / "tuning").iterdir()
     assert lines[-1] == f"Best values: {folder}/best.yaml, all trials: {folder}/trials.json"

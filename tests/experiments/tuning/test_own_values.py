@@ -29,8 +29,10 @@ def configured(method: str) -> PipelineConfig:
     return config(model=model, training=training)
 
 
-def ends(dimension: Dimension) -> list[Any]:
-    return [dimension.choices[0], dimension.choices[-1]] if dimension.choices else [dimension.low, dimension.high]
+def another(dimension: Dimension) -> Any:
+    """Returns the last value that is not the configured one."""
+    values = dimension.choices or (dimension.low, dimension.high)
+    return [value for value in values if value != dimension.configured][-1]
 
 
 def losses(config: PipelineConfig) -> list[float]:
@@ -63,8 +65,7 @@ def test_all_that_is_searched_changes_the_training(method: str) -> None:
     before = losses(as_is)
     assert losses(as_is) == before, "what changes it is the value"
     for dimension in list_dimensions(as_is):
-        other = next(value for value in ends(dimension) if value != dimension.configured)
-        assert losses(change_values(as_is, {dimension.key: other})) != before, dimension.key
+        assert losses(change_values(as_is, {dimension.key: another(dimension)})) != before, dimension.key
 
 
 @pytest.mark.parametrize("method", TRAINED)
@@ -73,7 +74,7 @@ def test_each_weight_of_an_own_term_is_searched(method: str) -> None:
     terms = load(METHODS[method].recommender).own_terms
     fixed = dict(terms(as_is.training))
     for dimension in list_dimensions(as_is):
-        changed = terms(change_values(as_is, {dimension.key: ends(dimension)[0]}).training)
+        changed = terms(change_values(as_is, {dimension.key: another(dimension)}).training)
         fixed = {name: weight for name, weight in fixed.items() if changed[name] == weight}
     assert not fixed
 

@@ -35,10 +35,12 @@ def test_the_first_trial_is_the_configuration_as_it_is(tmp_path: pathlib.Path) -
     executor = FakeExecutor()
     training = {"learning_rate": 0.00123456789, "epochs": 2, "objective": "softmax"}
     result = run(tmp_path, 2, executor, training=training)
-    # DSPnet's default weights are outside of the space, the learning rate is inside.
     assert executor.runs[0].config == config(training=training)
     assert result.trials[0].values == {
         RATE: 0.00123456789,
+        "training.event_mask": 0.5,
+        "model.head_dropout": 0.3,
+        "model.times": True,
         "training.adversarial.weight": 0.0,
         "training.contrastive.weight": 0.0,
     }
@@ -53,7 +55,8 @@ def test_another_method_is_searched_in_its_own_space(tmp_path: pathlib.Path) -> 
     result = run(tmp_path, 3, executor, method="carca", training={"candidates": {"sampling": "uniform"}})
     assert {one.config.model.name for one in executor.runs} == {"carca"}
     assert {one.label for one in executor.runs} == {"CARCA"}
-    assert set(result.trials[0].values) == {RATE, "training.candidates.number"}
+    shared = {RATE, "training.event_mask", "model.head_dropout"}
+    assert set(result.trials[0].values) == {*shared, "training.candidates.number"}
     assert all(trial.values["training.candidates.number"] in (64, 128, 256) for trial in result.trials[1:])
     assert result.trials[0].values["training.candidates.number"] == 8192
 
@@ -223,11 +226,13 @@ def test_files_tell_what_was_found(tmp_path: pathlib.Path) -> None:
     assert text.startswith(f"# DSPnet, trial {result.best.number} of 6: validation NDCG@10 0.")
     best = result.best.values
     assert yaml.safe_load(text) == {
+        "model": {"head_dropout": best["model.head_dropout"], "times": best["model.times"]},
         "training": {
             "learning_rate": best[RATE],
+            "event_mask": best["training.event_mask"],
             "adversarial": {"weight": best["training.adversarial.weight"]},
             "contrastive": {"weight": best["training.contrastive.weight"]},
-        }
+        },
     }
     written = json.loads(pathlib.Path(result.folder, "trials.json").read_text())
     assert (written["method"], written["metric"], written["budget"]) == ("dspnet", MONITOR, 6)

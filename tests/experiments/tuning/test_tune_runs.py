@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_a_killed_search_goes_on_within_the_trial(runs: types.SimpleNamespace) -
     monitored = [epoch["val_ndcg@10"] for epoch in runs.epochs]
     assert first["epochs"][:2] == pytest.approx(monitored) and len(first["epochs"]) == EPOCHS
     assert first["status"] == second["status"] == "finished"
-    assert first["values"] == {"training.learning_rate": 0.01} != second["values"]
+    assert first["values"]["training.learning_rate"] == 0.01 != second["values"]["training.learning_rate"]
 
 
 def test_what_was_found_is_told_and_kept(runs: types.SimpleNamespace) -> None:
@@ -82,6 +83,6 @@ def test_what_was_found_is_told_and_kept(runs: types.SimpleNamespace) -> None:
 def test_a_trial_out_of_memory_says_so_and_what_to_do(runs: types.SimpleNamespace) -> None:
     assert runs.greedy.code == 1
     assert "A new search: data, configuration or code are not what they were in" in runs.greedy.said
-    assert "Trial 1/1: learning_rate=0.01 (as configured): out of memory after" in runs.greedy.said
+    assert re.search(r"Trial 1/1: .*learning_rate=0\.01.*: out of memory after", runs.greedy.said)
     assert "tune failed: none of 1 trials could be trained:" in runs.greedy.said
     assert "Raise --memory-gib" in runs.greedy.said and "Traceback" not in runs.greedy.said

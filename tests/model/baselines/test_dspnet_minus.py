@@ -85,7 +85,7 @@ def step(monkeypatch):
     monkeypatch.setattr(dspnet, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
     monkeypatch.setattr(model.adversary, "draw", lambda *a: drawn.append(draw(*a)) or drawn[-1])
     with tf.GradientTape() as tape:
-        terms, _ = model.terms(batch(HISTORY_ITEMS, HISTORY_SCENES, [[3, 2], [5, 13]], [[1, 2], [2, 2]]), [1, 3], tape)
+        terms, _ = model.terms(batch(HISTORY_ITEMS, HISTORY_SCENES, [[3, 2], [5, 13]], [[1, 2], [2, 2]]), [1, 4], tape)
     pairs = [HISTORY, *(History(*pair) for pair in zip(copies[::2], copies[1::2], strict=True))]
     encoded = [model.network.encode(pair) for pair in pairs]
     return model, terms, [[h.numpy().astype(float) for h in both] for both in encoded], drawn[0]

@@ -25,8 +25,8 @@ def _batch():
 
 def test_an_event_does_not_see_later_ones():
     network = build().network
-    before, _ = network.states(history([[3, 4, 5, 6]]))
-    after, _ = network.states(history([[3, 4, 9, 8]]))
+    before = network.states(history([[3, 4, 5, 6]]))
+    after = network.states(history([[3, 4, 9, 8]]))
     np.testing.assert_allclose(before[:, :2], after[:, :2], atol=1e-6)
     assert np.abs(before[:, 2:] - after[:, 2:]).max() > 1e-3
 
@@ -48,7 +48,7 @@ def test_with_prefixes_the_loss_is_the_mean_over_all_events():
         for cut in range(1, len(events) + 1):
             # Later events are others: none of them may matter. Their number does, as places are counted from the end.
             padded = events[:cut] + [events[-1]] * (len(events) - cut)
-            states, _ = network.states(history([padded]))
+            states = network.states(history([padded]))
             h = states.numpy()[0, cut - 1 - len(events)]
             following = [*events, next_item][cut]
             by_item.append(-_log_softmax(items @ h)[following - 1] if following <= ITEMS else 0.0)
@@ -68,7 +68,7 @@ def test_the_last_event_of_a_time_predicts_all_of_the_next_one():
     terms, _ = model.terms(data, tf.constant([1, 2]), tf.GradientTape())
     network = model.network
     items, scenes = network.item_embedding.table.numpy()[1:13], network.scene_embedding.table.numpy()[1:5]
-    scene_map, states = network.scene_maps["prefix"], network.states(HISTORY)[0].numpy()[:, -5:]
+    scene_map, states = network.scene_maps["prefix"], network.states(HISTORY).numpy()[:, -5:]
     for row in range(3):
         columns = times[row], HISTORY_ITEMS[row], HISTORY_SCENES[row]
         events = [event for event in zip(*columns, strict=True) if event[0]]
@@ -93,7 +93,7 @@ def test_the_last_event_of_a_time_predicts_all_of_the_next_one():
 def test_else_the_last_event_alone_predicts(question):
     model = build(question, objective="softmax")
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
-    states, _ = model.network.states(HISTORY)
+    states = model.network.states(HISTORY)
     table = model.network.item_embedding.table.numpy()[1:13]
     expected = [-_log_softmax(table @ h)[target - 1] for h, target in zip(states.numpy()[::2, -1], (7, 5), strict=True)]
     np.testing.assert_allclose(terms["item_loss"].numpy()[::2], expected, rtol=1e-4)
@@ -114,7 +114,7 @@ def test_gbce_is_that_of_gsasrec(monkeypatch, calibration):
     candidates = {"sampling": "uniform", "number": 5}
     model = build("next", objective="gbce", gbce_calibration=calibration, candidates=candidates)
     terms, _ = model.terms(_batch(), tf.constant([1, 2]), tf.GradientTape())
-    states, _ = model.network.states(HISTORY)
+    states = model.network.states(HISTORY)
     table, h = model.network.item_embedding.table.numpy()[1:13], states.numpy()[:, -1]
     alpha = 5 / (ITEMS - 1)
     beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
@@ -137,7 +137,7 @@ def test_with_prefixes_every_event_is_compared_with_the_same_draws(monkeypatch, 
     negatives, other = drawn  # for the last event and for earlier ones
     np.testing.assert_array_equal(negatives.columns, other.columns)
     draws = np.repeat(negatives.columns.numpy(), negatives.counts.numpy().astype(int))
-    states, items = (x.numpy() for x in model.network.states(HISTORY))
+    states, items = model.network.states(HISTORY).numpy(), model.network.aligned(HISTORY).items.numpy()
     table = model.network.item_embedding.table.numpy()[1:13]
     power = 1 - calibration * (1 - 5 / (ITEMS - 1))
     for row in range(3):

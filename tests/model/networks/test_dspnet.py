@@ -22,8 +22,9 @@ ITEMS, SCENES, BATCH = 11, 4, 3
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 0, 12], [1, 2, 3, 4]]
 HISTORY_SCENES = [[1, 2, 0, 1], [4, 4, 5, 0], [1, 1, 2, 2]]
 HISTORY = recommenders.history(HISTORY_ITEMS, HISTORY_SCENES)
-NETWORK = {"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, "head_dropout": 0.0}
+NETWORK = {"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, "head_dropout": 0.0, **recommenders.PLAIN}
 TRAINING = {
+    "objective": "bce",
     "questions": ("period",),
     "event_mask": 0.0,
     "adversarial": {"weight": 0.3},
@@ -169,7 +170,9 @@ def test_encoders_do_not_see_hidden_events_and_heads_see_all(monkeypatch, name, 
         model.train_step(batch)
     hidden = []
     for history in read:
-        items, scenes = (indices.numpy()[:3, -7:] for indices in history)  # of the sequences, not of copies
+        items, scenes = (
+            indices.numpy()[:3, -7:] for indices in (history.items, history.scenes)
+        )  # of the sequences, not of copies
         np.testing.assert_array_equal(items == ITEMS + 1, scenes == SCENES + 1)
         np.testing.assert_array_equal(np.where(items == ITEMS + 1, rows, items), rows)
         hidden.append(items == ITEMS + 1)

@@ -7,7 +7,7 @@ import tf_keras
 from model.baselines.dspnet_minus import DSPnetMinusNetwork
 from model.config import ModelConfig
 from model.networks.dspnet import DSPnetNetwork
-from tests.recommenders import counts_of, history
+from tests.recommenders import PLAIN, counts_of, history
 from tests.scene_counts import scene_counts, smoothed
 
 ITEMS, SCENES = 11, 4
@@ -20,7 +20,7 @@ HEADS = {"popularity_prior": True, "scene_head": True, "repeat_head": True}
 
 def _network(network_class=DSPnetNetwork, **options):
     tf_keras.utils.set_random_seed(1)
-    config = ModelConfig(**{"item_dim": 8, "scene_dim": 4, "max_length": 3, "heads": 2, **options})
+    config = ModelConfig(**{"item_dim": 8, "scene_dim": 4, "max_length": 3, "heads": 2, **PLAIN, **options})
     network = network_class(config, counts_of(QUESTIONS, ITEMS, SCENES))
     for question in QUESTIONS:
         network(HISTORY, question)
@@ -181,7 +181,7 @@ def test_head_dropout_zeroes_a_share_and_scales_the_rest():
 def test_popularity_is_where_scores_start():
     """But for the products with embeddings, which are small at first."""
     counts = counts_of(QUESTIONS, ITEMS, SCENES)
-    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4, popularity_prior=True, scene_head=True), counts)
+    network = DSPnetNetwork(ModelConfig(item_dim=8, scene_dim=4, repeat_head=False), counts)
     for embedding in (network.item_embedding, network.scene_embedding):
         embedding.table.assign(tf.zeros_like(embedding.table))
     for question in QUESTIONS:
@@ -196,7 +196,7 @@ def test_popularity_is_where_scores_start():
 
 def test_a_scene_head_needs_the_prior():
     with pytest.raises(pydantic.ValidationError, match="scene_head adds to what is popular.*popularity_prior"):
-        ModelConfig(scene_head=True)
+        ModelConfig(scene_head=True, popularity_prior=False)
 
 
 def test_empty_histories_have_finite_scores():

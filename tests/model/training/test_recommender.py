@@ -224,7 +224,7 @@ def test_sasrec_predicts_what_follows_each_event(options):
         losses = {term: [float(values[row])] for term, values in last.items()}
         for place in np.flatnonzero(items)[:-1]:
             past = np.where(np.arange(4) <= place, items, 9)  # whatever comes later
-            h = network.states(recommenders.history([past]))[0][:, place - 4]
+            h = network.states(recommenders.history([past]))[:, place - 4]
             inner = Outputs(network.scene_queries(h, "prefix"), h)
             for term, scores, target in (
                 ("item_loss", network.score_items(inner, "prefix"), items[place + 1]),
