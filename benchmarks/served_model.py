@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.questions import NEXT, PERIOD
+from model.questions import ASKED
 from schemas.catalogue import Catalogue
 from schemas.identity import fingerprints
 
 if TYPE_CHECKING:
     from model.data.target_counts import TargetCounts
-
-QUESTIONS: tuple[str, ...] = (NEXT, PERIOD)
-"""What networks are asked, as `TrainingConfig.questions` is by default."""
 
 
 def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retrieval: str = "exact") -> float:
@@ -37,8 +34,8 @@ def export_random(folder: str, items: int, scenes: int, item_dim: int = 64, retr
 
     config = ModelConfig(item_dim=item_dim, scene_dim=16, max_length=50, popularity_prior=True, repeat_head=True)
     catalogues = random_catalogue("item", items), random_catalogue("scene", scenes)
-    network = build_network(config, dict.fromkeys(QUESTIONS, from_catalogues(*catalogues)))
-    for question in QUESTIONS:
+    network = build_network(config, dict.fromkeys(ASKED, from_catalogues(*catalogues)))
+    for question in ASKED:
         network(History(*[tf.ones([1, 1], tf.int32)] * 2), question)
     serve = ServingConfig.model_validate({"retrieval": retrieval})
     begin = time.perf_counter()
@@ -59,7 +56,7 @@ def even_counts(items: int, scenes: int) -> "dict[str, TargetCounts]":
     from model.data.target_counts import without_scenes
 
     even = without_scenes(np.ones(items, np.int64), np.ones(scenes, np.int64))
-    return dict.fromkeys(QUESTIONS, even)
+    return dict.fromkeys(ASKED, even)
 
 
 def raw_id(kind: str, number: int) -> str:

@@ -10,7 +10,7 @@ import pydantic_core
 
 from model.evaluation.tasks import problem_with
 from model.methods import METHODS, Method, Objective
-from model.questions import NEXT, PERIOD, PREFIX, Question, label_questions
+from model.questions import ASKED, PREFIX, Question, label_questions
 from schemas.config_model import ConfigModel
 
 VALIDATION_METRIC = "ndcg@10"
@@ -181,7 +181,7 @@ class TrainingConfig(ConfigModel):
     """
     gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
     """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
-    questions: Annotated[tuple[Question, ...], pydantic.Field(min_length=1)] = (NEXT, PERIOD)
+    questions: Annotated[tuple[Question, ...], pydantic.Field(min_length=1)] = ASKED
     """What is predicted in training, all of it in every step: what comes next, all of the future window (`period`), or,
     alone, what comes next after a prefix.
 

@@ -21,6 +21,9 @@ QUESTIONS: tuple[Question, ...] = (NEXT, PERIOD, PREFIX)
 """In the order of tables."""
 assert set(QUESTIONS) == set(get_args(Question))
 
+ASKED: tuple[Question, ...] = (NEXT, PERIOD)
+"""What evaluation and serving ask of every model."""
+
 SEPARATOR = "+"
 
 
@@ -46,7 +49,7 @@ def label_questions(questions: Sequence[str]) -> str:
     return SEPARATOR.join(questions)
 
 
-LABELS = (NEXT, PERIOD, label_questions([NEXT, PERIOD]), PREFIX)
+LABELS = (NEXT, PERIOD, label_questions(ASKED), PREFIX)
 """What a method is usually trained on, in the order of tables."""
 
 

@@ -13,6 +13,10 @@ import tensorflow as tf
 
 _OPTIMIZER = "disable_meta_optimizer"
 
+graph_function = functools.partial(tf.function, autograph=False)
+"""`tf.function` without AutoGraph, which would rewrite the source of Keras' layers at every trace and has nothing to
+find there."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -8,7 +8,7 @@ a secret salt, and their raw ids are written nowhere.
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import farmhash
 import numpy as np
@@ -46,6 +46,22 @@ def fingerprints(raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
     """
     hashes = np.fromiter((farmhash.fingerprint64(raw_id) for raw_id in raw_ids), dtype=np.uint64)
     return (hashes % np.uint64(FINGERPRINT_BUCKETS)).astype(np.int64)
+
+
+def pad_rows(rows: Sequence[npt.NDArray[np.int64]], padding: int = PAD_FINGERPRINT) -> npt.NDArray[np.int64]:
+    """Returns rows of different lengths as one array, filled on the right.
+
+    Args:
+        rows: fingerprints or other numbers, int64 [length] each; at least one row.
+        padding: what rows are filled with.
+
+    Returns:
+        int64 [rows, length of the longest row].
+    """
+    padded = np.full([len(rows), max(map(len, rows))], padding, np.int64)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
 
 
 def make_user_hasher(salt: bytes) -> Callable[[str], bytes]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from model.data.batches import CUTOFF, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TIMES, fingerprint_batches
 from schemas.catalogue import Catalogue
-from schemas.identity import PAD_FINGERPRINT, fingerprints
+from schemas.identity import PAD_FINGERPRINT, fingerprints, pad_rows
 
 MOST = 64
 """Number of sequences of the test split that are asked about."""
@@ -119,20 +119,13 @@ def _popular_row(items: Catalogue, scenes: Catalogue, length: int) -> _Row:
 
 
 def _make_histories(names: Sequence[str], rows: Sequence[_Row], items: Catalogue, scenes: Catalogue) -> Histories:
-    item_rows, scene_rows = _pad([row.items for row in rows]), _pad([row.scenes for row in rows])
+    item_rows, scene_rows = pad_rows([row.items for row in rows]), pad_rows([row.scenes for row in rows])
     return Histories(
         tuple(names),
         item_rows,
         scene_rows,
         encode_ids(items, item_rows),
         encode_ids(scenes, scene_rows),
-        times=_pad([row.times for row in rows], 0),
+        times=pad_rows([row.times for row in rows], 0),
         now=np.array([row.now for row in rows], np.int64),
     )
-
-
-def _pad(rows: Sequence[npt.NDArray[np.int64]], padding: int = PAD_FINGERPRINT) -> npt.NDArray[np.int64]:
-    padded = np.full([len(rows), max(map(len, rows))], padding, np.int64)
-    for place, row in enumerate(rows):
-        padded[place, : len(row)] = row
-    return padded

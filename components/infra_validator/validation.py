@@ -14,17 +14,15 @@ from components.infra_validator import answers
 from components.infra_validator.candidate import ask, find_libraries, make_request, read_signatures
 from components.infra_validator.histories import Histories, encode_ids
 from components.infra_validator.refusal import RefusedError, about, refusing
-from model.questions import NEXT, PERIOD, choose_question
+from model.export.serving_module import QUESTION_OF
+from model.questions import choose_question
 from model.tracing import unoptimized
 from schemas.catalogue import PAD_INDEX, Catalogue
-from schemas.served_model import EMBED_USERS, ITEM, PERIOD_ITEM, RANKINGS, RECOMMEND_UNSEEN, RETRIEVAL_FILE, SCENE
+from schemas.served_model import EMBED_USERS, RANKINGS, RECOMMEND_UNSEEN, RETRIEVAL_FILE, SCENE
 from serving.saved_model import load_saved_model, read_retrieval
 
 LEFT_OUT = 3
 """Number of the most popular items that `recommend_unseen` is asked to leave out."""
-
-ASKED = {ITEM: NEXT, PERIOD_ITEM: PERIOD, SCENE: NEXT}
-"""The question that each ranking answers."""
 
 DEVICE = "CPU:0"
 """Device of the expected scores: the fresh process computes on the CPU, and a GPU rounds differently."""
@@ -147,7 +145,7 @@ class Reference:
         # In one batch, as in the fresh process: its size changes the last digits of a user's scores.
         with refusing(f"score, {histories.names[0]}"), tf.device(DEVICE), unoptimized():
             by_question: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
-            for kind, wanted in ASKED.items():
+            for kind, wanted in QUESTION_OF.items():
                 question = choose_question(wanted, list(self.candidate.answers))
                 if question not in by_question:
                     score = self.candidate.answers[question].score

@@ -80,7 +80,8 @@ class Executor(base_executor.BaseExecutor):
                 del rankers[LAST_BLESSED]
                 baseline = None
         train = TrainSequences([_glob(input_dict, TRAIN)], items, scenes)
-        counted = {question: popularity.recount_futures(train, items, scenes, question) for question in (NEXT, PERIOD)}
+        # Of the period, the catalogues have the counts already.
+        counted = {NEXT: popularity.recount_futures(train, items, scenes, NEXT), PERIOD: (items, scenes)}
         for name, make in REFERENCES.items():
             if name != title:
                 network = StatisticalNetworks({question: make(*counts) for question, counts in counted.items()})

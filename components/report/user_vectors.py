@@ -10,7 +10,7 @@ import tensorflow as tf
 from components.report.content import MapPoint, UserMap
 from components.report.users import ShownUser
 from schemas.catalogue import Catalogue
-from schemas.identity import PAD_FINGERPRINT, fingerprints
+from schemas.identity import fingerprints, pad_rows
 
 BATCH_SIZE = 256
 SEED = 7
@@ -38,10 +38,10 @@ def embed_users(model: Any, users: Sequence[ShownUser], items: Catalogue, scenes
     for start in range(0, len(users), BATCH_SIZE):
         batch = [users[place] for place in order[start : start + BATCH_SIZE]]
         histories = (
-            items.raw_ids(pad([user.history_items for user in batch]), unknown_item),
-            scenes.raw_ids(pad([user.history_scenes for user in batch]), unknown_scene),
+            items.raw_ids(pad_rows([user.history_items for user in batch]), unknown_item),
+            scenes.raw_ids(pad_rows([user.history_scenes for user in batch]), unknown_scene),
         )
-        times = pad([user.history_times for user in batch], 0), np.concatenate([user.cutoff for user in batch])
+        times = pad_rows([user.history_times for user in batch], 0), np.concatenate([user.cutoff for user in batch])
         parts.append(model.embed_users(*map(tf.constant, (*histories, *times)))["z_item"].numpy())
     vectors = np.concatenate(parts)
     result = np.empty_like(vectors)
@@ -57,20 +57,12 @@ def recommend(model: Any, users: Sequence[ShownUser], most: int) -> Iterator[lis
         users: at least one user.
         most: most items of a user.
     """
-    histories = (pad([user.history_items for user in users]), pad([user.history_scenes for user in users]))
-    times = pad([user.history_times for user in users], 0), np.concatenate([user.cutoff for user in users])
+    histories = (pad_rows([user.history_items for user in users]), pad_rows([user.history_scenes for user in users]))
+    times = pad_rows([user.history_times for user in users], 0), np.concatenate([user.cutoff for user in users])
     answer = model.recommend_fingerprints(*map(tf.constant, (*histories, *times)))
     for ids, scores in zip(answer["item_ids"].numpy(), answer["item_scores"].numpy().tolist(), strict=True):
         pairs = [(raw_id.decode(), score) for raw_id, score in zip(ids, scores, strict=True) if raw_id]
         yield pairs[:most]
-
-
-def pad(rows: Sequence[Int64s], padding: int = PAD_FINGERPRINT) -> Int64s:
-    """Returns rows of different lengths as one array, filled on the right."""
-    result = np.full([len(rows), max(map(len, rows))], padding, np.int64)
-    for target, row in zip(result, rows, strict=True):
-        target[: len(row)] = row
-    return result
 
 
 def _make_unknown_id(catalogue: Catalogue) -> str:

@@ -135,8 +135,7 @@ def list_ideas(rows: Sequence[BenchmarkRow]) -> list[int]:
 
 def list_idea_metrics(ks: Sequence[int]) -> list[str]:
     """Returns the metrics by which the project's ideas are judged: Recall and NDCG of both tasks at the key k."""
-    k = pick_headline_k(ks)
-    return [f"{task}/{kind}@{k}" for task in _GROUPED for kind, _ in _MEASURES]
+    return [column.metric for task in _GROUPED for column in _list_columns(task, [pick_headline_k(ks)])]
 
 
 def make_group_tables(rows: Sequence[BenchmarkRow], ks: Sequence[int]) -> list[MetricTable]:

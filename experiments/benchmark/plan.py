@@ -181,7 +181,7 @@ def plan_runs(config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedValues = 
         for seed in spec.seeds
         for run in (
             *_plan_contestants(config, contestants, tuned, seed, seed == first),
-            *_plan_ablations(config, spec, tuned, seed),
+            *(_plan_ablations(config, contestants, tuned, seed) if spec.ablations else ()),
         )
     ]
 
@@ -257,13 +257,14 @@ def _plan_contestants(
         )
 
 
-def _plan_ablations(config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedValues, seed: int) -> Iterator[Run]:
+def _plan_ablations(
+    config: PipelineConfig, contestants: Sequence[Contestant], tuned: TunedValues, seed: int
+) -> Iterator[Run]:
     """Yields DSPnet without its parts, each once, for the first target, unless DSPnet never had the part."""
-    if not spec.ablations or DSPNET not in spec.methods:
+    own = next((contestant for contestant in contestants if contestant.name == DSPNET), None)
+    if own is None:
         return
-    target = spec.targets[0]
-    values = tuned.get((DSPNET, target), _NO_VALUES)
-    (own,) = _list_forms(DSPNET, dataclasses.replace(spec, targets=(target,)))
+    values = tuned.get((own.name, own.target), _NO_VALUES)
     whole = configure_contestant(config, own, seed, values)
     known = [whole]
     present = flatten(whole.model_dump(mode="json"))
@@ -274,7 +275,7 @@ def _plan_ablations(config: PipelineConfig, spec: BenchmarkSpec, tuned: TunedVal
         if changed not in known:
             known.append(changed)
             kept = {key: value for key, value in values.items() if key not in ablation.values}
-            yield Run(f"{DSPNET}-{ablation.name}-{target}-seed{seed}", ablation.label, "ablation", changed, kept)
+            yield Run(f"{own.name}-{ablation.name}-{own.target}-seed{seed}", ablation.label, "ablation", changed, kept)
 
 
 def _read_names(option: str, text: str, known: Sequence[str], alternative: str = "") -> tuple[str, ...]:

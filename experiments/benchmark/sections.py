@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from experiments.benchmark import tables
 from experiments.benchmark.result import BenchmarkResult
 from model.config import MONITOR
-from model.questions import NEXT, PERIOD, PREFIX, label_questions
+from model.questions import ASKED, NEXT, PERIOD, PREFIX, label_questions
 from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
@@ -14,7 +14,7 @@ from reporting.titles import term_title
 _TARGET_MEANINGS: Mapping[str, str] = {
     NEXT: "the next items",
     PERIOD: "all of the future",
-    label_questions([NEXT, PERIOD]): "both at once, a list for each",
+    label_questions(ASKED): "both at once, a list for each",
     PREFIX: "what comes next after any prefix",
 }
 """What a method is trained for, or what a statistical method counts, by training target."""

@@ -43,7 +43,7 @@ def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path, c
 
     `path` holds the keys that lead to the table in benchmark.json, `compared` those that lead to its comparisons.
     """
-    comparisons = result.equal_comparisons if compared == EQUAL else result.comparisons
+    comparisons = _find_comparisons(result, compared)
     distinguishing = [setting for setting in SETTING_TITLES if setting in result.distinguishing]
     rows = []
     for at, metric_row in enumerate(table.rows):
@@ -74,7 +74,7 @@ def make_metric_table(result: BenchmarkResult, table: MetricTable, path: Path, c
 
 def make_comparison_table(result: BenchmarkResult, compared: tuple[str] = BEST) -> Table:
     """Returns the table of comparisons, of which `compared` says where benchmark.json has them."""
-    comparisons: BaselineComparisons = getattr(result, compared[0])
+    comparisons = _find_comparisons(result, compared)
     rows = []
     for place, column in enumerate(comparisons.columns):
         path: Path = (*compared, "columns", place)
@@ -97,6 +97,12 @@ def make_comparison_table(result: BenchmarkResult, compared: tuple[str] = BEST) 
         *_make_word_columns("seeds"),
     )
     return Table(columns, tuple(rows), _CAPTIONS[compared], html_class="results")
+
+
+def _find_comparisons(result: BenchmarkResult, compared: tuple[str]) -> BaselineComparisons:
+    """Returns the comparisons of which `compared` says where benchmark.json has them."""
+    comparisons: BaselineComparisons = getattr(result, compared[0])
+    return comparisons
 
 
 def make_curve_table(result: BenchmarkResult) -> Table:

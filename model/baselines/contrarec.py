@@ -20,7 +20,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 from model.config import ModelConfig, TrainingConfig
-from model.data.augmentation import augment
+from model.data.augmentation import augment_both
 from model.data.batches import NEXT_ITEM
 from model.data.history import History, concatenate
 from model.data.target_counts import TargetCounts
@@ -85,18 +85,9 @@ class ContraRec(Recommender):
             seed: int [2], seed of the copies.
         """
         network, share = self.network, self.config.context_contrast.mask_share
-        latest = network.aligned(whole)
-        copies = [read]
-        for view in range(VIEWS):
-            # The same events are hidden and moved in both sequences.
-            view_seed = tf.random.experimental.stateless_fold_in(seed, view)
-            copies.append(
-                latest._replace(
-                    items=augment(latest.items, view_seed, network.item_embedding.mask_index, share),
-                    scenes=augment(latest.scenes, view_seed, network.scene_embedding.mask_index, share),
-                )
-            )
-        h = network.encode(concatenate(copies), training=True)
+        # The same events are hidden and moved in both sequences.
+        views = augment_both(network.aligned(whole), VIEWS, (seed, seed), network.mask_indices, share)
+        h = network.encode(concatenate([read, *views]), training=True)
         h = tf.reshape(h, [1 + VIEWS, -1, h.shape[1]])
         return h[0], h[1:]
 

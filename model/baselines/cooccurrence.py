@@ -19,12 +19,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import sparse
 
-from model.baselines.statistical_network import StatisticalNetwork, latest_known
-from model.config import TrainingConfig
-from model.data.sequences import TrainSequences, next_events
+from model.baselines.statistical_network import CountingTask, StatisticalNetwork, latest_known
+from model.data.sequences import events_asked_for
 from model.networks.sparse_counts import SparseCounts, tie_break
-from model.questions import PERIOD
-from schemas.catalogue import PAD_INDEX, Catalogue
+from schemas.catalogue import PAD_INDEX
 
 STRONGEST = 1000
 """Counts that are kept of a row."""
@@ -33,21 +31,13 @@ PRODUCTS = 1 << 24
 """Pairs that are counted at a time, but for one row more."""
 
 
-def fit(
-    train: TrainSequences,
-    items: Catalogue,
-    scenes: Catalogue,
-    max_length: int,
-    training: TrainingConfig,
-    question: str,
-) -> StatisticalNetwork:
+def fit(task: CountingTask) -> StatisticalNetwork:
     """Counts what comes after what: a `model.baselines.statistical_network.Fit`."""
+    items, scenes, max_length = task.items, task.scenes, task.max_length
     # A batch of nobody, so that a train split without sequences makes counts, too.
     batches = [[sparse.csr_matrix((0, size), dtype=np.int32) for size in (len(items),) * 2 + (len(scenes),) * 2]]
-    for batch in train:
-        history, future = batch.history, batch.future
-        if question != PERIOD:
-            future = next_events(future)
+    for batch in task.train:
+        history, future = batch.history, events_asked_for(task.question, batch.future)
         batches.append(
             [
                 _latest(history.items, history.starts, len(items), max_length),

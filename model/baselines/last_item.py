@@ -8,26 +8,18 @@ events.
 
 import tensorflow as tf
 
-from model.baselines.statistical_network import StatisticalNetwork, latest_known
-from model.config import TrainingConfig
+from model.baselines.statistical_network import CountingTask, StatisticalNetwork, latest_known
 from model.data.pair_counts import PairCounts
-from model.data.sequences import TrainSequences, what_follows
+from model.data.sequences import what_follows
 from model.networks.sparse_counts import SparseCounts, tie_break
-from schemas.catalogue import Catalogue
 
 
-def fit(
-    train: TrainSequences,
-    items: Catalogue,
-    scenes: Catalogue,
-    max_length: int,
-    training: TrainingConfig,
-    question: str,
-) -> StatisticalNetwork:
+def fit(task: CountingTask) -> StatisticalNetwork:
     """Counts transitions (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
+    items, scenes = task.items, task.scenes
     of_items, of_scenes = PairCounts(len(items), len(items)), PairCounts(len(scenes), len(scenes))
-    for batch in train:
-        followed = what_follows(batch, question)
+    for batch in task.train:
+        followed = what_follows(batch, task.question)
         of_items.add(followed.from_items, followed.items)
         of_scenes.add(followed.from_scenes, followed.scenes)
 

@@ -10,9 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.baselines.popularity import recount_futures
-from model.baselines.statistical_network import StatisticalNetwork
-from model.config import TrainingConfig
-from model.data.sequences import TrainSequences
+from model.baselines.statistical_network import CountingTask, StatisticalNetwork
 from model.data.vocabulary import find
 from model.networks.sparse_counts import tie_break
 from model.questions import PERIOD
@@ -74,21 +72,14 @@ class OwnCounts(tf.Module):
         return keys // self.size, keys % self.size, tf.cast(count, tf.float32) + latest
 
 
-def fit(
-    train: TrainSequences,
-    items: Catalogue,
-    scenes: Catalogue,
-    max_length: int,
-    training: TrainingConfig,
-    question: str,
-) -> StatisticalNetwork:
+def fit(task: CountingTask) -> StatisticalNetwork:
     """Counts what follows (`model.data.sequences`), to fill up: a `model.baselines.statistical_network.Fit`.
 
     How often all of the futures have an item is in the catalogue, so nothing is read for the question ``period``.
     """
-    if question != PERIOD:
-        items, scenes = recount_futures(train, items, scenes, question)
-    return from_catalogues(items, scenes)
+    if task.question == PERIOD:
+        return from_catalogues(task.items, task.scenes)
+    return from_catalogues(*recount_futures(task.train, task.items, task.scenes, task.question))
 
 
 def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:

@@ -9,23 +9,15 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from model.baselines.statistical_network import StatisticalNetwork, read_nothing
-from model.config import TrainingConfig
+from model.baselines.statistical_network import CountingTask, StatisticalNetwork, read_nothing
 from model.data.sequences import TrainSequences, what_follows
 from model.networks.sparse_counts import SparseCounts, make_empty_counts
 from schemas.catalogue import Catalogue
 
 
-def fit(
-    train: TrainSequences,
-    items: Catalogue,
-    scenes: Catalogue,
-    max_length: int,
-    training: TrainingConfig,
-    question: str,
-) -> StatisticalNetwork:
+def fit(task: CountingTask) -> StatisticalNetwork:
     """Counts what follows (`model.data.sequences`): a `model.baselines.statistical_network.Fit`."""
-    return from_catalogues(*recount_futures(train, items, scenes, question))
+    return from_catalogues(*recount_futures(task.train, task.items, task.scenes, task.question))
 
 
 def from_catalogues(items: Catalogue, scenes: Catalogue) -> StatisticalNetwork:

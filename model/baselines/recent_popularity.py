@@ -11,10 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from model.baselines.popularity import rank_by
-from model.baselines.statistical_network import StatisticalNetwork
-from model.config import TrainingConfig
+from model.baselines.statistical_network import CountingTask, StatisticalNetwork
 from model.data.sequences import SequenceBatch, TrainSequences
-from schemas.catalogue import Catalogue
 
 SECONDS_A_DAY = 86_400.0
 
@@ -24,23 +22,16 @@ WAITING = 1 << 22
 _SCHEMA = pa.schema([("user", pa.int64()), ("item", pa.int32()), ("scene", pa.int32()), ("timestamp", pa.int64())])
 
 
-def fit(
-    train: TrainSequences,
-    items: Catalogue,
-    scenes: Catalogue,
-    max_length: int,
-    training: TrainingConfig,
-    question: str,
-) -> StatisticalNetwork:
+def fit(task: CountingTask) -> StatisticalNetwork:
     """Weighs all train events: a `model.baselines.statistical_network.Fit`, which reads no history."""
-    events = distinct_events(train)
+    events = distinct_events(task.train)
     times = events["timestamp"].to_numpy()
     age = (times.max(initial=np.iinfo(np.int64).min) - times) / SECONDS_A_DAY
-    weights = 0.5 ** (age / training.recency_half_life_days)
+    weights = 0.5 ** (age / task.training.recency_half_life_days)
     return rank_by(
         *(
             np.bincount(events[name].to_numpy(), weights, minlength=len(catalogue) + 2)[1:-1]
-            for name, catalogue in (("item", items), ("scene", scenes))
+            for name, catalogue in (("item", task.items), ("scene", task.scenes))
         )
     )
 

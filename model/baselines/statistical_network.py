@@ -4,6 +4,7 @@ It takes the place of a trained network in `ServingModule`, so a baseline is exp
 and evaluated as any other model.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
@@ -86,9 +87,29 @@ class StatisticalNetworks(tf.Module):
         return scorer.chunk(outputs.o_scene, 0, scorer.size)
 
 
-Fit: TypeAlias = Callable[[TrainSequences, Catalogue, Catalogue, int, TrainingConfig, str], StatisticalNetwork]
-"""Fits a baseline to the train split: its sequences, the item and the scene catalogue, how many of the latest
-events may be read (`ModelConfig.max_length`), how to count, and the question to answer."""
+@dataclasses.dataclass(frozen=True)
+class CountingTask:
+    """What a baseline counts, and for which question.
+
+    Attributes:
+        train: the train split; nothing else is read.
+        items: the item catalogue, of N_v items.
+        scenes: the scene catalogue, of N_s scenes.
+        max_length: how many of the latest events of a history may be read (`ModelConfig.max_length`).
+        training: how to count.
+        question: the question to answer (`model.questions`).
+    """
+
+    train: TrainSequences
+    items: Catalogue
+    scenes: Catalogue
+    max_length: int
+    training: TrainingConfig
+    question: str
+
+
+Fit: TypeAlias = Callable[[CountingTask], StatisticalNetwork]
+"""Fits a baseline to the train split."""
 
 
 def fit_network(
@@ -111,9 +132,10 @@ def fit_network(
         raise ValueError(f"{model.name} is trained, and cannot be fitted by counting. Build it with build_network.")
     fit: Fit = load(model.method.fit)
     train = TrainSequences(train_files, items, scenes)
-    return StatisticalNetworks(
-        {question: fit(train, items, scenes, model.max_length, training, question) for question in training.questions}
+    tasks = (
+        CountingTask(train, items, scenes, model.max_length, training, question) for question in training.questions
     )
+    return StatisticalNetworks({task.question: fit(task) for task in tasks})
 
 
 def read_nothing(items: tf.Tensor, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

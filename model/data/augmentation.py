@@ -1,9 +1,34 @@
 """Sequence augmentation A (3.3), mask or reorder, and hiding, for a whole batch at once, never touching padding."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
+from model.data.history import History
 from model.training import replicas
 from schemas.catalogue import PAD_INDEX
+
+
+def augment_both(
+    history: History, number: int, seeds: Sequence[tf.Tensor], mask_indices: Sequence[int], mask_share: float
+) -> list[History]:
+    """Returns augmented copies of histories, each changed in its own way, with the times as they are.
+
+    Args:
+        history: items and scenes, int [batch, time], padding anywhere.
+        number: how many copies.
+        seeds: int [2] each, of items and of scenes; with the same seed the same events of both are changed.
+        mask_indices: what masked items and masked scenes become.
+        mask_share: share of events that are masked.
+    """
+    copies = []
+    for copy in range(number):
+        items, scenes = (
+            augment(indices, tf.random.experimental.stateless_fold_in(seed, copy), mask_index, mask_share)
+            for indices, seed, mask_index in zip((history.items, history.scenes), seeds, mask_indices, strict=True)
+        )
+        copies.append(history._replace(items=items, scenes=scenes))
+    return copies
 
 
 def augment(indices: tf.Tensor, seed: tf.Tensor, mask_index: int, mask_share: float) -> tf.Tensor:

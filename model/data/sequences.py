@@ -132,7 +132,7 @@ def what_follows(batch: SequenceBatch, question: str) -> Followed:
     if question not in QUESTIONS:
         raise ValueError(f"A question is next, period or prefix. Received: {question!r}")
     history = batch.history
-    future = batch.future if question == PERIOD else next_events(batch.future)
+    future = events_asked_for(question, batch.future)
     number = np.where(np.diff(history.starts) > 0, np.diff(future.starts), 0)
     following = np.flatnonzero(np.repeat(number > 0, np.diff(future.starts)))
     across = _pairs(history, np.repeat(history.starts[1:] - 1, number), future, following)
@@ -146,6 +146,11 @@ def what_follows(batch: SequenceBatch, question: str) -> Followed:
     following = np.arange(number.sum()) + np.repeat(begins[later] - np.cumsum(number) + number, number)
     within = _pairs(history, np.repeat(begins[later] - 1, number), history, following)
     return Followed(*(np.concatenate(columns) for columns in zip(within, across, strict=True)))
+
+
+def events_asked_for(question: str, future: Events) -> Events:
+    """Returns the events of futures that a question asks for: all for ``period``, else those of the first time."""
+    return future if question == PERIOD else next_events(future)
 
 
 def next_events(events: Events) -> Events:

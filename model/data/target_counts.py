@@ -18,8 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from model.data.pair_counts import PairCounts
-from model.data.sequences import Events, SequenceBatch, TrainSequences, next_events
-from model.questions import PERIOD
+from model.data.sequences import Events, SequenceBatch, TrainSequences, events_asked_for
 from schemas.catalogue import Catalogue
 
 STRENGTHS = tuple(np.round(np.geomspace(1, 1e6, 25)).tolist())
@@ -65,9 +64,8 @@ def count_targets(
     """
     counters = {question: _Counter(len(items), len(scenes)) for question in questions}
     for batch in train:
-        following = next_events(batch.future)
         for question, counter in counters.items():
-            counter.add(batch, batch.future if question == PERIOD else following)
+            counter.add(batch, events_asked_for(question, batch.future))
     return {question: counter.summarise() for question, counter in counters.items()}
 
 

@@ -22,7 +22,7 @@ from model.data.vocabulary import FingerprintTable
 from model.evaluation import metrics
 from model.evaluation.ranks import NONE, Candidates, RankingQuery, RankingResult, Scorer, dense_scorer, rank
 from model.evaluation.tasks import QUESTION_OF, TASKS_OF
-from model.questions import NEXT, PERIOD, choose_question
+from model.questions import ASKED, choose_question
 from model.ranker import Answer, Encoded, Ranker
 from model.tracing import traced_once
 from schemas.identity import PAD_FINGERPRINT
@@ -82,7 +82,7 @@ def make_measure(
     scenes = FingerprintTable(tf.convert_to_tensor(ranker.scene_fingerprints).numpy())
 
     asked: dict[str, list[str]] = {}
-    for wanted in (NEXT, PERIOD):
+    for wanted in ASKED:
         asked.setdefault(choose_question(wanted, list(ranker.answers)), []).append(wanted)
 
     @tf.function(input_signature=[BATCH_SPEC, tf.TensorSpec([None, None, None], tf.bool)], autograph=False)

@@ -1,9 +1,8 @@
 """The SavedModel: raw ids in, raw ids out, nothing of this project needed to load it."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,52 +12,30 @@ from model.config import ServingConfig
 from model.data.history import History
 from model.data.padding import distinct, right_align
 from model.data.vocabulary import FingerprintTable, fingerprint_strings
+from model.export.question_answer import HISTORY_FINGERPRINTS, TIMES, Ask, QuestionAnswer
 from model.networks.base import Outputs, ServedNetwork
-from model.networks.copy_head import Cells
 from model.networks.item_scorer import InnerProducts
 from model.questions import NEXT, PERIOD, choose_question
-from model.ranker import Encoded
 from model.retrieval.scann import ScannIndex, ScannTopK
-from model.retrieval.top_k import NO_SCORE, ExactTopK, TopK, mix_copies, remove_columns, select_best
-from model.tracing import traced_once
+from model.retrieval.top_k import TopK
+from model.tracing import graph_function, traced_once
 from schemas import sequences
 from schemas.catalogue import PAD_INDEX, Catalogue
-from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS, REQUEST_TIME
+from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS, ITEM, PERIOD_ITEM, REQUEST_TIME, SCENE
 
 TOP_K = 100
 """How many items (scenes) a request is answered with, or the whole catalogue when it is smaller."""
+
+QUESTION_OF = {ITEM: NEXT, PERIOD_ITEM: PERIOD, SCENE: NEXT}
+"""The question that each ranking answers."""
 
 
 def _ids(name: str) -> tf.TensorSpec:
     return tf.TensorSpec([None, None], tf.string, name)
 
 
-def _fingerprints(name: str) -> tf.TensorSpec:
-    return tf.TensorSpec([None, None], tf.int64, name)
-
-
 _HISTORY_IDS = [_ids(sequences.HISTORY_ITEM_IDS), _ids(sequences.HISTORY_SCENE_IDS)]
-_TIMES = [
-    tf.TensorSpec([None, None], tf.int64, sequences.HISTORY_TIMESTAMPS),
-    tf.TensorSpec([None], tf.int64, REQUEST_TIME),
-]
-_HISTORY_FINGERPRINTS = [
-    _fingerprints("history_item_fingerprints"),
-    _fingerprints("history_scene_fingerprints"),
-    *_TIMES,
-]
-
-# Without AutoGraph, which would rewrite the source of Keras' layers at every trace and has nothing to find there.
-_function = functools.partial(tf.function, autograph=False)
-_INT = tf.TensorSpec([], tf.int32)
-_CELLS = tf.TensorSpec([None], tf.int64)
-
-Ask: TypeAlias = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[History, Any]]
-"""From fingerprints of histories and the times of events and of the request (`model.ranker.Answer.encode`) to the
-histories as the network reads them, and what it knows of the users."""
-
-Finder: TypeAlias = ExactTopK | ScannTopK
-"""Finds the best items for queries."""
+_EXCLUDE_FINGERPRINTS = tf.TensorSpec([None, None], tf.int64, "exclude_item_fingerprints")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,129 +44,6 @@ class _Untracked:
 
     network: ServedNetwork
     ask: Ask
-
-
-@dataclasses.dataclass(frozen=True)
-class _UntrackedAnswer(_Untracked):
-    outputs: Callable[[History, Any], Outputs]
-    find: Callable[[tf.Tensor, tf.Tensor], TopK]
-
-
-class QuestionAnswer(tf.Module):
-    """A network that is asked one question: a `model.ranker.Answer`.
-
-    Args:
-        network: what scores.
-        question: what is asked.
-        ask: reads histories.
-        finder: finds the best items; None compares all.
-
-    Attributes:
-        item_bias: float32 [N_v], part of each item's score, or None.
-        item_scores: see `model.ranker.Answer.item_scores`.
-        item_scores_at: see `model.ranker.Answer.item_scores_at`.
-        exact_items: finds the best items, all compared.
-        find_items: finds the best items as the signatures do.
-
-    """
-
-    def __init__(
-        self,
-        network: ServedNetwork,
-        question: str,
-        ask: Ask,
-        finder: ScannTopK | None,
-    ):
-        super().__init__(name=question)
-        self._question = question
-        self._scorer = scorer = network.item_scorer(question)
-        self.item_bias = scorer.bias if isinstance(scorer, InnerProducts) else None
-        self.exact_items = ExactTopK(self._scorer)
-        self.find_items: Finder = finder or self.exact_items
-        self._of_scenes = None if finder is None else finder.of_scenes
-        self._untracked = _UntrackedAnswer(network, ask, traced_once(self._outputs), traced_once(self._find))
-        # Only here is it known what queries look like.
-        spec = network.query_spec
-        self.item_scores = _function(self._scorer.chunk, input_signature=[spec, _INT, _INT])
-        self.item_scores_at = _function(self._item_scores_at, input_signature=[spec, _CELLS, _CELLS])
-
-    @_function(input_signature=_HISTORY_FINGERPRINTS)
-    def encode(self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor) -> Encoded:
-        """See `model.ranker.Answer.encode`."""
-        outputs = self.outputs(*self._untracked.ask(items, scenes, times, now))
-        rows, columns, scores = tf.zeros([0], tf.int64), tf.zeros([0], tf.int64), tf.zeros([0])
-        if outputs.excluded is not None:
-            rows, columns = outputs.excluded
-            scores = tf.fill(tf.shape(rows), NO_SCORE)
-        if outputs.copies is not None:
-            rows, columns, copied = outputs.copies
-            before = self._scorer.scores_at(outputs.item_queries, rows, columns)
-            scores = before + tf.math.softplus(copied - before)
-        return {
-            "queries": outputs.item_queries,
-            "rows": rows,
-            "columns": columns,
-            "scores": scores,
-            "scene_scores": self.score_scenes(outputs),
-        }
-
-    @_function(input_signature=_HISTORY_FINGERPRINTS)
-    def score(
-        self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scores all candidates, exactly; arguments as in `encode`.
-
-        Returns:
-            float32 [batch, N_v] and [batch, N_s], in the order of the catalogues.
-        """
-        encoded = self.encode(items, scenes, times, now)
-        scores = self.item_scores(encoded["queries"], 0, self._scorer.size)
-        cells = tf.stack([encoded["rows"], encoded["columns"]], axis=1)
-        return tf.tensor_scatter_nd_update(scores, cells, encoded["scores"]), encoded["scene_scores"]
-
-    def _item_scores_at(self, queries: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `model.ranker.Answer.item_scores_at`."""
-        scores = self._scorer.scores_at(queries, rows, columns)
-        return scores, self._scorer.rounding_at(queries, rows, columns)
-
-    def queries(self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
-        """Returns what items are compared with; arguments as in `encode`."""
-        return self.outputs(*self._untracked.ask(items, scenes, times, now)).item_queries
-
-    def outputs(self, history: History, known: Any) -> Outputs:
-        """Returns what candidates are compared with."""
-        return self._untracked.outputs(history, known)
-
-    def _outputs(self, history: History, known: Any) -> Outputs:
-        return self._untracked.network.outputs(known, history, self._question)
-
-    def find(self, queries: tf.Tensor, k: tf.Tensor | int) -> TopK:
-        """Returns the best items as `find_items` does."""
-        return self._untracked.find(queries, tf.convert_to_tensor(k))
-
-    def _find(self, queries: tf.Tensor, k: tf.Tensor) -> TopK:
-        return self.find_items(queries, k)
-
-    def score_scenes(self, outputs: Outputs) -> tf.Tensor:
-        """Returns the scores of all scenes, float [batch, N_s]."""
-        return self._untracked.network.score_scenes(outputs, self._question)
-
-    def best_items(self, outputs: Outputs, k: int) -> TopK:
-        """Returns the best items, best first, of what `outputs` gives."""
-        if outputs.excluded is not None:
-            return self._best_without(outputs.item_queries, outputs.excluded, k)
-        ranked = self.find(outputs.item_queries, k)
-        ranked = TopK(*(tf.ensure_shape(x, [None, k]) for x in ranked))
-        if outputs.copies is None:
-            return ranked
-        before = self._scorer.scores_at(outputs.item_queries, outputs.copies.rows, outputs.copies.columns)
-        return mix_copies(ranked, outputs.copies, before, k)
-
-    def _best_without(self, queries: tf.Tensor, excluded: Cells, k: int) -> TopK:
-        gone = tf.RaggedTensor.from_value_rowids(excluded.columns, excluded.rows, tf.shape(queries, tf.int64)[0])
-        gone = gone.to_tensor(-1)
-        number = tf.minimum(k + tf.shape(gone)[1], self._scorer.size)
-        return select_best(remove_columns(self.find(queries, number), gone), k)
 
 
 class ServingModule(tf.Module):
@@ -296,15 +150,15 @@ class ServingModule(tf.Module):
         ) -> dict[str, tf.Tensor]:
             return self._embed_users(history_item_ids, history_scene_ids, history_timestamps, request_time)
 
-        timed = [*_HISTORY_IDS, *_TIMES]
-        self.recommend = _function(recommend, input_signature=timed)
-        self.recommend_unseen = _function(
-            recommend_unseen, input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS), *_TIMES]
+        timed = [*_HISTORY_IDS, *TIMES]
+        self.recommend = graph_function(recommend, input_signature=timed)
+        self.recommend_unseen = graph_function(
+            recommend_unseen, input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS), *TIMES]
         )
         if embeds_users:
-            self.embed_users = _function(embed_users, input_signature=timed)
+            self.embed_users = graph_function(embed_users, input_signature=timed)
 
-    @_function(input_signature=_HISTORY_FINGERPRINTS)
+    @graph_function(input_signature=HISTORY_FINGERPRINTS)
     def recommend_fingerprints(
         self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -312,7 +166,7 @@ class ServingModule(tf.Module):
         k = min(TOP_K, self._item_table.size)
         return self._answer((items, scenes, times, now), lambda answer, outputs: answer.best_items(outputs, k))
 
-    @_function(input_signature=[*_HISTORY_FINGERPRINTS, _fingerprints("exclude_item_fingerprints")])
+    @graph_function(input_signature=[*HISTORY_FINGERPRINTS, _EXCLUDE_FINGERPRINTS])
     def recommend_unseen_fingerprints(
         self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor, exclude: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -321,15 +175,10 @@ class ServingModule(tf.Module):
         seen = tf.concat([self._item_table(items), self._item_table(exclude)], axis=1)
         seen = distinct(tf.where(seen <= self._item_table.size, seen, PAD_INDEX))
         # The whole history is left out, the part before `max_history` too; what is left out cannot be copied.
-        most = tf.reduce_max(tf.concat([tf.math.count_nonzero(seen, axis=1, dtype=tf.int32), [0]], axis=0))
-        k = min(TOP_K, self._item_table.size)
-        number = tf.minimum(k + most, self._item_table.size)
-
-        def find(answer: QuestionAnswer, outputs: Outputs) -> TopK:
-            ranked = answer.find(outputs.item_queries, number)
-            return select_best(remove_columns(ranked, tf.cast(seen, tf.int64) - 1), k)
-
-        return self._answer((items, scenes, times, now), find)
+        gone, k = tf.cast(seen, tf.int64) - 1, min(TOP_K, self._item_table.size)
+        return self._answer(
+            (items, scenes, times, now), lambda answer, outputs: answer.best_without(outputs.item_queries, gone, k)
+        )
 
     def _recommend(
         self, item_ids: tf.Tensor, scene_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor
@@ -351,7 +200,7 @@ class ServingModule(tf.Module):
         """
         return self.recommend_fingerprints(fingerprint_strings(item_ids), fingerprint_strings(scene_ids), times, now)
 
-    @_function(input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES)])
+    @graph_function(input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES)])
     def recommend_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Signature `serving_examples`: as `recommend`, for serialized ``tf.Example`` of raw ids, [batch]."""
         features: dict[str, Any] = {spec.name: tf.io.RaggedFeature(tf.string) for spec in _HISTORY_IDS}
@@ -387,7 +236,7 @@ class ServingModule(tf.Module):
             [batch, width]. Without ``o_item`` where items are scored otherwise.
         """
         history, known = self._untracked.ask(fingerprint_strings(item_ids), fingerprint_strings(scene_ids), times, now)
-        question = choose_question(NEXT, list(self.answers))
+        question = choose_question(QUESTION_OF[ITEM], list(self.answers))
         outputs = self.answers[question].outputs(history, known)
         known = self._untracked.network.of_question(known, question)
         vectors = {"z_item": known.z_item, "z_scene": known.z_scene, "o_scene": outputs.o_scene}
@@ -417,23 +266,23 @@ class ServingModule(tf.Module):
         history, known = self._untracked.ask(*request)
         found: dict[str, tuple[TopK, Outputs]] = {}
         ranked = {}
-        for prefix, wanted in (("item", NEXT), ("period_item", PERIOD)):
-            question = choose_question(wanted, list(self.answers))
+        for ranking in (ITEM, PERIOD_ITEM):
+            question = choose_question(QUESTION_OF[ranking], list(self.answers))
             if question not in found:
                 answer = self.answers[question]
                 outputs = answer.outputs(history, known)
                 found[question] = find(answer, outputs), outputs
-            ranked[prefix] = self.item_ids, found[question][0]
-        following = choose_question(NEXT, list(self.answers))
-        scores = self.answers[following].score_scenes(found[following][1])
+            ranked[ranking] = self.item_ids, found[question][0]
+        question = choose_question(QUESTION_OF[SCENE], list(self.answers))
+        scores = self.answers[question].score_scenes(found[question][1])
         top = tf.math.top_k(scores, min(TOP_K, self._scene_table.size))
-        ranked["scene"] = self.scene_ids, TopK(top.values, top.indices)
+        ranked[SCENE] = self.scene_ids, TopK(top.values, top.indices)
         named = {}
-        for prefix, (ids, best) in ranked.items():
+        for ranking, (ids, best) in ranked.items():
             filled = tf.math.is_finite(best.scores)
             columns = tf.where(filled, best.columns, 0)
-            named[f"{prefix}_ids"] = tf.where(filled, tf.gather(ids, columns), "")
-            named[f"{prefix}_scores"] = tf.where(filled, best.scores, tf.float32.min)
+            named[f"{ranking}_ids"] = tf.where(filled, tf.gather(ids, columns), "")
+            named[f"{ranking}_scores"] = tf.where(filled, best.scores, tf.float32.min)
         return named
 
 

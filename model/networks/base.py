@@ -122,6 +122,11 @@ class Network(tf_keras.layers.Layer):
         head = self.heads[question]
         return InnerProducts(self.item_embedding.table, head.item_bias, head.scene_head)
 
+    @property
+    def mask_indices(self) -> tuple[int, int]:
+        """What masked items and masked scenes become."""
+        return self.item_embedding.mask_index, self.scene_embedding.mask_index
+
     def latest(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the events that are read, int [batch, time], right-aligned, at least one column."""
         return right_align(ensure_column(indices), self.config.max_length)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
-from model.data.augmentation import augment
+from model.data.augmentation import augment_both
 from model.data.history import History, concatenate
 from model.data.target_counts import TargetCounts
 from model.losses.adversarial import PRIORS, AdversarialPrior
@@ -221,22 +221,11 @@ class DSPnet(Recommender):
         if not self.config.contrastive.weight:
             return whole, network.represent(read, training=True), None
         number, share = self.config.contrastive.positives, self.config.contrastive.mask_share
-        latest = network.aligned(whole)
-        copies = [read]
         for_items, for_scenes = tf.unstack(tf.random.experimental.stateless_split(for_copies, 2))
         if network.paired:
             for_scenes = for_items  # the same events are masked and moved in both
-        for copy in range(number):
-            item_seed, scene_seed = (
-                tf.random.experimental.stateless_fold_in(seed, copy) for seed in (for_items, for_scenes)
-            )
-            copies.append(
-                latest._replace(
-                    items=augment(latest.items, item_seed, network.item_embedding.mask_index, share),
-                    scenes=augment(latest.scenes, scene_seed, network.scene_embedding.mask_index, share),
-                )
-            )
-        encoded = network.encode(concatenate(copies), training=True)
+        copies = augment_both(network.aligned(whole), number, (for_items, for_scenes), network.mask_indices, share)
+        encoded = network.encode(concatenate([read, *copies]), training=True)
         h_scene, h_item = (tf.reshape(h, [1 + number, -1, h.shape[1]]) for h in encoded)
         return whole, network.enhance(h_scene[0], h_item[0], whole, training=True), (h_scene[1:], h_item[1:])
 

@@ -37,17 +37,13 @@ class SceneHead(tf_keras.layers.Layer):
         self.scale = self.add_weight("scale", shape=[], initializer="ones")
 
     def gains(self, scenes: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """Returns log p(k | s) - log p(k) of the 0-based items start..stop-1, float [batch, stop - start].
+        """Returns log p(k | s) - log p(k) of the 0-based items start..stop-1, float [S, stop - start].
 
         Args:
-            scenes: int32 [batch], 0 where a user has none, N_s + 1 where it is unknown.
+            scenes: int32 [S], 0 where a user has none, N_s + 1 where it is unknown.
             start: the first item.
             stop: the item after the last one.
         """
-        return SceneOffset(self, scenes).chunk(start, stop)
-
-    def rows(self, scenes: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """Returns the same for scenes of which each stands once; arguments as for `gains`."""
         rest = tf.gather(tf.convert_to_tensor(self.rest), scenes)
         return self.cells.chunk(scenes[:, tf.newaxis], start, stop) + rest[:, tf.newaxis]
 
@@ -55,13 +51,6 @@ class SceneHead(tf_keras.layers.Layer):
         """Returns the gains of some cells, float [P]: rows of `scenes` and 0-based items, int64 [P] each."""
         rest = tf.gather(tf.convert_to_tensor(self.rest), tf.gather(scenes, rows))
         return self.cells.scores_at(scenes[:, tf.newaxis], rows, columns) + rest
-
-    def gains_of(self, scenes: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        """Returns the gains of the same items for each user, float [batch, U], of 0-based items, int64 [U]."""
-        distinct, place = tf.unique(scenes)
-        number, width = tf.shape(distinct, tf.int64)[0], tf.shape(columns, tf.int64)[0]
-        rows = self.gains_at(distinct, tf.repeat(tf.range(number), width), tf.tile(columns, [number]))
-        return tf.gather(tf.reshape(rows, [number, width]), place)
 
     def best_items(self, bias: tf.Variable, k: int) -> npt.NDArray[np.int64]:
         """Returns the k items that are most popular in each scene, among those that were seen there.
@@ -96,21 +85,21 @@ class SceneOffset:
     def __init__(self, head: SceneHead, scenes: tf.Tensor):
         self._head = head
         self._scenes = scenes
-        self._distinct, place = tf.unique(scenes)
-        self._one_hot = tf.one_hot(place, tf.size(self._distinct))
+        self._distinct, self._place = tf.unique(scenes)
+        self._one_hot = tf.one_hot(self._place, tf.size(self._distinct))
         self.scale = tf.convert_to_tensor(head.scale)
 
     def chunk(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         """Returns what is added to the 0-based items start..stop-1, before the scale, float [batch, stop - start]."""
-        return tf.matmul(self._one_hot, self._head.rows(self._distinct, start, stop))
+        return tf.matmul(self._one_hot, self._head.gains(self._distinct, start, stop))
 
     def scaled_chunk(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         """Returns the same times the scale."""
-        return tf.matmul(self.scale * self._one_hot, self._head.rows(self._distinct, start, stop))
+        return tf.matmul(self.scale * self._one_hot, self._head.gains(self._distinct, start, stop))
 
     def sum_products(self, weights: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         """Returns the sum over items of weights, float [batch, stop - start], times `chunk`, float [batch]."""
-        sums = tf.matmul(weights, self._head.rows(self._distinct, start, stop), transpose_b=True)
+        sums = tf.matmul(weights, self._head.gains(self._distinct, start, stop), transpose_b=True)
         return tf.reduce_sum(sums * self._one_hot, axis=1)
 
     def at(self, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
@@ -119,7 +108,10 @@ class SceneOffset:
 
     def of(self, columns: tf.Tensor) -> tf.Tensor:
         """Returns what is added to the same 0-based items, int64 [U], of each user, before the scale: [batch, U]."""
-        return self._head.gains_of(self._scenes, columns)
+        number, width = tf.shape(self._distinct, tf.int64)[0], tf.shape(columns, tf.int64)[0]
+        rows, cells = tf.repeat(tf.range(number), width), tf.tile(columns, [number])
+        gains = self._head.gains_at(self._distinct, rows, cells)
+        return tf.gather(tf.reshape(gains, [number, width]), self._place)
 
 
 def last_scenes(scenes: tf.Tensor) -> tf.Tensor:

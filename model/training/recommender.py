@@ -20,7 +20,7 @@ from model.methods import load
 from model.networks.base import Network, Outputs, Scores
 from model.networks.clock import hide_times
 from model.networks.scene_head import SceneOffset
-from model.questions import NEXT, PERIOD, choose_question
+from model.questions import ASKED, choose_question
 from model.training import replicas
 from model.training.lazy_adam import LazyAdam
 from schemas.catalogue import PAD_INDEX
@@ -162,8 +162,8 @@ class Recommender(tf_keras.Model):
         if not share:
             return history, latest
         items, scenes = (
-            hide(part, for_events, embedding.mask_index, share)
-            for part, embedding in ((latest.items, network.item_embedding), (latest.scenes, network.scene_embedding))
+            hide(indices, for_events, mask_index, share)
+            for indices, mask_index in zip((latest.items, latest.scenes), network.mask_indices, strict=True)
         )
         return history, latest._replace(items=items, scenes=scenes)
 
@@ -274,7 +274,7 @@ class Recommender(tf_keras.Model):
         item_loss, scene_loss = (tf.add_n(terms) / len(losses) for terms in zip(*losses.values(), strict=True))
         values = {"item_loss": item_loss, "scene_loss": scene_loss}
         measured = []
-        for wanted in (NEXT, PERIOD):
+        for wanted in ASKED:
             question = choose_question(wanted, self.network.questions)
             targets, asked = targets_of(wanted, batch)[0], outputs[question]
             scorer = self.network.item_scorer(question)

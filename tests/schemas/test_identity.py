@@ -30,6 +30,13 @@ def test_fingerprints_of_nothing():
     assert found.shape == (0,) and found.dtype == np.int64
 
 
+def test_rows_are_padded_at_the_end():
+    rows = [np.array([1, 2]), np.array([], np.int64)]
+    found = identity.pad_rows(rows)
+    assert found.tolist() == [[1, 2], [identity.PAD_FINGERPRINT] * 2] and found.dtype == np.int64
+    assert identity.pad_rows(rows, 0).tolist() == [[1, 2], [0, 0]]
+
+
 def _hmac_by_hand(message: bytes, salt: bytes) -> bytes:
     """RFC 2104 over SHA-256, for salts up to one block."""
     key = salt.ljust(64, b"\0")

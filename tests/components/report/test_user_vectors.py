@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.report.user_vectors import embed_users, pad, recommend
+from components.report.user_vectors import embed_users, recommend
 from components.report.users import ShownUser
-from schemas.identity import PAD_FINGERPRINT, fingerprints
+from schemas.identity import fingerprints
 from tests import served_model
 
 STRANGE = np.array([17], np.int64)
@@ -50,9 +50,3 @@ def test_recommendations_are_the_model_s(served) -> None:
         alone = served.module.recommend_fingerprints(*request(one))
         assert [raw_id for raw_id, _ in answer] == [raw_id.decode() for raw_id in alone["item_ids"].numpy()[0, :3]]
         assert [score for _, score in answer] == pytest.approx(alone["item_scores"].numpy()[0, :3], abs=1e-5)
-
-
-def test_pad() -> None:
-    rows = [np.array([1, 2]), np.array([], np.int64)]
-    assert pad(rows).tolist() == [[1, 2], [PAD_FINGERPRINT] * 2]
-    assert pad(rows, 0).tolist() == [[1, 2], [0, 0]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence as Rows
 import numpy as np
 import tensorflow as tf
 
-from model.baselines.statistical_network import StatisticalNetwork, StatisticalNetworks
+from model.baselines.statistical_network import CountingTask, StatisticalNetwork, StatisticalNetworks
 from model.config import TrainingConfig
 from model.data.history import History
 from model.data.sequences import TrainSequences
@@ -60,7 +60,8 @@ def fitted(fit, folder, data: Rows[Sequence], target: str = "period", users=None
         write_examples(folder / f"{target}{part}.gz", data[part::2], users and users[part::2]) for part in range(2)
     ]
     train = TrainSequences(files, items, scenes, batch_size=7)
-    return fit(train, items, scenes, MAX_LENGTH, TrainingConfig(questions=(target,), **options), target)
+    training = TrainingConfig(questions=(target,), **options)
+    return fit(CountingTask(train, items, scenes, MAX_LENGTH, training, target))
 
 
 def indices(histories: Rows[Rows[str]], catalogue: Catalogue, width: int | None = None) -> tf.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.baselines import contrarec
+from model.data import augmentation
 from model.data.augmentation import augment
 from model.training import recommender
 from tests import recommenders
@@ -87,7 +87,7 @@ def test_the_context_target_contrast_over_drawn_negatives(monkeypatch, name):
 def test_the_context_context_contrast_draws_own_views_and_those_of_a_shared_next_item_together(monkeypatch, name, ties):
     model = build(name, context_contrast=CONTRAST)
     copies = []
-    monkeypatch.setattr(contrarec, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
+    monkeypatch.setattr(augmentation, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
     data = _batch()
     if ties:
         data["next_item"] = tf.constant([[2, 7], [UNKNOWN, 2], [UNKNOWN, 5], [7, 0]])
@@ -116,7 +116,7 @@ def test_the_context_context_contrast_draws_own_views_and_those_of_a_shared_next
 def test_a_view_hides_or_moves_the_same_events_of_both_sequences(monkeypatch, name):
     model = build(name, context_contrast=CONTRAST)
     copies = []
-    monkeypatch.setattr(contrarec, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
+    monkeypatch.setattr(augmentation, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
     # Items and scenes with the same numbers, so that what happened to both can be compared; padding may differ.
     data = batch([[1, 2, 3, 4]] * 8, [[0, 0, 0, 1, 2, 3, 4]] * 8, [[1]] * 8, [[1]] * 8)
     model.terms(data, tf.constant([3, 4]), tf.GradientTape())

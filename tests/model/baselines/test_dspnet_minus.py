@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from model.data import augmentation
 from model.data.augmentation import augment
 from model.data.history import History
-from model.networks import dspnet
 from model.networks.dspnet import DSPnet
 from tests import recommenders
 from tests.recommenders import ITEMS, MODEL, SCENES, batch, history
@@ -82,7 +82,7 @@ def step(monkeypatch):
     config = {"objective": "bce", "adversarial": {"weight": 0.3}, "contrastive": {"weight": 0.02, "mask_share": 0.5}}
     model = build(**config)
     copies, drawn, draw = [], [], model.adversary.draw
-    monkeypatch.setattr(dspnet, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
+    monkeypatch.setattr(augmentation, "augment", lambda *a: copies.append(augment(*a)) or copies[-1])
     monkeypatch.setattr(model.adversary, "draw", lambda *a: drawn.append(draw(*a)) or drawn[-1])
     with tf.GradientTape() as tape:
         terms, _ = model.terms(batch(HISTORY_ITEMS, HISTORY_SCENES, [[3, 2], [5, 13]], [[1, 2], [2, 2]]), [1, 4], tape)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model.baselines import popularity
+from model.data.sequences import TrainSequences
 from tests.model.baselines.small_data import (
     TARGETS,
     fitted,
@@ -13,7 +14,7 @@ from tests.model.baselines.small_data import (
     pairs,
     random_sequences,
 )
-from tests.sequence_data import Sequence
+from tests.sequence_data import Sequence, write_examples
 
 DATA = random_sequences(tied=True)
 ITEMS, SCENES = known_catalogues(DATA)
@@ -51,3 +52,11 @@ def test_from_catalogues_is_all_of_the_futures_for_everybody():
     found = _ask(popularity.from_catalogues(ITEMS, SCENES), [[], [("item1", "scene0")]])
     for catalogue, scores in zip((ITEMS, SCENES), found, strict=True):
         np.testing.assert_array_equal(scores, [catalogue.future_counts] * 2)
+
+
+def test_the_catalogues_hold_the_counts_of_the_period_where_every_sequence_has_a_history(tmp_path):
+    data = [one for one in DATA if one.history]
+    catalogues = known_catalogues(data)
+    train = TrainSequences([write_examples(tmp_path / "train.gz", data)], *catalogues)
+    for found, catalogue in zip(popularity.recount_futures(train, *catalogues, "period"), catalogues, strict=True):
+        np.testing.assert_array_equal(found.future_counts, catalogue.future_counts)

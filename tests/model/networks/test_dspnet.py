@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from model.config import ModelConfig, TrainingConfig
+from model.data import augmentation
 from model.data.augmentation import augment
 from model.data.history import History
 from model.data.target_counts import without_scenes
@@ -13,7 +14,6 @@ from model.losses.adversarial import minimax
 from model.losses.contrastive import contrastive_loss
 from model.losses.full import softmax_cross_entropy
 from model.methods import METHODS, load
-from model.networks import dspnet
 from model.networks.dspnet import DSPnet, DSPnetNetwork
 from model.training.recommender import compile_model
 from tests import recommenders
@@ -76,7 +76,7 @@ def recorded(monkeypatch):
         copies.append(augment(*arguments))
         return copies[-1]
 
-    monkeypatch.setattr(dspnet, "augment", record)
+    monkeypatch.setattr(augmentation, "augment", record)
     return copies
 
 

@@ -1,6 +1,7 @@
 """What the scene head adds to the scores of items, against the dense formula, and whose scene is the last one."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -23,6 +24,10 @@ def _head(strength=5.0):
     return SceneHead(COUNTS.by_scene, COUNTS.items, strength)
 
 
+def _gains(head, scenes, start, stop):
+    return SceneOffset(head, scenes).chunk(start, stop)
+
+
 def _expected(strength):
     return gains(dataclasses.replace(COUNTS, strength=strength))[LAST]
 
@@ -31,7 +36,8 @@ def _expected(strength):
 def test_gains_are_those_of_the_formula_in_pieces(strength):
     head, expected = _head(strength), _expected(strength)
     for start, stop in ((0, ITEMS), (0, 1), (3, 9), (ITEMS - 1, ITEMS), (5, 5)):
-        found = head.gains(tf.constant(LAST), tf.constant(start), tf.constant(stop))
+        found = _gains(head, tf.constant(LAST), tf.constant(start), tf.constant(stop))
+        np.testing.assert_array_equal(found, head.gains(tf.constant(LAST), tf.constant(start), tf.constant(stop)))
         assert found.shape == (len(LAST), stop - start)
         np.testing.assert_allclose(found, expected[:, start:stop], atol=1e-5)
 
@@ -43,16 +49,17 @@ def test_gains_of_cells_and_of_columns_are_the_same(strength):
     found = head.gains_at(tf.constant(LAST), tf.constant(rows), tf.constant(columns))
     np.testing.assert_allclose(found, expected[rows, columns], atol=1e-5)
     some = np.array([0, 3, 4, ITEMS - 1])
-    np.testing.assert_allclose(head.gains_of(tf.constant(LAST), tf.constant(some)), expected[:, some], atol=1e-5)
+    offset = SceneOffset(head, tf.constant(LAST))
+    np.testing.assert_allclose(offset.of(tf.constant(some)), expected[:, some], atol=1e-5)
 
 
 @STRENGTHS
 def test_padding_and_unknown_scenes_add_nothing(strength):
     nobody = tf.constant([0, SCENES + 1])
     for found in (
-        _head(strength).gains(nobody, 0, ITEMS),
+        _gains(_head(strength), nobody, 0, ITEMS),
         _head(strength).gains_at(nobody, tf.constant([0, 1, 1]), tf.constant([0, 4, ITEMS - 1])),
-        _head(strength).gains_of(nobody, tf.constant([0, 4])),
+        SceneOffset(_head(strength), nobody).of(tf.constant([0, 4])),
     ):
         np.testing.assert_array_equal(found, np.zeros(found.shape))
 
@@ -66,18 +73,18 @@ def test_there_is_something_to_add_else():
 
 def test_no_user_and_no_item_have_no_gains():
     head, nothing = _head(), tf.zeros([0], tf.int64)
-    assert head.gains(tf.zeros([0], tf.int32), 0, ITEMS).shape == (0, ITEMS)
+    assert _gains(head, tf.zeros([0], tf.int32), 0, ITEMS).shape == (0, ITEMS)
     assert head.gains_at(tf.constant(LAST), nothing, nothing).shape == (0,)
-    assert head.gains_of(tf.constant(LAST), nothing).shape == (len(LAST), 0)
-    assert head.gains_of(tf.zeros([0], tf.int32), tf.constant([1, 2], tf.int64)).shape == (0, 2)
+    assert SceneOffset(head, tf.constant(LAST)).of(nothing).shape == (len(LAST), 0)
+    assert SceneOffset(head, tf.zeros([0], tf.int32)).of(tf.constant([1, 2], tf.int64)).shape == (0, 2)
 
 
 def test_a_graph_gives_the_same_whatever_the_shapes():
     head = _head()
     spec = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)]
-    in_graph = tf.function(head.gains, autograph=False, input_signature=spec)
+    in_graph = tf.function(functools.partial(_gains, head), autograph=False, input_signature=spec)
     for start, stop in ((0, ITEMS), (2, 7)):
-        np.testing.assert_array_equal(in_graph(LAST, start, stop), head.gains(tf.constant(LAST), start, stop))
+        np.testing.assert_array_equal(in_graph(LAST, start, stop), _gains(head, tf.constant(LAST), start, stop))
 
 
 def test_an_offset_is_what_is_added_before_the_scale():
