@@ -4,8 +4,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tf_keras
@@ -32,8 +32,11 @@ from schemas.served_model import EXACT
 
 _log = logging.getLogger("dspnet")
 
+MakeCallbacks: TypeAlias = Callable[[Schedule], Sequence[tf_keras.callbacks.Callback]]
+"""Makes further callbacks of Keras for a training of this schedule; they see an epoch before it is saved."""
 
-def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) -> None:
+
+def run_fn(fn_args: Any, make_callbacks: MakeCallbacks = lambda schedule: ()) -> None:
     """Trains on `fn_args.train_files`, stops early on `fn_args.eval_files`, exports the best epoch.
 
     A statistical method is fitted to `fn_args.train_files`, once. What every epoch measured is written into
@@ -41,7 +44,7 @@ def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) 
 
     Args:
         fn_args: TFX's `FnArgs`, whose `custom_config` is a `model.job.TrainingJob` as JSON.
-        callbacks: further callbacks of Keras; they see an epoch before it is saved.
+        make_callbacks: makes callbacks beside the trainer's own; not called where nothing is trained.
 
     Raises:
         ValueError: if the train split has fewer sequences than one batch, or an interrupted run left a state that
@@ -54,7 +57,7 @@ def run_fn(fn_args: Any, callbacks: Sequence[tf_keras.callbacks.Callback] = ()) 
         scann.load_operations()
     items, scenes = load_catalogues(job.catalogue_uri)
     if job.model.method.trained:
-        _train(fn_args, job, items, scenes, callbacks)
+        _train(fn_args, job, items, scenes, make_callbacks)
     else:
         _fit(fn_args, job, items, scenes)
 
@@ -70,7 +73,7 @@ def _train(
     job: TrainingJob,
     items: Catalogue,
     scenes: Catalogue,
-    callbacks: Sequence[tf_keras.callbacks.Callback],
+    make_callbacks: MakeCallbacks,
 ) -> None:
     config = job.training
     _make_deterministic(config.seed)
@@ -124,7 +127,7 @@ def _train(
             initial_epoch=state.epochs_done,
             epochs=schedule.rounds,
             verbose=0,
-            callbacks=state.callbacks([tensorboard, TrainingProgress(schedule), *callbacks]),
+            callbacks=state.callbacks([tensorboard, TrainingProgress(schedule), *make_callbacks(schedule)]),
         )
     state.finish(fn_args.model_run_dir)
     histories = fn_args.train_files if validation is None else fn_args.eval_files

@@ -10,6 +10,7 @@ from experiments.benchmark.significance import BaselineComparison, BaselineCompa
 from experiments.runs.result import RunResult
 from reporting.numbers import format_spread, is_same_number
 from reporting.titles import TASKS, metric_title, pick_headline_k
+from schemas.training import is_last
 
 FEW_SEEDS = 3
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
@@ -222,7 +223,7 @@ def _improved_to_the_end(result: RunResult) -> bool:
         return False
     epochs = result.training.epochs
     allowed = result.config["training"]["epochs"]
-    return epochs[-1].get("passes", len(epochs)) >= allowed > 1 and result.training.best_epoch == epochs[-1]["epoch"]
+    return allowed > 1 and is_last(epochs[-1], allowed) and result.training.best_epoch == epochs[-1]["epoch"]
 
 
 def _format_seeds(seeds: Iterable[int]) -> str:

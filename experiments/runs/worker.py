@@ -25,10 +25,11 @@ from model import trainer
 from model.data.batches import evaluation_batches
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
+from model.training.schedule import Schedule
 from pipeline.console import describe_error, read_peak_bytes
 from schemas.evaluation import SEQUENCES_FILE, Slice
 from schemas.sequences import TEST, TRAIN, VALIDATION
-from schemas.training import TRAINING_FILE, TrainingHistory
+from schemas.training import TRAINING_FILE, TrainingHistory, count_passes
 from serving.saved_model import load_saved_model
 
 
@@ -41,13 +42,13 @@ class Reporter(tf_keras.callbacks.Callback):
 
     Args:
         link: connection to the process that watches.
-        passes: most passes over the train split, of which an epoch may be a part (`model.training.schedule`).
+        schedule: how many epochs make a pass over the train split.
     """
 
-    def __init__(self, link: Connection, passes: int):
+    def __init__(self, link: Connection, schedule: Schedule):
         super().__init__()
         self._link = link
-        self._passes = passes
+        self._schedule = schedule
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reports that training begins."""
@@ -65,7 +66,7 @@ class Reporter(tf_keras.callbacks.Callback):
             StoppedError: if the answer is to stop.
         """
         measured = {name: float(value) for name, value in (logs or {}).items()}
-        passes = (epoch + 1) * self._passes / self.params["epochs"]
+        passes = self._schedule.epochs_after(epoch + 1)
         seconds = time.monotonic() - self._start
         self._link.send(EpochMessage({"epoch": epoch + 1, "passes": passes, "seconds": seconds, **measured}))
         if not self._link.recv():
@@ -129,7 +130,7 @@ def train(spec: RunSpec, link: Connection) -> RunResult:
     )
     link.send(StageMessage("before the first epoch" if run.trained else "while it counted"))
     start = time.monotonic()
-    trainer.run_fn(arguments, callbacks=[Reporter(link, run.config.training.epochs)] if run.trained else ())
+    trainer.run_fn(arguments, lambda schedule: [Reporter(link, schedule)])
     seconds = time.monotonic() - start
     history = TrainingHistory.from_json(read_json(os.path.join(spec.training_folder, TRAINING_FILE)) or {})
     trained = dataclasses.replace(
@@ -176,7 +177,7 @@ def _summarise_cost(spec: RunSpec, history: TrainingHistory, run_seconds: float)
     """Returns the cost of a training, given the seconds of the call of `run_fn`."""
     trained = spec.run.trained
     epochs = [epoch["seconds"] for epoch in history.epochs]
-    passes = [epoch.get("passes", epoch["epoch"]) for epoch in history.epochs]
+    passes = [count_passes(epoch) for epoch in history.epochs]
     replicas = max(1, len(tf.config.list_logical_devices("GPU")))
     batch = spec.run.config.training.batch_size * replicas
     sequences_a_pass = spec.data.sequences[TRAIN] // batch * batch

@@ -37,6 +37,7 @@ from pipeline.workspace import find_workspace
 from reporting.console import Screen
 from schemas.errors import UserError
 from schemas.sequences import VALIDATION
+from schemas.training import is_last
 
 FOLDER = "tuning"
 """Folder of all searches, below `workdir/name`."""
@@ -242,16 +243,16 @@ class _TrialTrainer:
         except UserError as error:
             return FAILED, str(error)
 
-        def keeps_up(passes: float) -> bool:
+        def keeps_up(entry: Mapping[str, float]) -> bool:
             # The configuration as it is must be known to its end; in the last epoch there is nothing left to save.
-            return number == 1 or passes >= config.training.epochs or not attempt.falls_behind()
+            return number == 1 or is_last(entry, config.training.epochs) or not attempt.falls_behind()
 
         def on_epoch(entry: Mapping[str, float]) -> bool:
             _report_entry(attempt, entry)
-            return keeps_up(entry.get("passes", entry["epoch"]))
+            return keeps_up(entry)
 
         # A killed attempt may have ended between its last epoch and the answer to it.
-        if attempt.epochs and not keeps_up(max(attempt.epochs)):
+        if attempt.epochs and not keeps_up({"epoch": max(attempt.epochs)}):
             return STOPPED, ""
         name = config.model.name
         result = self._execute_run(

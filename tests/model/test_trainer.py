@@ -166,8 +166,8 @@ def _kill_and_resume(args):
     """Trains until it is killed, and again; returns of which epochs second steps were made."""
     killer = Killer()
     with pytest.raises(KeyboardInterrupt):
-        trainer.run_fn(args, [killer])
-    trainer.run_fn(args, [killer])
+        trainer.run_fn(args, lambda schedule: [killer])
+    trainer.run_fn(args, lambda schedule: [killer])
     return killer.epochs
 
 
@@ -249,7 +249,7 @@ def test_a_run_killed_while_it_tidies_up_is_not_taken_for_one_that_was_interrupt
 def test_a_state_that_cannot_be_read_is_refused(tmp_path, eager):
     args = _fn_args(tmp_path, "broken", **FEW)
     with pytest.raises(KeyboardInterrupt):
-        trainer.run_fn(args, [Killer()])
+        trainer.run_fn(args, lambda schedule: [Killer()])
     (data,) = (tmp_path / "checkpoints").glob("*/backup/*.data*")
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(ValueError, match="state of an interrupted training.*cannot be read.*Delete this folder"):

@@ -8,7 +8,9 @@ from experiments.benchmark.narrative import describe_cautions, describe_verdict
 from experiments.benchmark.rows import group_runs
 from experiments.benchmark.significance import BaselineComparisons, compare_with_best
 from experiments.runs.result import RunResult
+from model.training.schedule import Schedule
 from schemas.evaluation import Estimate
+from schemas.training import TrainingHistory
 from tests.experiments.benchmark.made_up import CONFIG, METRICS, planned, result, unfinished
 
 NO_TESTS = BaselineComparisons(0, 0.05, 1000, ())
@@ -171,5 +173,16 @@ def test_who_was_still_improving(epochs: int, best: int, rising: bool) -> None:
     config = {**CONFIG, "training": {**CONFIG["training"], "epochs": epochs}}
     one = result("DSPnet", config=config)
     one = dataclasses.replace(one, training=dataclasses.replace(one.training, best_epoch=best))
+    told = [sentence for sentence in warned([one]) if "ran out" in sentence]
+    assert told == (["Still improving when training.epochs ran out: DSPnet (seed 7)."] if rising else [])
+
+
+@pytest.mark.parametrize(("rounds", "rising"), [(9, False), (10, True)])
+def test_who_was_still_improving_where_rounds_do_not_fill_the_passes(rounds: int, rising: bool) -> None:
+    """10 rounds of 499 steps make 4.995 passes of 999 steps, and an eleventh is more than 5."""
+    schedule = Schedule(999, 5)
+    epochs = tuple({"epoch": number, "passes": schedule.epochs_after(number)} for number in range(1, rounds + 1))
+    config = {**CONFIG, "training": {**CONFIG["training"], "epochs": schedule.epochs}}
+    one = result("DSPnet", config=config, training=TrainingHistory(epochs, best_epoch=rounds))
     told = [sentence for sentence in warned([one]) if "ran out" in sentence]
     assert told == (["Still improving when training.epochs ran out: DSPnet (seed 7)."] if rising else [])

@@ -19,6 +19,7 @@ from experiments.runs.run import Run
 from experiments.tuning.result import SearchResult
 from experiments.tuning.search import search
 from model.config import MONITOR
+from model.training.schedule import Schedule
 from pipeline.config import PipelineConfig, parse_config
 from reporting.console import Screen
 from schemas.training import TrainingHistory
@@ -45,6 +46,7 @@ class FakeExecutor:
         curve: gives the validation of an epoch, of a configuration.
         outcomes: status and reason of some trials, by number, instead of training.
         stop: is called before each epoch with the number of the trial and of the epoch.
+        epoch_steps: steps of a pass, of which an epoch of a trial is a round (`model.training.schedule`).
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class FakeExecutor:
         curve: Callable[[PipelineConfig, int], float] | None = None,
         outcomes: Mapping[int, tuple[Status, str]] | None = None,
         stop: Callable[[int, int], None] = lambda number, epoch: None,
+        epoch_steps: int = 1,
     ):
         self.curve = curve or (lambda config, epoch: quality(config.training.learning_rate) * (1 - 0.5**epoch))
         self.outcomes = outcomes or {}
         self.stop = stop
+        self.epoch_steps = epoch_steps
         self.runs: list[Run] = []
         self.epochs: list[tuple[int, int]] = []
 
@@ -77,8 +81,10 @@ class FakeExecutor:
             return RunResult.unmeasured(run, "key", "digest", *self.outcomes[number])
         os.makedirs(folder, exist_ok=True)
         entries = []
-        for epoch in range(1, run.config.training.epochs + 1):
-            entries.append({"epoch": epoch, MONITOR: self.curve(run.config, epoch)})
+        schedule = Schedule(self.epoch_steps, run.config.training.epochs)
+        for epoch in range(1, schedule.rounds + 1):
+            passes = schedule.epochs_after(epoch)
+            entries.append({"epoch": epoch, "passes": passes, MONITOR: self.curve(run.config, epoch)})
             if os.path.exists(os.path.join(folder, f"epoch{epoch}")):
                 continue
             on_stage(f"in training epoch {epoch}")

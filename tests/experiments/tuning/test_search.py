@@ -142,6 +142,12 @@ def test_a_last_epoch_is_not_stopped(tmp_path: pathlib.Path) -> None:
     assert {trial.status for trial in result.trials} == {"finished"}
 
 
+def test_nor_a_last_round_after_which_a_part_of_a_pass_is_left(tmp_path: pathlib.Path) -> None:
+    """Two rounds of 499 steps are not quite a pass of 999."""
+    result = run(tmp_path, 10, FakeExecutor(epoch_steps=999), tuning=RATE_ALONE, training={"epochs": 1})
+    assert {(trial.status, len(trial.epochs)) for trial in result.trials} == {("finished", 2)}
+
+
 def test_what_was_tried_is_not_trained_again(tmp_path: pathlib.Path) -> None:
     executor = FakeExecutor()
     tuning = {"space": {"training.batch_size": {"choices": [128, 64]}}, "own": {"dspnet": {}}}
