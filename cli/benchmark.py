@@ -17,7 +17,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--targets",
         metavar="A,B,...",
-        help="next, period, next+period, prefix: what each method is trained on (default: training.questions)",
+        help="next, period, next+period, first_5_events, first_7_days, prefix: what each method is trained on "
+        "(default: training.questions)",
     )
     parser.add_argument(
         "--trials",

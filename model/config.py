@@ -10,7 +10,7 @@ import pydantic_core
 
 from model.evaluation.tasks import problem_with
 from model.methods import METHODS, Method, Objective
-from model.questions import ASKED, PREFIX, Question, label_questions
+from model.questions import ASKED, PREFIX, label_questions, read_window
 from schemas.config_model import ConfigModel
 
 VALIDATION_METRIC = "ndcg@10"
@@ -181,9 +181,9 @@ class TrainingConfig(ConfigModel):
     """
     gbce_calibration: Annotated[float, pydantic.Field(ge=0.0, le=1.0)] = 0.75
     """Calibration t of `gbce`: 0 leaves scores as overconfident as sampling makes them, 1 corrects all of it."""
-    questions: Annotated[tuple[Question, ...], pydantic.Field(min_length=1)] = ASKED
-    """What is predicted in training, all of it in every step: what comes next, all of the future window (`period`), or,
-    alone, what comes next after a prefix.
+    questions: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ASKED
+    """What is predicted in training, all of it in every step: what comes next, all of the future window (`period`), its
+    first events or days (as in `first_5_events` or `first_7_days`), or, alone, what comes next after a prefix.
 
     What comes next are the events at the earliest time: one, or several where events tie. A prefix ends anywhere in the
     history, drawn anew for each sequence and epoch, but not between events that tie. Where a list is asked for that was
@@ -230,7 +230,9 @@ class TrainingConfig(ConfigModel):
 
     @pydantic.field_validator("questions")
     @classmethod
-    def _questions_fit(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+    def _questions_fit(cls, questions: tuple[str, ...]) -> tuple[str, ...]:
+        for question in questions:
+            read_window(question)
         if len(set(questions)) != len(questions):
             raise ValueError(f"each question stands once. Received: {list(questions)}")
         if PREFIX in questions and len(questions) > 1:

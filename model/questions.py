@@ -1,30 +1,63 @@
 """Questions: what a recommender is asked about a user's future.
 
-========== ============================================================================================
-``next``   what comes next: the events at the earliest time of the future, one or several where events tie
-``period`` all of the future window
-``prefix`` what comes next after a prefix of the history, drawn anew for each sequence and epoch
-========== ============================================================================================
+================== ==================================================================================================
+``next``           what comes next: the events at the earliest time of the future, one or several where events tie
+``first_N_events`` the first N events of the future, as in ``first_5_events``, and those at the time of the last of them
+``first_N_days``   the events of the N days from the cutoff on, as in ``first_7_days``
+``period``         all of the future window
+``prefix``         what comes next after a prefix of the history, drawn anew for each sequence and epoch
+================== ==================================================================================================
 
 A trained network has a query and biases for each of its questions, and is trained on all of them in every step. A
 method that counts counts for each. `Answers` of `model.evaluation` and serving ask the one that fits.
 """
 
+import re
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, cast
 
-Question = Literal["next", "period", "prefix"]
-NEXT: Question = "next"
-PERIOD: Question = "period"
-PREFIX: Question = "prefix"
-QUESTIONS: tuple[Question, ...] = (NEXT, PERIOD, PREFIX)
-"""In the order of tables."""
-assert set(QUESTIONS) == set(get_args(Question))
+NEXT = "next"
+PERIOD = "period"
+PREFIX = "prefix"
+QUESTIONS = (NEXT, PERIOD, PREFIX)
+"""Those that are no windows, in the order of tables."""
 
-ASKED: tuple[Question, ...] = (NEXT, PERIOD)
+ASKED = (NEXT, PERIOD)
 """What evaluation and serving ask of every model."""
 
 SEPARATOR = "+"
+
+
+class Window(NamedTuple):
+    """A part of the future that is asked about, from its start.
+
+    Attributes:
+        length: how long it is.
+        unit: what it is counted in.
+    """
+
+    length: int
+    unit: Literal["events", "days"]
+
+
+def read_window(question: str) -> Window | None:
+    """Returns the window that a question asks about; None if it is ``next``, ``period`` or ``prefix``.
+
+    Raises:
+        ValueError: if it is no question.
+
+    >>> read_window("first_7_days")
+    Window(length=7, unit='days')
+    """
+    if question in QUESTIONS:
+        return None
+    found = re.fullmatch("first_([1-9][0-9]{0,8})_(events|days)", question)
+    if found is None:
+        raise ValueError(
+            "A question is next, period or prefix, or a window as in first_5_events or first_7_days. "
+            f"Received: {question!r}"
+        )
+    return Window(int(found[1]), cast(Literal["events", "days"], found[2]))
 
 
 def choose_question(wanted: str, questions: Sequence[str]) -> str:

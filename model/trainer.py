@@ -81,10 +81,8 @@ def _train(
     batch_size = config.batch_size * strategy.num_replicas_in_sync
     schedule = Schedule(_steps_per_epoch(job.sequences[TRAIN], batch_size), config.epochs)
     tables = FingerprintTable(items.fingerprints), FingerprintTable(scenes.fingerprints)
-    validation = None
-    if job.sequences[VALIDATION]:
-        validation = index_batches(fingerprint_batches(fn_args.eval_files, batch_size), *tables)
-    else:
+    validates = job.sequences[VALIDATION] > 0
+    if not validates:
         _log.warning("The val split is empty: training runs for all %d epochs, without early stopping.", config.epochs)
     _log.info(
         "Training %s on %d sequences, %d %s of %d an epoch; %d items, %d scenes.",
@@ -101,7 +99,7 @@ def _train(
         network = build_network(job.model, counts, config)
         model = build_recommender(network, config, batch_size, counts)
         folder = os.path.join(job.checkpoint_dir, _run_key(fn_args, job, strategy.num_replicas_in_sync))
-        monitor = None if validation is None else MONITOR
+        monitor = MONITOR if validates else None
         state = ResumableTraining(folder, model, monitor, schedule, config.patience)
     if state.epochs_done:
         _log.info("Resuming an interrupted run after epoch %d.", state.epochs_done)
@@ -119,6 +117,10 @@ def _train(
         train = index_batches(train, *tables, ordered=cuts or model.reads_order)
         if cuts:
             train = prefix_batches(train, seed=config.seed, first_step=first_step)
+        validation = None
+        if validates:
+            validation = fingerprint_batches(fn_args.eval_files, batch_size)
+            validation = index_batches(validation, *tables, ordered=model.reads_order)
         tensorboard = tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
         model.fit(
             train,
@@ -130,7 +132,7 @@ def _train(
             callbacks=state.callbacks([tensorboard, TrainingProgress(schedule), *make_callbacks(schedule)]),
         )
     state.finish(fn_args.model_run_dir)
-    histories = fn_args.train_files if validation is None else fn_args.eval_files
+    histories = fn_args.eval_files if validates else fn_args.train_files
     _export(fn_args, job, network, items, scenes, histories)
     state.remove()
 

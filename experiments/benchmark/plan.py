@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from experiments.runs.run import Run, change_values
 from model.methods import METHODS, Role
-from model.questions import LABELS, NEXT, PERIOD, read_label
+from model.questions import LABELS, NEXT, PERIOD, read_label, read_window
 from pipeline.config import PipelineConfig
 from schemas.dotted_keys import flatten
 from schemas.errors import UserError
@@ -158,7 +158,7 @@ def read_spec(
     return BenchmarkSpec(
         methods=tuple(METHODS) if every_method else _read_names("--methods", methods, tuple(METHODS), f" or {ALL}"),
         seeds=tuple(config.training.seed + number for number in range(seeds)),
-        targets=(config.training.target,) if targets is None else _read_names("--targets", targets, LABELS),
+        targets=(config.training.target,) if targets is None else _read_targets(targets),
         ablations=ablations,
     )
 
@@ -276,6 +276,18 @@ def _plan_ablations(
             known.append(changed)
             kept = {key: value for key, value in values.items() if key not in ablation.values}
             yield Run(f"{own.name}-{ablation.name}-{own.target}-seed{seed}", ablation.label, "ablation", changed, kept)
+
+
+def _read_targets(text: str) -> tuple[str, ...]:
+    """Reads targets, with commas between; what questions go together, the configuration checks."""
+    targets = tuple(dict.fromkeys(filter(None, (target.strip() for target in text.split(",")))))
+    try:
+        questions = [read_window(question) for target in targets for question in read_label(target)]
+    except ValueError as error:
+        raise UserError(f"--targets: {error}") from error
+    if not questions:
+        raise UserError(f"--targets: expected some of {', '.join(LABELS)}. Received: {text!r}")
+    return targets
 
 
 def _read_names(option: str, text: str, known: Sequence[str], alternative: str = "") -> tuple[str, ...]:

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Mapping
 from experiments.benchmark import tables
 from experiments.benchmark.result import BenchmarkResult
 from model.config import MONITOR
-from model.questions import ASKED, NEXT, PERIOD, PREFIX, label_questions
+from model.questions import NEXT, PERIOD, PREFIX, read_label, read_window
 from reporting.numbers import Number
 from reporting.table import Cell, Part, Table
 from reporting.titles import term_title
 
-_TARGET_MEANINGS: Mapping[str, str] = {
+_QUESTION_MEANINGS: Mapping[str, str] = {
     NEXT: "the next items",
     PERIOD: "all of the future",
-    label_questions(ASKED): "both at once, a list for each",
     PREFIX: "what comes next after any prefix",
 }
-"""What a method is trained for, or what a statistical method counts, by training target."""
+"""What a method is trained for, or what a statistical method counts, by the question."""
 
 _TUNED = {
     None: "Whether a row was tuned stands beside it; one that was not has the values of the configuration.",
@@ -95,10 +94,10 @@ def _explain_settings(result: BenchmarkResult) -> Iterator[str]:
     """Yields what rows have in common of the settings that could distinguish them."""
     targets = sorted({row.target for row in result.rows if row.target})
     if "target" in result.distinguishing:
-        meanings = "; ".join(f"{target}: {_TARGET_MEANINGS[target]}" for target in targets)
+        meanings = "; ".join(f"{target}: {describe_target(target)}" for target in targets)
         yield f"What rows were trained on, or what was counted, stands beside them ({meanings})."
     elif targets:
-        yield f"Training target of all rows, and what is counted: {targets[0]} ({_TARGET_MEANINGS[targets[0]]})."
+        yield f"Training target of all rows, and what is counted: {targets[0]} ({describe_target(targets[0])})."
     trained = [row for row in result.rows if row.objective]
     for setting, title in (("objective", "Objective"), ("sampling", "Sampling of candidates")):
         if trained and setting not in result.distinguishing:
@@ -106,6 +105,17 @@ def _explain_settings(result: BenchmarkResult) -> Iterator[str]:
     tuned = {row.format_setting("tuned") for row in trained} - {None}
     if tuned:
         yield _TUNED[tuned.pop() if len(tuned) == 1 else None]
+
+
+def describe_target(target: str) -> str:
+    """Returns what is predicted, or counted, given the label of one or several questions."""
+    meanings = []
+    for question in read_label(target):
+        window = read_window(question)
+        meanings.append(
+            _QUESTION_MEANINGS[question] if window is None else f"the first {window.length} {window.unit} of the future"
+        )
+    return meanings[0] if len(meanings) == 1 else f"{', '.join(meanings[:-1])} and {meanings[-1]} at once"
 
 
 def _describe_significance(result: BenchmarkResult) -> Iterator[Section]:

@@ -37,7 +37,7 @@ def fit(task: CountingTask) -> StatisticalNetwork:
     # A batch of nobody, so that a train split without sequences makes counts, too.
     batches = [[sparse.csr_matrix((0, size), dtype=np.int32) for size in (len(items),) * 2 + (len(scenes),) * 2]]
     for batch in task.train:
-        history, future = batch.history, events_asked_for(task.question, batch.future)
+        history, future = batch.history, events_asked_for(task.question, batch)
         batches.append(
             [
                 _latest(history.items, history.starts, len(items), max_length),

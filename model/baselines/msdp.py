@@ -8,10 +8,11 @@ overfitting, a copy of the sequence with some events masked should be encoded al
 weight lambda.
 
 Choices: a window is counted in events, not in time (`draw_scales`), but parts no events at one time; the prompt is a
-learned vector for each size that follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer. A
-user is asked about the whole period by the question `period`, and else about the smallest window. With one question
-it is trained on all windows either way, and so sees more of the future than other methods do under `next`; with several
-(`training.questions`), on those that they ask about.
+learned vector for each size that follows the history, as BERT4Rec's [MASK] does; the predictor has one hidden layer.
+The questions `period` and `first_N_days` are asked with the prompt of the whole period, `first_N_events` with that of
+N events, and `next` with that of the smallest window. With one question it is trained on all windows either way, and so
+sees more of the future than other methods do under `next`; with several (`training.questions`), on those that they ask
+about.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,13 +30,13 @@ from model.data.batches import (
 )
 from model.data.history import History
 from model.data.target_counts import TargetCounts
+from model.data.windows import keep_first_events
 from model.networks.base import Representations
 from model.networks.encoder import make_initializer
 from model.networks.state_network import StateNetwork, repeat_state
-from model.questions import PERIOD
+from model.questions import PERIOD, read_window
 from model.training import replicas
 from model.training.recommender import Batch, Recommender
-from schemas.catalogue import PAD_INDEX
 
 WHOLE = tf.int32.max
 """The size of a window that has all of the future."""
@@ -135,11 +136,11 @@ class MSDP(Recommender):
             terms = self.prediction_terms(network.represent(read, training=True), batch, for_negatives, history)
         else:
             outputs = network.outputs({question: repeat_state(h)}, history, question, training=True)
-            targets = cut_window(batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_TIMES], sizes)
+            targets = keep_first_events(batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_TIMES], sizes)
             negatives = self.draw_negatives(targets, question, for_negatives)
             terms = {"item_loss": self.item_loss(outputs, question, targets, negatives)}
             if self.config.scene_weight:
-                scenes_asked = cut_window(batch[FUTURE_SCENE_SEQUENCE], batch[FUTURE_TIMES], sizes)
+                scenes_asked = keep_first_events(batch[FUTURE_SCENE_SEQUENCE], batch[FUTURE_TIMES], sizes)
                 terms["scene_loss"] = self.scene_loss(outputs, question, scenes_asked)
         if "contrast_loss" in self.weights_of_terms:
             share, latest = self.config.distribution.mask_share, network.aligned(history)
@@ -151,8 +152,17 @@ class MSDP(Recommender):
 
 def list_scales(config: TrainingConfig) -> tuple[list[int], dict[str, int]]:
     """Returns the sizes of windows, the whole future last, and the place of the one that each question asks about."""
-    scales = [*config.distribution.scales, WHOLE]
-    return scales, {question: len(scales) - 1 if question == PERIOD else 0 for question in config.questions}
+    sizes = {question: _size_of(question, config.distribution.scales[0]) for question in config.questions}
+    scales = sorted({*config.distribution.scales, *sizes.values(), WHOLE})
+    return scales, {question: scales.index(size) for question, size in sizes.items()}
+
+
+def _size_of(question: str, smallest: int) -> int:
+    """Returns the size of the window that a question asks about, in events; days may hold any number of them."""
+    window = read_window(question)
+    if window is None:
+        return WHOLE if question == PERIOD else smallest
+    return window.length if window.unit == "events" else WHOLE
 
 
 def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -167,23 +177,6 @@ def draw_scales(scales: Sequence[int], batch: tf.Tensor, seed: tf.Tensor) -> tf.
         int32 [batch], the index in `scales` of each.
     """
     return tf.cast(replicas.uniform([batch], seed) * len(scales), tf.int32)
-
-
-def cut_window(sequence: tf.Tensor, times: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Keeps the first events of each future, and those at the time of the last of them.
-
-    Args:
-        sequence: int [batch, f], left-aligned, 0 where padded.
-        times: int64 [batch, f], when they happened, never falling; of padding any number.
-        sizes: int [batch], how many events each row keeps at least; a shorter one keeps all it has.
-
-    Returns:
-        int [batch, f], 0 beyond the window.
-    """
-    counted = tf.range(tf.shape(sequence)[1]) < tf.cast(sizes, tf.int32)[:, tf.newaxis]
-    latest = tf.reduce_max(tf.where(counted & (sequence != PAD_INDEX), times, 0), axis=1, keepdims=True)
-    inside = times <= latest
-    return tf.where(inside, sequence, tf.cast(PAD_INDEX, sequence.dtype))
 
 
 def siamese_loss(left: tf.Tensor, right: tf.Tensor, left_predicted: tf.Tensor, right_predicted: tf.Tensor) -> tf.Tensor:

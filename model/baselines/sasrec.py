@@ -43,7 +43,7 @@ class SASRec(Recommender):
     @property
     def reads_order(self) -> bool:
         """See `Recommender.reads_order`."""
-        return PREFIX in self.config.questions
+        return PREFIX in self.config.questions or super().reads_order
 
     def terms(self, batch: Batch, seed: tf.Tensor, tape: tf.GradientTape) -> tuple[Batch, Batch]:
         """Returns the prediction of items and of scenes, asked about prefixes averaged over all times."""

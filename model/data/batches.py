@@ -7,7 +7,8 @@ import tensorflow as tf
 from model.data.padding import distinct, take_next
 from model.data.prefixes import cut, draw_cuts
 from model.data.vocabulary import FingerprintTable
-from model.questions import PERIOD
+from model.data.windows import keep_first_days, keep_first_events
+from model.questions import PERIOD, read_window
 from schemas import sequences
 from schemas.identity import PAD_FINGERPRINT
 
@@ -43,9 +44,24 @@ _READ = {
 
 
 def targets_of(question: str, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the items and scenes of a batch that answer a question, int [batch, targets] each, 0 where padded."""
-    names = (FUTURE_ITEMS, FUTURE_SCENES) if question == PERIOD else (NEXT_ITEM, NEXT_SCENE)
-    return batch[names[0]], batch[names[1]]
+    """Returns the items and scenes of a batch that answer a question, int [batch, targets] each, 0 where padded.
+
+    Args:
+        question: from `model.questions`.
+        batch: from `index_batches`; ordered, if the question asks about a window.
+    """
+    window = read_window(question)
+    if window is None:
+        names = (FUTURE_ITEMS, FUTURE_SCENES) if question == PERIOD else (NEXT_ITEM, NEXT_SCENE)
+        return batch[names[0]], batch[names[1]]
+    times, of_window = batch[FUTURE_TIMES], []
+    for sequence in (batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_SCENE_SEQUENCE]):
+        if window.unit == "events":
+            kept = keep_first_events(sequence, times, tf.constant([window.length]))
+        else:
+            kept = keep_first_days(sequence, times, batch[CUTOFF], window.length)
+        of_window.append(distinct(kept))
+    return of_window[0], of_window[1]
 
 
 def fingerprint_batches(files: Sequence[str], batch_size: int) -> tf.data.Dataset:

@@ -8,6 +8,7 @@ The question says which events follow which, in counting as in training (`what_f
 ========== ===================================================================================
 ``next``   the last event of a history is followed by the next ones: those of its future's first time
 ``period`` the last event of a history is followed by every event of its future
+a window   the last event of a history is followed by every event of the window
 ``prefix`` the last event of each time of a history is followed by the next ones, its last by the future's
 ========== ===================================================================================
 
@@ -19,14 +20,15 @@ The choice matters more than it seems to: on news, the histories' own transition
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from model.data.vocabulary import FingerprintTable
-from model.questions import PERIOD, PREFIX, QUESTIONS
+from model.data.windows import DAY
+from model.questions import PERIOD, PREFIX, read_window
 from schemas import sequences
 from schemas.catalogue import Catalogue
 from schemas.identity import FINGERPRINT_BUCKETS
@@ -57,11 +59,13 @@ class SequenceBatch(NamedTuple):
         users: int64 [S], hash of the user of each sequence.
         history: histories of the sequences.
         future: futures of the sequences.
+        cutoffs: int64 [S], unix seconds, when each future begins.
     """
 
     users: npt.NDArray[np.int64]
     history: Events
     future: Events
+    cutoffs: npt.NDArray[np.int64]
 
 
 class TrainSequences:
@@ -88,15 +92,20 @@ class TrainSequences:
     def __iter__(self) -> Iterator[SequenceBatch]:
         records = tf.data.TFRecordDataset(self._names, compression_type="GZIP").batch(self._batch_size)
         parsed = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(1)
-        for users, history, future in parsed.as_numpy_iterator():
-            yield SequenceBatch(users, Events(*history), Events(*future))
+        for users, history, future, cutoffs in parsed.as_numpy_iterator():
+            yield SequenceBatch(users, Events(*history), Events(*future), cutoffs)
 
-    def _parse(self, records: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
+    def _parse(self, records: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[tf.Tensor, ...], tf.Tensor]:
         names = (*sequences.HISTORY_FEATURES, *sequences.FUTURE_FEATURES)
-        features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
-        parsed = tf.io.parse_example(records, {sequences.USER_ID: tf.io.FixedLenFeature([], tf.string), **features})
+        features: dict[str, Any] = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
+        features[sequences.USER_ID] = tf.io.FixedLenFeature([], tf.string)
+        features[sequences.CUTOFF] = tf.io.FixedLenFeature([], tf.int64)
+        parsed = tf.io.parse_example(records, features)
         users = tf.strings.to_hash_bucket_fast(parsed[sequences.USER_ID], FINGERPRINT_BUCKETS)
-        return users, self._events(parsed, sequences.HISTORY_FEATURES), self._events(parsed, sequences.FUTURE_FEATURES)
+        history, future = (
+            self._events(parsed, names) for names in (sequences.HISTORY_FEATURES, sequences.FUTURE_FEATURES)
+        )
+        return users, history, future, parsed[sequences.CUTOFF]
 
     def _events(self, parsed: dict[str, tf.RaggedTensor], names: Sequence[str]) -> tuple[tf.Tensor, ...]:
         items, scenes, timestamps = (parsed[name] for name in names)
@@ -124,15 +133,12 @@ def what_follows(batch: SequenceBatch, question: str) -> Followed:
 
     Args:
         batch: sequences.
-        question: ``next``, ``period`` or ``prefix``.
+        question: from `model.questions`.
 
     Raises:
-        ValueError: if the question is none of these.
+        ValueError: if it is no question.
     """
-    if question not in QUESTIONS:
-        raise ValueError(f"A question is next, period or prefix. Received: {question!r}")
-    history = batch.history
-    future = events_asked_for(question, batch.future)
+    history, future = batch.history, events_asked_for(question, batch)
     number = np.where(np.diff(history.starts) > 0, np.diff(future.starts), 0)
     following = np.flatnonzero(np.repeat(number > 0, np.diff(future.starts)))
     across = _pairs(history, np.repeat(history.starts[1:] - 1, number), future, following)
@@ -148,20 +154,42 @@ def what_follows(batch: SequenceBatch, question: str) -> Followed:
     return Followed(*(np.concatenate(columns) for columns in zip(within, across, strict=True)))
 
 
-def events_asked_for(question: str, future: Events) -> Events:
-    """Returns the events of futures that a question asks for: all for ``period``, else those of the first time."""
-    return future if question == PERIOD else next_events(future)
+def events_asked_for(question: str, batch: SequenceBatch) -> Events:
+    """Returns the events of the futures of a batch that a question asks for; of a prefix, those after the history.
+
+    Raises:
+        ValueError: if it is no question.
+    """
+    future, window = batch.future, read_window(question)
+    if window is None:
+        return future if question == PERIOD else next_events(future)
+    if window.unit == "events":
+        return _keep_first(future, window.length)
+    of_sequence = np.repeat(np.arange(len(batch.cutoffs)), np.diff(future.starts))
+    inside = future.timestamps < batch.cutoffs[of_sequence] + window.length * DAY
+    return _take(future, np.flatnonzero(inside), np.bincount(of_sequence[inside], minlength=len(batch.cutoffs)))
 
 
 def next_events(events: Events) -> Events:
     """Returns the events of the earliest time of each sequence; of one without any, none."""
-    begins = _find_times(events)
-    number = np.zeros(len(events.starts) - 1, np.int64)
-    filled = np.diff(events.starts) > 0
-    first = np.searchsorted(begins, events.starts[:-1][filled])
-    number[filled] = begins[first + 1] - begins[first]
+    return _keep_first(events, 1)
+
+
+def _keep_first(events: Events, size: int) -> Events:
+    """Keeps the first events of each sequence, and those at the time of the last of them."""
+    begins, lengths = _find_times(events), np.diff(events.starts)
+    filled = lengths > 0
+    last = events.starts[:-1] + np.minimum(size, lengths) - 1
+    number = np.zeros(len(lengths), np.int64)
+    after = np.searchsorted(begins, last[filled], side="right")  # where the time of the last event ends
+    number[filled] = begins[after] - events.starts[:-1][filled]
+    kept = np.arange(number.sum()) + np.repeat(events.starts[:-1] - np.cumsum(number) + number, number)
+    return _take(events, kept, number)
+
+
+def _take(events: Events, places: npt.NDArray[np.int64], number: npt.NDArray[np.int64]) -> Events:
+    """Takes events at some places; `number` are of each sequence."""
     starts = np.concatenate([[0], np.cumsum(number)])
-    places = np.arange(starts[-1]) + np.repeat(events.starts[:-1] - starts[:-1], number)
     return Events(events.items[places], events.scenes[places], events.timestamps[places], starts)
 
 

@@ -65,7 +65,7 @@ def count_targets(
     counters = {question: _Counter(len(items), len(scenes)) for question in questions}
     for batch in train:
         for question, counter in counters.items():
-            counter.add(batch, events_asked_for(question, batch.future))
+            counter.add(batch, events_asked_for(question, batch))
     return {question: counter.summarise() for question, counter in counters.items()}
 
 

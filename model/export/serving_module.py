@@ -15,7 +15,7 @@ from model.data.vocabulary import FingerprintTable, fingerprint_strings
 from model.export.question_answer import HISTORY_FINGERPRINTS, TIMES, Ask, QuestionAnswer
 from model.networks.base import Outputs, ServedNetwork
 from model.networks.item_scorer import InnerProducts
-from model.questions import NEXT, PERIOD, choose_question
+from model.questions import ASKED, NEXT, PERIOD, choose_question
 from model.retrieval.scann import ScannIndex, ScannTopK
 from model.retrieval.top_k import TopK
 from model.tracing import graph_function, traced_once
@@ -98,7 +98,9 @@ class ServingModule(tf.Module):
         self.scene_fingerprints = tf.Variable(scenes.fingerprints, trainable=False, name="scene_fingerprints")
         self.item_ids = _id_variable(items.ids, "item_ids")
         self.scene_ids = _id_variable(scenes.ids, "scene_ids")
-        scorers = {question: network.item_scorer(question) for question in network.questions}
+        # Windows are asked about in training alone, unless they stand in for what is asked here.
+        questions = dict.fromkeys(choose_question(wanted, network.questions) for wanted in ASKED)
+        scorers = {question: network.item_scorer(question) for question in questions}
         finders: dict[str, ScannTopK] = {}
         if config.retrieval == "scann":
             products = [scorer for scorer in scorers.values() if isinstance(scorer, InnerProducts)]
@@ -111,9 +113,9 @@ class ServingModule(tf.Module):
                 finders[question] = ScannTopK(index, scorer, place, k)
         self.answers = {
             question: QuestionAnswer(network, question, self._untracked.ask, finders.get(question))
-            for question in network.questions
+            for question in questions
         }
-        first = scorers[network.questions[0]]
+        first = next(iter(scorers.values()))
         self.item_vectors = first.table if isinstance(first, InnerProducts) else None
         # Only here is it known whether there is something to embed.
         self.embed_users = None

@@ -20,7 +20,7 @@ from model.methods import load
 from model.networks.base import Network, Outputs, Scores
 from model.networks.clock import hide_times
 from model.networks.scene_head import SceneOffset
-from model.questions import ASKED, choose_question
+from model.questions import ASKED, choose_question, read_window
 from model.training import replicas
 from model.training.lazy_adam import LazyAdam
 from schemas.catalogue import PAD_INDEX
@@ -72,8 +72,8 @@ class Recommender(tf_keras.Model):
 
     @property
     def reads_order(self) -> bool:
-        """Whether `terms` reads when events happened, and the future as it did."""
-        return False
+        """Whether the order of the future is read, and which of its events happened at one time."""
+        return any(read_window(question) for question in self.network.questions)
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> Mapping[str, float]:

@@ -16,7 +16,14 @@ def test_heads_must_divide_widths():
         ([], "at least 1 item"),
         (["next", "next"], "each question stands once. Received: .'next', 'next'."),
         (["next", "prefix"], "prefix cuts histories, and so is asked alone. Received: .'next', 'prefix'."),
-        (["last"], "Input should be 'next', 'period' or 'prefix'"),
+        (
+            ["first_7_days", "prefix"],
+            "prefix cuts histories, and so is asked alone. Received: .'first_7_days', 'prefix'.",
+        ),
+        (["last"], "next, period or prefix, or a window as in first_5_events or first_7_days. Received: 'last'"),
+        (["next", "first_0_days"], "Received: 'first_0_days'"),
+        (["first_5_weeks"], "Received: 'first_5_weeks'"),
+        (["first_1.5_days"], "Received: 'first_1.5_days'"),
     ],
 )
 def test_questions_that_do_not_go_together_are_refused(questions, message):
@@ -24,7 +31,10 @@ def test_questions_that_do_not_go_together_are_refused(questions, message):
         TrainingConfig(questions=questions)
 
 
-@pytest.mark.parametrize("questions", [("next", "period"), ("period", "next"), ("period",), ("prefix",)])
+@pytest.mark.parametrize(
+    "questions",
+    [("next", "period"), ("period", "next"), ("period",), ("prefix",), ("next", "first_5_events", "first_7_days")],
+)
 def test_questions_have_a_label_that_is_read_again(questions):
     config = TrainingConfig(questions=questions)
     assert config.target == "+".join(questions) and tuple(read_label(config.target)) == questions

@@ -34,7 +34,7 @@ FEW = {
     "train": 60,
     "validation": 20,
     "model": {**MODEL, "name": "sasrec"},
-    "questions": ["next"],
+    "questions": ["next", "first_2_events"],
     "learning_rate": 0.01,
 }
 """Three steps an epoch of a simple method, for tests of how training goes, not of what is learned."""

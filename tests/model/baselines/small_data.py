@@ -13,7 +13,7 @@ from model.data.sequences import TrainSequences
 from schemas.catalogue import Catalogue
 from tests.sequence_data import Sequence, catalogues, write_examples
 
-TARGETS = ("next", "period", "prefix")
+TARGETS = ("next", "first_2_events", "first_10_days", "period", "prefix")
 
 MAX_LENGTH = 3
 """Shorter than many of the histories."""
@@ -112,14 +112,33 @@ def earliest(events: list, times: Rows[int] | None) -> list:
     return events[:1] if times is None else [e for e, time in zip(events, times, strict=True) if time == times[0]]
 
 
+def in_window(sequence: Sequence, question: str) -> list[tuple[str, str]]:
+    """The events of the future that are in a window; an example's question is asked a second after its history."""
+    _, length, unit = question.split("_")
+    times = list(sequence.future_times or range(len(sequence.future)))
+    if unit == "days":
+        past = sequence.history_times or range(len(sequence.history))
+        end = 1 + max(past, default=0) + int(length) * DAY
+        return [event for event, time in zip(sequence.future, times, strict=True) if time < end]
+    inside = times[: int(length)]
+    return [event for event, time in zip(sequence.future, times, strict=True) if time in inside]
+
+
+def asked_for(sequence: Sequence, question: str) -> list[tuple[str, str]]:
+    """The events of the future that a question asks for."""
+    if question == "period":
+        return sequence.future
+    if question in ("next", "prefix"):
+        return earliest(sequence.future, sequence.future_times)
+    return in_window(sequence, question)
+
+
 def pairs(sequence: Sequence, target: str) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """What follows what in a sequence, written down from the table of `model.data.sequences`."""
-    history, future = sequence.history, sequence.future
+    history = sequence.history
     if not history:
         return []
-    if target == "period":
-        return [(history[-1], event) for event in future]
-    found = [(history[-1], event) for event in earliest(future, sequence.future_times)]
+    found = [(history[-1], event) for event in asked_for(sequence, target)]
     if target == "prefix":
         times = sequence.history_times or range(len(history))
         at = {time: [e for e, t in zip(history, times, strict=True) if t == time] for time in times}

@@ -6,7 +6,7 @@ from model.baselines import cooccurrence
 from tests.model.baselines.small_data import (
     MAX_LENGTH,
     TARGETS,
-    earliest,
+    asked_for,
     fitted,
     indices,
     item_and_scene_scores,
@@ -24,11 +24,11 @@ def _counts(kind, target):
     """C[i, k] by loops over sequences, their histories and futures."""
     ids = list(CATALOGUES[kind].ids)
     counts = np.zeros([len(ids), len(ids)], np.float32)
-    for one, (history, future) in zip(DATA, part(DATA, kind), strict=True):
+    for one, (history, _) in zip(DATA, part(DATA, kind), strict=True):
         for before in set(history[-MAX_LENGTH:]) & set(ids):
-            for after in future if target == "period" else earliest(future, one.future_times):
-                if after in ids:
-                    counts[ids.index(before), ids.index(after)] += 1
+            for after in asked_for(one, target):
+                if after[kind] in ids:
+                    counts[ids.index(before), ids.index(after[kind])] += 1
     return counts
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from model.baselines import msdp
-from model.baselines.msdp import WHOLE, MSDPNetwork, list_scales, siamese_loss
+from model.baselines.msdp import WHOLE, MSDPNetwork, draw_scales, list_scales, siamese_loss
 from model.config import TrainingConfig
 from model.training import recommender
 from tests import recommenders
@@ -152,11 +152,35 @@ def test_the_contrast_teaches_through_the_predictor_alone():
     np.testing.assert_allclose(siamese_loss(a, a, a, a), -1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("question", "asked"), [("next", 1), ("prefix", 1), ("period", WHOLE)])
+@pytest.mark.parametrize("scales", [(5,), (1, 10), (1, 5, 20, 100)])
+def test_scales_are_drawn_alike(scales):
+    drawn = draw_scales(scales, tf.constant(20_000), tf.constant([1, 2])).numpy()
+    shares = np.bincount(drawn, minlength=len(scales)) / 20_000
+    assert len(shares) == len(scales)
+    np.testing.assert_allclose(shares, 1 / len(scales), atol=0.015)
+
+
+def test_the_seed_decides_the_scales():
+    first, again, other = (draw_scales((1, 5, 20), tf.constant(50), tf.constant([1, n])).numpy() for n in (2, 2, 3))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("next", 1),
+        ("prefix", 1),
+        ("first_4_events", 4),
+        ("first_3_events", 3),
+        ("first_9_days", WHOLE),
+        ("period", WHOLE),
+    ],
+)
 def test_users_are_asked_about_the_window_of_the_question(question, asked):
     training = {"distribution": {"scales": (4, 1)}}
     scales, places = list_scales(TrainingConfig(questions=(question,), **training))
-    assert scales == [1, 4, WHOLE] and scales[places[question]] == asked
+    assert scales == sorted({1, 4, asked, WHOLE}) and scales[places[question]] == asked
     network = build(question=question, **training).network
     assert isinstance(network, MSDPNetwork)
     expected = network.encode(HISTORY, tf.gather(network.prompts, [places[question]] * 3))

@@ -42,7 +42,7 @@ def test_targets_differ_in_what_they_call_popular(tmp_path):
     data = [Sequence([("h", "s")] * 4, [("n", "s"), ("p", "s"), ("p", "s")])] * 3
     items, scenes = known_catalogues(data)
     best = {}
-    for target in TARGETS:
+    for target in ("next", "period", "prefix"):
         scores, _ = _ask(fitted(popularity.fit, tmp_path, data, target), [[]], items, scenes)
         best[target] = items.ids[np.argmax(scores[0])]
     assert best == {"next": "n", "period": "p", "prefix": "h"}

@@ -19,6 +19,7 @@ def _batch(data):
         np.arange(len(data)),
         _events([one.history for one in data], [one.history_times for one in data]),
         _events([one.future for one in data], [one.future_times for one in data]),
+        np.array([1 + max(one.history_times or range(len(one.history)), default=0) for one in data], np.int64),
     )
 
 
@@ -47,7 +48,7 @@ def test_pairs_are_those_of_the_table(target, data):
 
 
 def test_another_target_is_refused():
-    with pytest.raises(ValueError, match="next, period or prefix. Received: 'last'"):
+    with pytest.raises(ValueError, match="or a window as in first_5_events or first_7_days. Received: 'last'"):
         what_follows(_batch(random_sequences(3)), "last")
 
 

@@ -109,6 +109,19 @@ def test_answers_are_the_networks_own(served, loaded):
     same(ask(loaded, HISTORIES, WHERE), served, HISTORIES, WHERE)
 
 
+@pytest.mark.parametrize(
+    ("trained", "answered"),
+    [
+        (("next", "first_2_events", "period"), ["next", "period"]),
+        (("first_7_days", "next"), ["next", "first_7_days"]),
+        (("first_2_events",), ["first_2_events"]),
+    ],
+)
+def test_a_window_is_asked_about_only_where_it_stands_in(trained, answered):
+    """For what was not trained: the first question answers."""
+    assert list(served_model.build(questions=trained).module.answers) == answered
+
+
 @pytest.mark.parametrize("question", served_model.QUESTIONS)
 def test_is_a_ranker_whose_pieces_make_up_the_scores(loaded, question):
     histories, where = (

@@ -22,7 +22,15 @@ ITEMS, SCENES, BATCH = 11, 4, 3
 HISTORY_ITEMS = [[0, 3, 4, 11], [5, 0, 0, 12], [1, 2, 3, 4]]
 HISTORY_SCENES = [[1, 2, 0, 1], [4, 4, 5, 0], [1, 1, 2, 2]]
 HISTORY = recommenders.history(HISTORY_ITEMS, HISTORY_SCENES)
-NETWORK = {"item_dim": 8, "scene_dim": 4, "max_length": 4, "dropout": 0.0, "head_dropout": 0.0, **recommenders.PLAIN}
+NETWORK = {
+    "item_dim": 8,
+    "scene_dim": 4,
+    "max_length": 4,
+    "layers": 1,
+    "dropout": 0.0,
+    "head_dropout": 0.0,
+    **recommenders.PLAIN,
+}
 TRAINING = {
     "objective": "bce",
     "questions": ("period",),
@@ -287,7 +295,7 @@ def test_every_switch_trains_all_its_weights(switch):
     model = _model(SWITCHES[switch], objective="softmax")
     before = [variable.numpy() for variable in model.network.trainable_variables]
     first = _logged(model.train_step(_batch()))
-    for _ in range(6):
+    for _ in range(3):
         model.reset_metrics()
         last = _logged(model.train_step(_batch()))
     for old, variable in zip(before, model.network.trainable_variables, strict=True):
@@ -319,7 +327,7 @@ def test_sampled_candidates_train_with_row_sparse_updates(objective, sampling):
     assert not moved[0]
     model.reset_metrics()
     first = _logged(model.train_step(_batch()))
-    for _ in range(8):
+    for _ in range(4):
         model.reset_metrics()
         last = _logged(model.train_step(_batch()))
     assert last["item_loss"] < first["item_loss"]
@@ -338,8 +346,8 @@ def test_terms_do_not_depend_on_padding():
 
 
 @pytest.mark.parametrize("case", ["one", "equal", "long", "short", "empty"])
-@pytest.mark.parametrize("event_mask", [0.0, 0.5])
-def test_odd_batches(case, event_mask):
+@pytest.mark.parametrize(("name", "event_mask"), [("dspnet", 0.5), ("dspnet_minus", 0.0)])
+def test_odd_batches(case, name, event_mask):
     """A batch of one, equal sequences, very long, short and empty ones train and stay finite."""
     plain = _batch()
     change = {
@@ -352,11 +360,10 @@ def test_odd_batches(case, event_mask):
     batch = {
         name: change(value) if case in ("one", "equal") or "history" in name else value for name, value in plain.items()
     }
-    for name in ("dspnet", "dspnet_minus"):
-        model = _model({"repeat_head": True, "name": name}, event_mask=event_mask)
-        for _ in range(2):
-            logs = _logged(model.train_step(batch))
-        assert np.isfinite(list(logs.values())).all()
+    model = _model({"repeat_head": True, "name": name}, event_mask=event_mask)
+    for _ in range(2):
+        logs = _logged(model.train_step(batch))
+    assert np.isfinite(list(logs.values())).all()
 
 
 def test_in_batch_negatives_need_a_batch():

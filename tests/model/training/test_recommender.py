@@ -61,8 +61,10 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(name):
 
 
 BOTH = ("next", "period")
+WINDOWS = ("first_2_events", "first_1_days")
 QUESTIONS = pytest.mark.parametrize(
-    ("name", "questions"), [*((name, BOTH) for name in TRAINED), ("msdp", ("next",)), ("sasrec", ("prefix",))]
+    ("name", "questions"),
+    [*((name, BOTH) for name in TRAINED), ("msdp", ("next",)), ("sasrec", ("prefix",)), ("dspnet", WINDOWS)],
 )
 
 
