@@ -28,7 +28,9 @@ MODEL = {
 }
 
 
-def counts_of(questions: Iterable[str], items: int = ITEMS, scenes: int = SCENES) -> dict[str, TargetCounts]:
+def counts_of(
+    questions: Iterable[str], items: int = ITEMS, scenes: int = SCENES, repeats: float = 1.0
+) -> dict[str, TargetCounts]:
     """Targets of each question, other ones for each: candidates are ever rarer, and differ after each scene."""
     found = {}
     for number, question in enumerate(questions):
@@ -37,15 +39,15 @@ def counts_of(questions: Iterable[str], items: int = ITEMS, scenes: int = SCENES
             sparse.csr_matrix(rng.poisson(1.0, [scenes, size]).astype(np.int32)) for size in (items, scenes)
         )
         of_items, of_scenes = (np.arange(size, 0, -1).astype(np.int64) + 3 * number for size in (items, scenes))
-        found[question] = TargetCounts(of_items, of_scenes, by_scene, 5.0, of_scenes_by_scene, 2.0)
+        found[question] = TargetCounts(of_items, of_scenes, by_scene, 5.0, of_scenes_by_scene, 2.0, repeats)
     return found
 
 
-def build(name: str, batch_size: int = 4, model: dict | None = None, **training) -> Recommender:
+def build(name: str, batch_size: int = 4, model: dict | None = None, repeats: float = 1.0, **training) -> Recommender:
     """Builds a recommender as the trainer does, with the weights of one seed."""
     tf_keras.utils.set_random_seed(1)
     config = TrainingConfig.model_validate({"event_mask": 0.0, **training})
-    counts = counts_of(config.questions)
+    counts = counts_of(config.questions, repeats=repeats)
     network = build_network(ModelConfig(name=name, **{**MODEL, **(model or {})}), counts, config)
     return build_recommender(network, config, batch_size, counts)
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from model.data.vocabulary import find
 from model.losses.full import known_targets
 from model.networks.chunks import catalogue_size, chunk_length, for_chunks
-from model.networks.copy_head import CopyScores, add_copies, add_copies_at
+from model.networks.copy_head import Cells, CopyScores, add_copies, add_copies_at
 from model.networks.item_scorer import ItemScorer, chunk_scores, scores_at
 from model.networks.scene_head import SceneOffset
 from model.retrieval.top_k import NO_SCORE, TopK, merge_chunk, without_nan
@@ -82,6 +83,7 @@ def target_ranks(
     max_rank: int,
     copies: CopyScores | None = None,
     chunk_size: int | None = None,
+    excluded: Cells | None = None,
 ) -> tf.Tensor:
     """Ranks the targets of each row among all candidates, without a score matrix.
 
@@ -95,9 +97,11 @@ def target_ranks(
         max_rank: ranks up to this are exact; a larger one is given as `max_rank` + 1.
         copies: raises the scores of its cells.
         chunk_size: candidates scored at a time.
+        excluded: cells that are not ranked.
 
     Returns:
-        int32 [batch, T]: 1 is best; `max_rank` + 1 for what is padding, not in the catalogue or scored by no number.
+        int32 [batch, T]: 1 is best; `max_rank` + 1 for what is padding, not in the catalogue, excluded or scored by no
+        number.
     """
     size, batch = scorer.size, tf.shape(queries)[0]
     known = known_targets(targets, size)
@@ -107,9 +111,18 @@ def target_ranks(
         order = tf.argsort(copies.columns)
         copies = CopyScores(*(tf.gather(part, order) for part in copies))
     lowest = tf.constant(NO_SCORE, scores_of_known.dtype)
+    # Targets are no rivals of one another, and what is excluded is nobody's.
+    no_rivals = Cells(known.rows, known.columns)
+    if excluded is not None:
+        keys, excluded_keys = (cells.rows * tf.cast(size, tf.int64) + cells.columns for cells in (no_rivals, excluded))
+        gone, _ = find(tf.sort(excluded_keys), keys)
+        scores_of_known = tf.tensor_scatter_nd_update(
+            scores_of_known, gone[:, tf.newaxis], tf.fill(tf.shape(gone), lowest)
+        )
+        no_rivals = Cells(*(tf.concat(parts, axis=0) for parts in zip(no_rivals, excluded, strict=True)))
     mine = tf.tensor_scatter_nd_update(tf.fill(tf.shape(targets), lowest), known.places, without_nan(scores_of_known))
-    order = tf.argsort(known.columns)
-    rows, columns = tf.gather(known.rows, order), tf.gather(known.columns, order)
+    order = tf.argsort(no_rivals.columns)
+    rows, columns = (tf.gather(part, order) for part in no_rivals)
     # No more rivals than this can matter, and the best of them are found in less time than all are counted by target.
     most = min(max_rank, size)
 

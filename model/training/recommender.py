@@ -278,7 +278,9 @@ class Recommender(tf_keras.Model):
             question = choose_question(wanted, self.network.questions)
             targets, asked = targets_of(wanted, batch)[0], outputs[question]
             scorer = self.network.item_scorer(question)
-            ranks = target_ranks(scorer, asked.item_queries, targets, _VALIDATION_K, asked.copies)
+            ranks = target_ranks(
+                scorer, asked.item_queries, targets, _VALIDATION_K, asked.copies, excluded=asked.excluded
+            )
             measured.append(ndcg_at(ranks, targets != PAD_INDEX, _VALIDATION_K))
         values[VALIDATION_METRIC] = tf.add_n(measured) / len(measured)
         return self._update(values)

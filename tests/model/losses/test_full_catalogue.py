@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from model.losses.chunked import full_catalogue_loss, target_ranks
 from model.losses.full import LOSSES
-from model.networks.copy_head import CopyScores, add_copies
+from model.networks.copy_head import Cells, CopyScores, add_copies
 from model.networks.item_scorer import InnerProducts
 from tests.gradients import assert_gradients
 
@@ -226,10 +226,10 @@ def test_softmax_of_targets_that_repeat_is_cross_entropy_to_their_distribution(c
 
 
 @tf.function(reduce_retracing=True)
-def ranks(p, max_rank, chunk_size=None, copies=True):
+def ranks(p, max_rank, chunk_size=None, copies=True, excluded=None):
     copies = CopyScores(p["rows"], p["columns"], p["values"]) if copies else None
     scorer = InnerProducts(p["embeddings"], p["bias"])
-    return target_ranks(scorer, p["outputs"], p["targets"], max_rank, copies, chunk_size)
+    return target_ranks(scorer, p["outputs"], p["targets"], max_rank, copies, chunk_size, excluded)
 
 
 def slow_rank(scores, target, max_rank):
@@ -275,6 +275,25 @@ def test_bad_scores_rank_last(bad):
     bias = tf.constant([bad, 0.0, -5.0])
     found = target_ranks(InnerProducts(tf.zeros([5, 1]), bias), tf.zeros([3, 1]), tf.constant([[1], [2], [3]]), 3)
     np.testing.assert_array_equal(found, [[4], [1], [2]])
+
+
+@pytest.mark.parametrize("chunk_size", [1, 5, None])
+def test_what_is_excluded_has_no_rank_and_is_ahead_of_nothing(chunk_size):
+    """Targets among it too, in a row of which all is excluded as in others."""
+    rng = np.random.RandomState(5)
+    p = tensors(problem(batch=30, size=12, dtype=np.float32))
+    cells = rng.rand(30, 12) < 0.4
+    cells[3] = True
+    rows, columns = np.nonzero(cells)
+    order = rng.permutation(len(rows))
+    excluded = Cells(tf.constant(rows[order]), tf.constant(columns[order]))
+    matrix = np.where(cells, -np.inf, scores(p, copies=False).numpy())
+    found = ranks(p, 5, chunk_size, False, excluded).numpy()
+    for row, targets, own in zip(matrix, p["targets"].numpy(), found, strict=True):
+        best = [k for k in np.argsort(-row, kind="stable").tolist() if row[k] > -np.inf]
+        expected = [best.index(t - 1) + 1 if t - 1 in best else 6 for t in targets.tolist()]
+        assert own.tolist() == [min(rank, 6) for rank in expected]
+    assert (found < 6).any()
 
 
 @pytest.mark.parametrize("chunk_size", [1, 5, None])
