@@ -18,6 +18,7 @@ from typing import Any
 
 BATCH = 256
 HISTORY, FUTURE = 50, 10
+NOW = 1_700_000_000
 
 
 def main() -> None:
@@ -84,11 +85,14 @@ def _batches(catalogues: tuple[Any, Any], sequences: int) -> Any:
     def draw(fingerprints: Any, time: int) -> Any:
         return fingerprints[np.minimum(rng.zipf(1.2, [sequences, time]) - 1, len(fingerprints) - 1)]
 
+    ages = np.sort(rng.integers(1, 30 * 86_400, [sequences, HISTORY]), axis=1)[:, ::-1]
     futures = {names.FUTURE_ITEMS: draw(items, FUTURE), names.FUTURE_SCENES: draw(scenes, FUTURE)}
     columns = {
         names.USER: np.array([b"%016d" % number for number in range(sequences)]),
         names.HISTORY_ITEMS: draw(items, HISTORY),
         names.HISTORY_SCENES: draw(scenes, HISTORY),
+        names.HISTORY_TIMES: NOW - ages,
+        names.CUTOFF: np.full(sequences, NOW),
         names.NEXT_ITEM: futures[names.FUTURE_ITEMS][:, :1],
         names.NEXT_SCENE: futures[names.FUTURE_SCENES][:, :1],
     }
