@@ -15,7 +15,7 @@ from components.sequence_example_gen.config import IngestSettings, SourceConfig,
 from model.config import EvaluationConfig, ModelConfig, ServingConfig, TrainingConfig
 from model.job import TrainingJob
 from model.methods import METHODS
-from model.questions import PREFIX
+from model.questions import PREFIX, read_window
 from pipeline.overrides import apply_override
 from pipeline.tuning_config import PARTS, TuningConfig, find_problems, suit_to_objective
 from schemas.config_model import ConfigModel
@@ -125,6 +125,23 @@ class PipelineConfig(ConfigModel):
             raise ValueError(
                 f"split.by 'time' needs at least 3 windows.cutoffs (train, val, test). Received: {cutoffs}"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _questions_fit_windows(self) -> "PipelineConfig":
+        days = self.windows.future_days
+        for question in self.training.questions:
+            window = read_window(question)
+            if window is not None and self.split.by == "last":
+                raise ValueError(
+                    "split.by 'last' leaves each user one time of future, of which there are no parts: "
+                    f"training.questions must be next, period or prefix. Received: {question!r}"
+                )
+            if window is not None and window.unit == "days" and days is not None and window.length >= days:
+                raise ValueError(
+                    f"training.questions: {question!r} asks about all of windows.future_days={days}, as period does: "
+                    "name fewer days"
+                )
         return self
 
     @pydantic.model_validator(mode="after")

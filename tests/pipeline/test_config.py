@@ -86,6 +86,26 @@ def test_refusals_name_key_value_and_what_is_allowed(override: str, expected: li
 
 
 @pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"windows": {"cutoffs": ["2024-08-01"], "future_days": 28}},
+            "'first_28_days' asks about all of windows.future_days=28",
+        ),
+        (
+            {"windows": {}, "split": {"by": "last"}},
+            "split.by 'last' leaves each user one time .* Received: 'first_28_days'",
+        ),
+    ],
+)
+def test_a_window_that_is_no_part_of_the_future_is_refused(changed: dict, message: str) -> None:
+    asked = {**MINIMAL, "training": {"questions": ["next", "first_28_days"]}}
+    assert parse_config({**asked, "windows": {"cutoffs": ["2024-08-01"], "future_days": 29}}, "test")
+    with pytest.raises(UserError, match=message):
+        parse_config({**asked, **changed}, "test")
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"windows": {"cutoffs": ["2024-08-01"]}},
