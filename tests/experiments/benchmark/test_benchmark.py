@@ -262,7 +262,7 @@ def test_the_command_hands_on_its_options(monkeypatch, tmp_path):
     [
         (["--methods", "gru4rec"], "--methods: expected some of bert4rec"),
         (["--seeds", "0"], "--seeds: must be at least 1. Received: 0"),
-        (["--targets", "all"], "--targets: expected some of next, period, next+period, prefix"),
+        (["--targets", "all"], "--targets: A question is next, period or prefix, or a window as in first_5_events"),
         (["--trials", "-1"], "--trials: must not be negative. Received: -1"),
         (["--memory-gib", "0"], "--memory-gib: must be greater than 0. Received: 0"),
         (["--set", "workdir=gs://bucket/runs"], "workdir: a local run"),
