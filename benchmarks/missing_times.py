@@ -6,8 +6,9 @@ The test split is ranked again, as RankingEvaluator does, with the time of askin
 """
 
 import argparse
+import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 METRICS = ("next_item/recall@10", "next_item/ndcg@10", "period_items/recall@10", "period_items/ndcg@10")
@@ -30,19 +31,17 @@ def main() -> None:
 
 
 def _measure(config: Any, model: str | None) -> Iterator[tuple[str, dict[str, float]]]:
-    import tensorflow as tf
-
     from experiments.runs.dataset import prepare_dataset
     from model.data.batches import CUTOFF, HISTORY_TIMES, evaluation_batches
     from model.data.vocabulary import load_catalogues
     from model.evaluation.evaluate import evaluate
-    from pipeline.workspace import find_workspace
+    from pipeline.workspace import find_workspace, locate_pushed_models
     from schemas.sequences import TEST
     from serving.recommend import find_version
     from serving.saved_model import load_saved_model
 
     data = prepare_dataset(config)
-    ranker = load_saved_model(find_version(model or os.path.join(find_workspace(config), "serving_model", config.name)))
+    ranker = load_saved_model(find_version(model or locate_pushed_models(find_workspace(config), config.name)))
     items, scenes = load_catalogues(data.catalogue_uri)
     batches = evaluation_batches(data.glob_files(TEST), config.evaluation.batch_size)
     for title, unknown in (
@@ -50,12 +49,16 @@ def _measure(config: Any, model: str | None) -> Iterator[tuple[str, dict[str, fl
         ("without its own time", (CUTOFF,)),
         ("without any times", (CUTOFF, HISTORY_TIMES)),
     ):
-
-        def forget(batch: Mapping[str, tf.Tensor], unknown: tuple[str, ...] = unknown) -> dict[str, tf.Tensor]:
-            return {**batch, **{name: tf.zeros_like(batch[name]) for name in unknown}}
-
-        measured = evaluate({"model": ranker}, batches.map(forget), items, scenes, [10])
+        asked = batches.map(functools.partial(_forget, unknown))
+        measured = evaluate({"model": ranker}, asked, items, scenes, [10])
         yield title, {name: estimate.value for name, estimate in measured.models["model"].metrics.items()}
+
+
+def _forget(names: Sequence[str], batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a batch in which some times are unknown."""
+    import tensorflow as tf
+
+    return {**batch, **{name: tf.zeros_like(batch[name]) for name in names}}
 
 
 if __name__ == "__main__":

@@ -86,21 +86,23 @@ def _in_process(folder: str, items: int, seconds: float) -> dict[str, Any]:
     table = tf.Variable(tf.random.normal([items, loaded.item_vectors.shape[1]]))
     query = tf.random.normal([1, table.shape[1]])
     bare = tf.function(lambda: tf.math.top_k(tf.matmul(query, table, transpose_b=True), 100))
-    times: dict[str, list[float]] = {"floor": [], "signature": []}
-    number, begin = 0, 0.0
-    while number <= WARM_UP or time.perf_counter() - begin < 2 * seconds:
-        if number == WARM_UP:
-            begin = time.perf_counter()
-        number += 1
+
+    def call(number: int) -> tuple[float, float]:
+        """Returns the seconds of the floor and of the signature."""
         inputs = {name: tf.constant(rows) for name, rows in _history(number, items).items()}
         start = time.perf_counter()
         bare()[0].numpy()
         middle = time.perf_counter()
         ask_signature(loaded, "serving_default", inputs)["item_scores"].numpy()
-        if number > WARM_UP:
-            times["floor"].append(middle - start)
-            times["signature"].append(time.perf_counter() - middle)
-    return {"load": load, "memory": memory, **times}
+        return middle - start, time.perf_counter() - middle
+
+    for number in range(WARM_UP):
+        call(number)
+    times, begin = [call(WARM_UP)], time.perf_counter()
+    while time.perf_counter() - begin < 2 * seconds:
+        times.append(call(WARM_UP + len(times)))
+    floor, signature = (list(column) for column in zip(*times, strict=True))
+    return {"load": load, "memory": memory, "floor": floor, "signature": signature}
 
 
 def _history(number: int, items: int) -> dict[str, list[list[str]]]:

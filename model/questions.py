@@ -60,6 +60,11 @@ def read_window(question: str) -> Window | None:
     return Window(int(found[1]), cast(Literal["events", "days"], found[2]))
 
 
+def ask_about_windows(questions: Sequence[str]) -> bool:
+    """Returns whether some of the questions are windows."""
+    return any(read_window(question) is not None for question in questions)
+
+
 def choose_question(wanted: str, questions: Sequence[str]) -> str:
     """Returns which of the questions that a model can be asked answers one that is wanted.
 

@@ -20,7 +20,7 @@ from model.export.saved_model import describe_retrieval, export
 from model.export.serving_module import ServingModule
 from model.job import TrainingJob
 from model.networks.base import Network, build_network
-from model.questions import PREFIX
+from model.questions import PREFIX, ask_about_windows
 from model.retrieval import scann
 from model.training.callbacks import History, ResumableTraining
 from model.training.progress import TrainingProgress
@@ -120,7 +120,7 @@ def _train(
         validation = None
         if validates:
             validation = fingerprint_batches(fn_args.eval_files, batch_size)
-            validation = index_batches(validation, *tables, ordered=model.reads_order)
+            validation = index_batches(validation, *tables, ordered=ask_about_windows(config.questions))
         tensorboard = tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
         model.fit(
             train,

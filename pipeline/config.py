@@ -132,12 +132,14 @@ class PipelineConfig(ConfigModel):
         days = self.windows.future_days
         for question in self.training.questions:
             window = read_window(question)
-            if window is not None and self.split.by == "last":
+            if window is None:
+                continue
+            if self.split.by == "last":
                 raise ValueError(
                     "split.by 'last' leaves each user one time of future, of which there are no parts: "
                     f"training.questions must be next, period or prefix. Received: {question!r}"
                 )
-            if window is not None and window.unit == "days" and days is not None and window.length >= days:
+            if window.unit == "days" and days is not None and window.length >= days:
                 raise ValueError(
                     f"training.questions: {question!r} asks about all of windows.future_days={days}, as period does: "
                     "name fewer days"

@@ -14,6 +14,7 @@ from pipeline.console import StepFailedError
 from pipeline.run_metadata import ARTIFACTS_FOLDER, EXAMPLES_TYPE, METADATA_FILE, RunRecord, read_run
 from pipeline.split_sizes import find_size_problems
 from pipeline.step_runner import StepRunner
+from pipeline.workspace import locate_pushed_models
 from reporting.console import Screen, short_path
 from schemas.errors import UserError
 from schemas.sequences import SPLITS
@@ -64,7 +65,7 @@ def run_steps(
     definition = pipeline.create_pipeline(
         config,
         pipeline_root=os.path.join(folder, ARTIFACTS_FOLDER),
-        serving_dir=os.path.join(folder, "serving_model", config.name),
+        serving_dir=locate_pushed_models(folder, config.name),
         metadata_connection_config=connection,
         source_digests=compute_source_digests(),
         input_fingerprint=fingerprint_log(config.source),

@@ -20,6 +20,11 @@ def find_workspace(config: PipelineConfig) -> str:
     return os.path.abspath(os.path.join(config.workdir, config.name))
 
 
+def locate_pushed_models(folder: str, name: str) -> str:
+    """Returns where in a pipeline's workspace, `folder`, local runs push the versions of the model `name`."""
+    return os.path.join(folder, "serving_model", name)
+
+
 def make_workspace(config: PipelineConfig) -> str:
     """Returns the folder of all that local runs of a pipeline write, and makes it unless it is there.
 

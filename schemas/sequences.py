@@ -34,6 +34,9 @@ SEQUENCE_FEATURES = (USER_ID, *HISTORY_FEATURES, *FUTURE_FEATURES)
 EXAMPLE_FEATURES = (*SEQUENCE_FEATURES, CUTOFF)
 """The features of an example."""
 
+SECONDS_A_DAY = 86_400
+"""Days in the unit of timestamps."""
+
 TRAIN = "train"
 VALIDATION = "val"
 TEST = "test"

@@ -281,12 +281,14 @@ def _plan_ablations(
 def _read_targets(text: str) -> tuple[str, ...]:
     """Reads targets, with commas between; what questions go together, the configuration checks."""
     targets = tuple(dict.fromkeys(filter(None, (target.strip() for target in text.split(",")))))
-    try:
-        questions = [read_window(question) for target in targets for question in read_label(target)]
-    except ValueError as error:
-        raise UserError(f"--targets: {error}") from error
-    if not questions:
+    if not targets:
         raise UserError(f"--targets: expected some of {', '.join(LABELS)}. Received: {text!r}")
+    for target in targets:
+        for question in read_label(target):
+            try:
+                read_window(question)
+            except ValueError as error:
+                raise UserError(f"--targets: {error}") from error
     return targets
 
 

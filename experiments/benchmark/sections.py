@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from experiments.benchmark import tables
+from experiments.benchmark.narrative import join_words
 from experiments.benchmark.result import BenchmarkResult
 from model.config import MONITOR
 from model.questions import NEXT, PERIOD, PREFIX, read_label, read_window
@@ -109,13 +110,13 @@ def _explain_settings(result: BenchmarkResult) -> Iterator[str]:
 
 def describe_target(target: str) -> str:
     """Returns what is predicted, or counted, given the label of one or several questions."""
-    meanings = []
-    for question in read_label(target):
-        window = read_window(question)
-        meanings.append(
-            _QUESTION_MEANINGS[question] if window is None else f"the first {window.length} {window.unit} of the future"
-        )
-    return meanings[0] if len(meanings) == 1 else f"{', '.join(meanings[:-1])} and {meanings[-1]} at once"
+    meanings = [_describe_question(question) for question in read_label(target)]
+    return meanings[0] if len(meanings) == 1 else f"{join_words(meanings)} at once"
+
+
+def _describe_question(question: str) -> str:
+    window = read_window(question)
+    return _QUESTION_MEANINGS[question] if window is None else f"the first {window.length} {window.unit} of the future"
 
 
 def _describe_significance(result: BenchmarkResult) -> Iterator[Section]:

@@ -13,8 +13,7 @@ import pyarrow as pa
 from model.baselines.popularity import rank_by
 from model.baselines.statistical_network import CountingTask, StatisticalNetwork
 from model.data.sequences import SequenceBatch, TrainSequences
-
-SECONDS_A_DAY = 86_400.0
+from schemas.sequences import SECONDS_A_DAY
 
 WAITING = 1 << 22
 """Events that wait to be compared with those before, at least: 128 MiB."""

@@ -57,7 +57,7 @@ def targets_of(question: str, batch: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor
     times, of_window = batch[FUTURE_TIMES], []
     for sequence in (batch[FUTURE_ITEM_SEQUENCE], batch[FUTURE_SCENE_SEQUENCE]):
         if window.unit == "events":
-            kept = keep_first_events(sequence, times, tf.constant([window.length]))
+            kept = keep_first_events(sequence, times, window.length)
         else:
             kept = keep_first_days(sequence, times, batch[CUTOFF], window.length)
         of_window.append(distinct(kept))

@@ -27,7 +27,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.data.vocabulary import FingerprintTable
-from model.data.windows import DAY
 from model.questions import PERIOD, PREFIX, read_window
 from schemas import sequences
 from schemas.catalogue import Catalogue
@@ -166,7 +165,7 @@ def events_asked_for(question: str, batch: SequenceBatch) -> Events:
     if window.unit == "events":
         return _keep_first(future, window.length)
     of_sequence = np.repeat(np.arange(len(batch.cutoffs)), np.diff(future.starts))
-    inside = future.timestamps < batch.cutoffs[of_sequence] + window.length * DAY
+    inside = future.timestamps < batch.cutoffs[of_sequence] + window.length * sequences.SECONDS_A_DAY
     return _take(future, np.flatnonzero(inside), np.bincount(of_sequence[inside], minlength=len(batch.cutoffs)))
 
 

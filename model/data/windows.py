@@ -3,18 +3,16 @@
 import tensorflow as tf
 
 from schemas.catalogue import PAD_INDEX
-
-DAY = 86_400
-"""Seconds of a day."""
+from schemas.sequences import SECONDS_A_DAY
 
 
-def keep_first_events(sequence: tf.Tensor, times: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+def keep_first_events(sequence: tf.Tensor, times: tf.Tensor, sizes: tf.Tensor | int) -> tf.Tensor:
     """Keeps the first events of each future, and those at the time of the last of them.
 
     Args:
         sequence: int [batch, f], left-aligned, 0 where padded.
         times: int64 [batch, f], when they happened, never falling; of padding any number.
-        sizes: int [batch] or a scalar, how many events each row keeps at least; a shorter one keeps all it has.
+        sizes: int [batch], or one number for all, how many events a row keeps at least; a shorter one keeps all it has.
 
     Returns:
         int [batch, f], 0 beyond the window.
@@ -36,5 +34,5 @@ def keep_first_days(sequence: tf.Tensor, times: tf.Tensor, cutoffs: tf.Tensor, d
     Returns:
         int [batch, f], 0 beyond the window.
     """
-    inside = times < cutoffs[:, tf.newaxis] + days * DAY
+    inside = times < cutoffs[:, tf.newaxis] + days * SECONDS_A_DAY
     return tf.where(inside, sequence, tf.cast(PAD_INDEX, sequence.dtype))

@@ -17,6 +17,7 @@ import tf_keras
 
 from model.data.history import History
 from model.networks.encoder import make_initializer
+from schemas.sequences import SECONDS_A_DAY
 
 AGES = 48
 """Steps of age: the last one begins after 22 years."""
@@ -24,7 +25,7 @@ HOURS, DAYS = 24, 7
 HIDDEN_SHARE = 0.1
 """Share of histories whose times are hidden in training."""
 
-_HOUR, _DAY = 3600, 86_400
+_HOUR = 3600
 _FIRST_DAY = 3  # 1970-01-01 was a Thursday
 FEATURES = 5
 
@@ -53,7 +54,7 @@ class EventClock(tf_keras.layers.Layer):
         known = times > 0
         age = tf.maximum(now[:, tf.newaxis] - times, 0)
         steps = {"ages": age_step(age), "hours": times // _HOUR % HOURS}
-        steps["days"] = (times // _DAY + _FIRST_DAY) % DAYS
+        steps["days"] = (times // SECONDS_A_DAY + _FIRST_DAY) % DAYS
         rows = {name: tf.where(known, 1 + tf.cast(step, tf.int32), 0) for name, step in steps.items()}
         return tf.add_n([tf.gather(tf.convert_to_tensor(getattr(self, name)), row) for name, row in rows.items()])
 

@@ -21,6 +21,7 @@ import tf_keras
 from model.data.history import History
 from model.data.vocabulary import find
 from schemas.catalogue import PAD_INDEX
+from schemas.sequences import SECONDS_A_DAY
 
 HALF_LIVES_EVENTS = (8.0, 64.0, 512.0)
 """Later events after which an event counts half."""
@@ -28,8 +29,6 @@ HALF_LIVES_DAYS = (1.0, 7.0, 30.0, 120.0)
 """Days after which an event counts half."""
 HIDDEN_WIDTH = 32
 USER_WIDTH = 8
-
-_DAY = 86_400.0
 
 
 class Cells(NamedTuple):
@@ -165,7 +164,7 @@ def describe_own_items(history: History, catalogue_size: int) -> OwnItems:
 
     at = tf.gather_nd(times, places)
     known = tf.reduce_any(times > 0, axis=1)
-    age = tf.cast(tf.maximum(tf.gather(now, places[:, 0]) - at, 0), tf.float32) / _DAY
+    age = tf.cast(tf.maximum(tf.gather(now, places[:, 0]) - at, 0), tf.float32) / SECONDS_A_DAY
     last, first = tf.math.unsorted_segment_min(age, group, cells), tf.math.unsorted_segment_max(age, group, cells)
     # Events of an item in one basket: those at a time that is the same as at the event before.
     changes = tf.pad(tf.cast(times[:, 1:] != times[:, :-1], tf.int64), [[0, 0], [1, 0]])

@@ -20,7 +20,7 @@ from model.methods import load
 from model.networks.base import Network, Outputs, Scores
 from model.networks.clock import hide_times
 from model.networks.scene_head import SceneOffset
-from model.questions import ASKED, choose_question, read_window
+from model.questions import ASKED, ask_about_windows, choose_question
 from model.training import replicas
 from model.training.lazy_adam import LazyAdam
 from schemas.catalogue import PAD_INDEX
@@ -72,8 +72,8 @@ class Recommender(tf_keras.Model):
 
     @property
     def reads_order(self) -> bool:
-        """Whether the order of the future is read, and which of its events happened at one time."""
-        return any(read_window(question) for question in self.network.questions)
+        """Whether training reads the order of the future, and which of its events happened at one time."""
+        return ask_about_windows(self.network.questions)
 
     @staticmethod
     def own_terms(config: TrainingConfig) -> Mapping[str, float]:
@@ -264,14 +264,11 @@ class Recommender(tf_keras.Model):
         history = self.read_history(batch)
         known = self.network.represent(history, training=False)
         outputs = {question: self.network.outputs(known, history, question) for question in self.network.questions}
-        losses = {
-            question: (
-                self.validation_item_loss(asked, question, targets_of(question, batch)[0]),
-                self.scene_loss(asked, question, targets_of(question, batch)[1]),
-            )
-            for question, asked in outputs.items()
-        }
-        item_loss, scene_loss = (tf.add_n(terms) / len(losses) for terms in zip(*losses.values(), strict=True))
+        losses = []
+        for question, asked in outputs.items():
+            items, scenes = targets_of(question, batch)
+            losses.append((self.validation_item_loss(asked, question, items), self.scene_loss(asked, question, scenes)))
+        item_loss, scene_loss = (tf.add_n(terms) / len(losses) for terms in zip(*losses, strict=True))
         values = {"item_loss": item_loss, "scene_loss": scene_loss}
         measured = []
         for wanted in ASKED:

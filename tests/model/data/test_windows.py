@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.data.batches import targets_of
-from model.data.windows import DAY, keep_first_days, keep_first_events
+from model.data.windows import keep_first_days, keep_first_events
+from schemas.sequences import SECONDS_A_DAY as DAY
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
