@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +25,7 @@ from model.data.batches import evaluation_batches
 from model.data.sequences import TrainSequences
 from model.data.vocabulary import load_catalogues
 from model.evaluation.evaluate import evaluate
+from model.evaluation.progress import EvaluationProgress
 from model.export.serving_module import ServingModule
 from model.methods import METHODS
 from model.questions import NEXT, PERIOD
@@ -45,9 +45,6 @@ REFERENCES: Mapping[str, Callable[[Catalogue, Catalogue], StatisticalNetwork]] =
 }
 """Models that every candidate is measured beside, by title, made for each question from catalogues whose future counts
 are of what it asks for (`model.baselines.popularity.recount_futures`)."""
-
-EVERY_SECONDS = 10.0
-"""Shortest time between two lines of progress."""
 
 _ANY_HISTORY = np.iinfo(np.int32).max  # histories have already been cut to windows.max_history
 
@@ -134,29 +131,3 @@ def _bless(
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(verdict.blessed))
     name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(os.path.join(blessing.uri, name), "")
-
-
-class EvaluationProgress:
-    """Logs from time to time how many sequences are measured and how long the rest will take.
-
-    Args:
-        models: number of models that are measured side by side.
-    """
-
-    def __init__(self, models: int):
-        self._models = models
-        self._start = self._last = time.monotonic()
-        self._first: tuple[int, float] | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """Takes the number of sequences that are done and the number of all, and logs if it is time to."""
-        now = time.monotonic()
-        if done == total:
-            _log.info("measured %d models on %d sequences in %.1f s", self._models, total, now - self._start)
-        elif self._first is None:
-            self._first = done, now  # the first batch takes longer, because it is traced
-        elif now - self._last >= EVERY_SECONDS:
-            self._last = now
-            number, start = self._first
-            left = (now - start) / (done - number) * (total - done)
-            _log.info("measured %d of %d sequences, about %.0f s left", done, total, left)
