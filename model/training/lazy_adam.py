@@ -4,11 +4,22 @@ The Adam of Keras decays the moments of a whole table for a gradient of a few ro
 of the size of each variable. For an embedding table of millions of rows both dwarf the step itself.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
+
+
+@dataclasses.dataclass
+class _Shared:
+    """What the variables of a step share, by dtype, while it is made; no part of a checkpoint.
+
+    Computed for each variable anew, these few numbers would be a sixth of all operations of a training step.
+    """
+
+    numbers: dict[tf.DType, tuple[tf.Tensor, ...]] | None = None
 
 
 @tf_keras.utils.register_keras_serializable(package="dspnet")
@@ -41,18 +52,13 @@ class LazyAdam(tf_keras.optimizers.Adam):
         # Compiled by XLA, the update would be compiled anew for every number of rows.
         kwargs.setdefault("jit_compile", False)
         super().__init__(learning_rate, **kwargs)
+        self._shared = _Shared()
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable; rows of a sparse gradient must be distinct, as `apply_gradients` makes them."""
         index = self._index_dict[self._var_key(variable)]
         m, v = self._momentums[index], self._velocities[index]
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        rate, beta_1, beta_2, epsilon = (
-            tf.cast(number, variable.dtype) for number in (self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
-        )
-        power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
-        if self.adaptive_epsilon:
-            epsilon *= tf.sqrt(1 - power_2)
+        rate, beta_1, beta_2, power_1, power_2, epsilon = self._numbers(variable.dtype)
         if not isinstance(gradient, tf.IndexedSlices):
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
@@ -72,6 +78,30 @@ class LazyAdam(tf_keras.optimizers.Adam):
         v_rows = _move(v, rows, tf.square(values), 1 - beta_2)
         change = rate * tf.sqrt(1 - power_2) / (1 - power_1) * m_rows / (tf.sqrt(v_rows) + epsilon)
         tf.raw_ops.ResourceScatterSub(resource=variable.handle, indices=rows, updates=change)
+
+    def _numbers(self, dtype: tf.DType) -> tuple[tf.Tensor, ...]:
+        """Returns r, beta_1, beta_2, beta_1^t, beta_2^t and epsilon, which all variables of a step share."""
+        found = (self._shared.numbers or {}).get(dtype)
+        if found is None:
+            step = tf.cast(self.iterations + 1, dtype)
+            rate, beta_1, beta_2, epsilon = (
+                tf.cast(number, dtype) for number in (self.learning_rate, self.beta_1, self.beta_2, self.epsilon)
+            )
+            power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
+            if self.adaptive_epsilon:
+                epsilon *= tf.sqrt(1 - power_2)
+            found = rate, beta_1, beta_2, power_1, power_2, epsilon
+            if self._shared.numbers is not None:
+                self._shared.numbers[dtype] = found
+        return found
+
+    def _distributed_apply_gradients_fn(self, *arguments: Any, **kwargs: Any) -> Any:
+        # Compiled by XLA, each update is a function of its own, which must not hold on to what another one computed.
+        self._shared.numbers = None if self.jit_compile else {}
+        try:
+            return super()._distributed_apply_gradients_fn(*arguments, **kwargs)
+        finally:
+            self._shared.numbers = None
 
     def _update_model_variables_moving_average(self, var_list: Sequence[tf.Variable]) -> None:
         """Moves the averages; called by Keras in the scope of all replicas."""

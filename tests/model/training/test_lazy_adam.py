@@ -72,6 +72,16 @@ def test_sparse_equals_adam_of_keras_where_all_rows_are_touched(options):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=5e-6)
 
 
+def test_what_all_variables_share_is_computed_once_a_step():
+    variables = [tf.Variable(START), tf.Variable(START[0]), tf.Variable(START)]
+    optimizer = LazyAdam(0.1)
+    optimizer.build(variables)
+    gradients = tf.constant(START), tf.constant(START[0]), sparse(START, [1, 2])
+    step = tf.function(lambda: optimizer.apply_gradients(zip(gradients, variables, strict=True)))
+    operations = [operation.type for operation in step.get_concrete_function().graph.get_operations()]
+    assert operations.count("Pow") == 2 and operations.count("ResourceApplyAdam") == 2
+
+
 def test_equals_numpy_transcription_row_by_row():
     touched = [[0, 2], [2], [5, 0], [], [2, 3]]
     slices = [sparse(g, np.array(rows, np.int64)) for g, rows in zip(GRADIENTS, touched, strict=True)]
