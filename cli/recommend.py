@@ -3,6 +3,7 @@
 import argparse
 
 from cli.command import Command, add_top, check_top
+from schemas.errors import UserError
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
     parser.add_argument("--unseen", action="store_true", help="leave out items of the history")
     parser.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
+    parser.add_argument("--only", metavar="ITEM,...", help="rank these items alone, those of the history too")
     parser.add_argument("--period", action="store_true", help="also show the items of the whole future window")
     add_top(parser)
 
@@ -35,8 +37,13 @@ def _run(arguments: argparse.Namespace) -> None:
 
     check_top(arguments.top)
     items, scenes = parse_history(arguments.history, arguments.separator)
-    exclude = [] if arguments.exclude is None else parse_items(arguments.exclude, arguments.separator)
-    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude, arguments.period)
+    if arguments.only is not None and (arguments.unseen or arguments.exclude is not None):
+        raise UserError("--only: names all that is ranked; leave out --unseen and --exclude")
+    exclude, only = (
+        [] if text is None else parse_items(option, text, arguments.separator)
+        for option, text in (("--exclude", arguments.exclude), ("--only", arguments.only))
+    )
+    question = Question(items, scenes, arguments.unseen or bool(exclude), exclude, arguments.period, only)
     if arguments.model is None:
         answer = client.recommend(arguments.endpoint, question, arguments.top)
     else:

@@ -7,13 +7,15 @@ signature             inputs                                       outputs
 ``serving_examples``  ``examples`` string [batch], serialized      rankings
                       ``tf.Example`` of both histories
 ``recommend_unseen``  histories, ``exclude_item_ids``              rankings without what is seen or excluded
+``rank_allowed``      histories, ``allow_item_ids``                rankings of these items alone
 ``embed_users``       histories                                    ``z_item``, ``z_scene``, ``o_item``, ``o_scene``
 ====================  ===========================================  ==============================================
 
 Histories are ``history_item_ids`` and ``history_scene_ids`` (`schemas.sequences`), raw ids, string [batch, time],
 oldest first, padded with ``""``. Rankings are ``item_ids``, what comes next, ``period_item_ids``, what comes in the
 future window, and ``scene_ids``, string [batch, k], and with them ``item_scores``, ``period_item_scores`` and
-``scene_scores``, float32 [batch, k], best first. A model that only counts has no ``embed_users``.
+``scene_scores``, float32 [batch, k], best first. Of items, ``rank_allowed`` has as many places as its list. A model
+that only counts has no ``embed_users``.
 """
 
 import dataclasses
@@ -24,11 +26,13 @@ from typing import Any
 SERVING_DEFAULT = "serving_default"
 SERVING_EXAMPLES = "serving_examples"
 RECOMMEND_UNSEEN = "recommend_unseen"
+RANK_ALLOWED = "rank_allowed"
 EMBED_USERS = "embed_users"
 
 REQUEST_TIME = "request_time"
 EXAMPLES = "examples"
 EXCLUDE_ITEM_IDS = "exclude_item_ids"
+ALLOW_ITEM_IDS = "allow_item_ids"
 
 ITEM, PERIOD_ITEM, SCENE = "item", "period_item", "scene"
 RANKINGS = (ITEM, PERIOD_ITEM, SCENE)

@@ -42,7 +42,7 @@ def recommend(endpoint: str, question: Question, top: int, timeout: float = TIME
     request = urllib.request.Request(f"{address}:predict", body, {"Content-Type": "application/json"})
     answer = _send(request, endpoint, timeout)
     try:
-        return Recommendations.from_outputs(json.loads(answer)["outputs"], top, question.period)
+        return Recommendations.from_outputs(json.loads(answer)["outputs"], top, question)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise EndpointError(
             f"--endpoint: {endpoint} answered, but not with recommendations ({_flatten(str(error))}). Is it a model "

@@ -38,23 +38,24 @@ def parse_history(text: str, separator: str = EVENT_SEPARATOR) -> tuple[list[str
     return items, scenes
 
 
-def parse_items(text: str, separator: str = EVENT_SEPARATOR) -> list[str]:
-    """Reads a list of items to leave out.
+def parse_items(option: str, text: str, separator: str = EVENT_SEPARATOR) -> list[str]:
+    """Reads a list of items.
 
-    >>> parse_items("milk, bread")
+    >>> parse_items("--exclude", "milk, bread")
     ['milk', 'bread']
 
     Args:
+        option: option of the command that the list was given to.
         text: item ids.
         separator: what stands between them.
 
     Raises:
         UserError: if an id is empty, or is no text.
     """
-    items = _split("--exclude", text, separator)
+    items = _split(option, text, separator)
     if "" in items:
         raise UserError(
-            f"--exclude: item {items.index('') + 1} is empty; expected ids, as in milk{separator}bread. "
+            f"{option}: item {items.index('') + 1} is empty; expected ids, as in milk{separator}bread. "
             f"Received: {text!r}"
         )
     return items

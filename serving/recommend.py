@@ -9,11 +9,9 @@ from typing import Any
 from schemas.errors import UserError
 from schemas.served_model import ITEM_NAMES_FILE
 from serving.error_text import extract_message
-from serving.recommendations import Question, Recommendations
+from serving.recommendations import SHOWN_IDS, Question, Recommendations
 from serving.saved_model import UnusableModelError, ask_signature, load_saved_model
 from serving.version_folders import find_versions
-
-_SHOWN_IDS = 3
 
 
 def find_version(model: str) -> str:
@@ -65,7 +63,7 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
     try:
         outputs = ask_signature(loaded, question.signature, inputs)
         lists = {name: _to_lists(tensor) for name, tensor in outputs.items()}
-        answer = Recommendations.from_outputs(lists, top, question.period)
+        answer = Recommendations.from_outputs(lists, top, question)
     except Exception as error:  # a foreign model raises anything
         raise UnusableModelError(
             f"--model: {folder} did not answer with recommendations ({extract_message(error)}). Is it a model of this "
@@ -73,7 +71,8 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
         ) from error
     ranked = {raw_id: None for raw_id, _ in (*answer.items, *(answer.period_items or ()))}
     names, names_note = _read_names(folder, list(ranked))
-    return dataclasses.replace(answer, item_names=names, notes=(*_find_unknown(loaded, question), *names_note))
+    notes = *_find_unknown(loaded, question), *answer.notes, *names_note
+    return dataclasses.replace(answer, item_names=names, notes=notes)
 
 
 def _load(folder: str) -> Any:
@@ -101,7 +100,7 @@ def _find_unknown(loaded: Any, question: Question) -> Iterator[str]:
         unknown = [distinct[raw_id] for raw_id in distinct.keys() - set(known.numpy().ravel())]
         if not unknown:
             continue
-        shown = ", ".join(map(repr, sorted(unknown, key=asked.index)[:_SHOWN_IDS]))
+        shown = ", ".join(map(repr, sorted(unknown, key=asked.index)[:SHOWN_IDS]))
         if len(unknown) == len(distinct):
             lead = f"None of the {kind} of the history is in the catalogue of the model: this is {consequence}."
         else:

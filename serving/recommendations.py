@@ -1,21 +1,33 @@
 """What a model is asked and what it answers, whichever way it is reached."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas import sequences
-from schemas.served_model import EXCLUDE_ITEM_IDS, ITEM, PERIOD_ITEM, RECOMMEND_UNSEEN, SCENE, SERVING_DEFAULT
+from schemas.served_model import (
+    ALLOW_ITEM_IDS,
+    EXCLUDE_ITEM_IDS,
+    ITEM,
+    PERIOD_ITEM,
+    RANK_ALLOWED,
+    RECOMMEND_UNSEEN,
+    SCENE,
+    SERVING_DEFAULT,
+)
 
 NOTHING = ""
 """The id in a place of an answer that nothing fills, and in a place of a request that is padding."""
+
+SHOWN_IDS = 3
+"""How many ids a note shows."""
 
 _INFINITE = 1e39  # above any float32
 
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """What one user did, and what must not come back.
+    """What one user did, and what may come back.
 
     Attributes:
         items: raw item ids of the history, oldest first.
@@ -23,6 +35,7 @@ class Question:
         unseen: whether items of the history are left out.
         exclude: more items to leave out; needs `unseen`.
         period: whether the items of the future window are wanted beside the next ones.
+        only: the only items to rank, seen or not; excludes `unseen`. All, if it is empty.
     """
 
     items: Sequence[str]
@@ -30,10 +43,13 @@ class Question:
     unseen: bool = False
     exclude: Sequence[str] = ()
     period: bool = False
+    only: Sequence[str] = ()
 
     @property
     def signature(self) -> str:
         """The signature that answers the question."""
+        if self.only:
+            return RANK_ALLOWED
         return RECOMMEND_UNSEEN if self.unseen else SERVING_DEFAULT
 
     def make_inputs(self) -> dict[str, list[list[str]]]:
@@ -42,6 +58,8 @@ class Question:
         if self.unseen:
             # Padding rather than no value: some servers cannot tell the shape of an empty list.
             inputs[EXCLUDE_ITEM_IDS] = [list(self.exclude) or [NOTHING]]
+        if self.only:
+            inputs[ALLOW_ITEM_IDS] = [list(self.only)]
         return inputs
 
 
@@ -64,20 +82,35 @@ class Recommendations:
     period_items: list[tuple[str, float]] | None = None
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, Any], top: int, period: bool = False) -> "Recommendations":
-        """Reads the answer of a model to one question.
+    def from_outputs(cls, outputs: Mapping[str, Any], top: int, question: Question) -> "Recommendations":
+        """Reads the answer of a model to a question.
 
         Args:
             outputs: those of `schemas.served_model.RANKINGS`, each with one row; those of the period only where they
                 are wanted.
             top: how many to return at most.
-            period: whether the items of the future window are wanted.
+            question: what was asked.
+
+        Returns:
+            The answer, with a note about items that were to be ranked and are not.
 
         Raises:
             ValueError: if the outputs are something else; names the first that is wrong.
         """
-        items, scenes = (_read_ranking(outputs, kind)[:top] for kind in (ITEM, SCENE))
-        return cls(items, scenes, period_items=_read_ranking(outputs, PERIOD_ITEM)[:top] if period else None)
+        items, scenes = (_read_ranking(outputs, kind) for kind in (ITEM, SCENE))
+        period_items = _read_ranking(outputs, PERIOD_ITEM)[:top] if question.period else None
+        notes = tuple(_find_unranked(question.only, [raw_id for raw_id, _ in items]))
+        return cls(items[:top], scenes[:top], notes=notes, period_items=period_items)
+
+
+def _find_unranked(wanted: Sequence[str], ranked: Sequence[str]) -> Iterator[str]:
+    missing = [raw_id for raw_id in dict.fromkeys(wanted) if raw_id not in ranked]
+    if missing:
+        shown = ", ".join(map(repr, missing[:SHOWN_IDS]))
+        yield (
+            f"{len(missing)} of {len(set(wanted))} items cannot be ranked: the catalogue of the model lacks them, or "
+            f"the user has had them, and nothing comes again in its log. Received: {shown}"
+        )
 
 
 def _read_ranking(outputs: Mapping[str, Any], kind: str) -> list[tuple[str, float]]:

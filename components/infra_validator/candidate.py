@@ -26,9 +26,11 @@ from components.infra_validator.refusal import RefusedError, UndecidedError, fir
 from model.retrieval import scann
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS, HISTORY_TIMESTAMPS
 from schemas.served_model import (
+    ALLOW_ITEM_IDS,
     EMBED_USERS,
     EXAMPLES,
     EXCLUDE_ITEM_IDS,
+    RANK_ALLOWED,
     RECOMMEND_UNSEEN,
     REQUEST_TIME,
     SERVING_DEFAULT,
@@ -42,9 +44,13 @@ INPUTS = {
     SERVING_DEFAULT: {HISTORY_ITEM_IDS, HISTORY_SCENE_IDS},
     SERVING_EXAMPLES: {EXAMPLES},
     RECOMMEND_UNSEEN: {HISTORY_ITEM_IDS, HISTORY_SCENE_IDS, EXCLUDE_ITEM_IDS},
+    RANK_ALLOWED: {HISTORY_ITEM_IDS, HISTORY_SCENE_IDS, ALLOW_ITEM_IDS},
     EMBED_USERS: {HISTORY_ITEM_IDS, HISTORY_SCENE_IDS},
 }
 """The inputs that each signature must be given; all of them are strings."""
+
+LISTS = {RECOMMEND_UNSEEN: EXCLUDE_ITEM_IDS, RANK_ALLOWED: ALLOW_ITEM_IDS}
+"""The input of a signature that lists items for each user."""
 
 OPTIONAL = {HISTORY_TIMESTAMPS, REQUEST_TIME}
 """The inputs that may be left out; both are int64. `SERVING_EXAMPLES` reads them from its examples."""
@@ -117,13 +123,13 @@ def read_signatures(folder: str) -> list[str]:
     return found
 
 
-def make_request(signature: str, histories: Histories, exclude: npt.NDArray[np.object_]) -> Request:
+def make_request(signature: str, histories: Histories, listed: npt.NDArray[np.object_]) -> Request:
     """Returns the request that asks a signature about some histories.
 
     Args:
         signature: one of `INPUTS`.
         histories: the histories of one request.
-        exclude: object array of bytes [n], the items that each user wants left out; for `recommend_unseen` alone.
+        listed: object array of bytes [n], the items that each user's list has, where the signature takes one.
     """
     inputs: dict[str, npt.NDArray[Any]] = {
         HISTORY_ITEM_IDS: histories.item_ids,
@@ -134,8 +140,8 @@ def make_request(signature: str, histories: Histories, exclude: npt.NDArray[np.o
     if signature == SERVING_EXAMPLES:
         rows = zip(histories.item_ids, histories.scene_ids, histories.times, histories.now, strict=True)
         inputs = {EXAMPLES: np.array([_serialize_example(*row) for row in rows], object)}
-    if signature == RECOMMEND_UNSEEN:
-        inputs[EXCLUDE_ITEM_IDS] = np.tile(exclude, [len(histories.names), 1])
+    if signature in LISTS:
+        inputs[LISTS[signature]] = np.tile(listed, [len(histories.names), 1])
     return Request(f"{signature}, {histories.names[0]}", signature, inputs)
 
 

@@ -18,11 +18,11 @@ from model.export.serving_module import QUESTION_OF
 from model.questions import choose_question
 from model.tracing import unoptimized
 from schemas.catalogue import PAD_INDEX, Catalogue
-from schemas.served_model import EMBED_USERS, RANKINGS, RECOMMEND_UNSEEN, RETRIEVAL_FILE, SCENE
+from schemas.served_model import EMBED_USERS, RANK_ALLOWED, RANKINGS, RECOMMEND_UNSEEN, RETRIEVAL_FILE, SCENE
 from serving.saved_model import load_saved_model, read_retrieval
 
-LEFT_OUT = 3
-"""Number of the most popular items that `recommend_unseen` is asked to leave out."""
+LISTED = 3
+"""Number of the most popular items, which `recommend_unseen` is asked to leave out, and `rank_allowed` to rank."""
 
 DEVICE = "CPU:0"
 """Device of the expected scores: the fresh process computes on the CPU, and a GPU rounds differently."""
@@ -63,10 +63,10 @@ def validate(
     signatures = read_signatures(folder)
     with refusing(f"its {RETRIEVAL_FILE} cannot be read"):
         method = read_retrieval(folder).method
-    left_out = items.fingerprints[:LEFT_OUT]
-    exclude = encode_ids(items, left_out)
+    listed = items.fingerprints[:LISTED]
+    ids = encode_ids(items, listed)
     asked = list(itertools.product(signatures, histories))
-    requests = [make_request(signature, batch, exclude) for signature, batch in asked]
+    requests = [make_request(signature, batch, ids) for signature, batch in asked]
     answered = ask(folder, requests, time_limit, find_libraries(method))
 
     for (signature, batch), request, outputs in zip(asked, requests, answered.outputs, strict=True):
@@ -74,13 +74,14 @@ def validate(
             if signature == EMBED_USERS:
                 answers.check_embeddings(outputs, len(batch.names))
             else:
+                ranked = len(listed if signature == RANK_ALLOWED else items)
                 for kind in RANKINGS:
-                    answers.check_ranking(outputs, kind, len(batch.names), len(scenes if kind == SCENE else items))
+                    answers.check_ranking(outputs, kind, len(batch.names), len(scenes) if kind == SCENE else ranked)
     reference = load_reference(folder, items, scenes, exact=method == "exact")
     for place, batch in enumerate(histories):
         by_signature = zip(signatures, answered.outputs[place :: len(histories)], strict=True)
         rankings = {signature: outputs for signature, outputs in by_signature if signature != EMBED_USERS}
-        reference.check(batch, rankings, left_out)
+        reference.check(batch, rankings, listed)
     return Validation(answered.load_seconds, len(requests), statistics.median(answered.seconds))
 
 
@@ -104,14 +105,14 @@ class Reference:
         self,
         histories: Histories,
         rankings: Mapping[str, Mapping[str, npt.NDArray[Any]]],
-        left_out: npt.NDArray[np.int64],
+        listed: npt.NDArray[np.int64],
     ) -> None:
         """Checks all rankings that answer one batch of histories.
 
         Args:
             histories: the batch.
             rankings: the outputs of each signature that ranks.
-            left_out: int64 [n], fingerprints of the items that `recommend_unseen` was asked to leave out.
+            listed: int64 [n], fingerprints of the items that the requests of some signatures listed.
 
         Raises:
             RefusedError: if a ranking is wrong, or there are no scores to compare it with.
@@ -120,8 +121,7 @@ class Reference:
         for row, name in enumerate(histories.names):
             own = self._find_columns(histories.items[row])
             for signature, outputs in rankings.items():
-                seen = [*histories.items[row], *left_out] if signature == RECOMMEND_UNSEEN else []
-                exclude = self._find_columns(seen)
+                exclude = self._find_excluded(signature, histories.items[row], listed)
                 for kind in RANKINGS:
                     ranked = outputs[f"{kind}_ids"][row], outputs[f"{kind}_scores"][row]
                     with about(f"{signature}, {name}: {kind}_ids"):
@@ -132,7 +132,16 @@ class Reference:
                             never = own[np.isneginf(scores[own])]  # a history that does not come again
                             scores[never] = 0.0
                             left = np.union1d(exclude, never)
-                            answers.check_row(*ranked, self.items, scores, left, self.exact)
+                            exact = self.exact or signature == RANK_ALLOWED
+                            answers.check_row(*ranked, self.items, scores, left, exact)
+
+    def _find_excluded(
+        self, signature: str, history: npt.NDArray[np.int64], listed: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Returns the distinct 0-based columns of items that an answer must not have."""
+        if signature == RANK_ALLOWED:
+            return np.setdiff1d(np.arange(len(self.items)), self._find_columns(listed))
+        return self._find_columns([*history, *listed] if signature == RECOMMEND_UNSEEN else [])
 
     def _find_columns(self, wanted: Sequence[np.int64] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Returns the distinct 0-based columns of those of some items that are in the catalogue."""

@@ -7,7 +7,9 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from model.data.history import History
+from model.data.vocabulary import find
 from model.networks.base import Outputs, ServedNetwork
+from model.networks.copy_head import Cells, CopyScores
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
@@ -144,10 +146,7 @@ class QuestionAnswer(tf.Module):
     def best_items(self, outputs: Outputs, k: int) -> TopK:
         """Returns the best items, best first, of what `outputs` gives."""
         if outputs.excluded is not None:
-            rows, columns = outputs.excluded
-            batch = tf.shape(outputs.item_queries, tf.int64)[0]
-            gone = tf.RaggedTensor.from_value_rowids(columns, rows, batch).to_tensor(-1)
-            return self.best_without(outputs.item_queries, gone, k)
+            return self.best_without(outputs.item_queries, _pad(outputs.excluded, outputs), k)
         ranked = self.find(outputs.item_queries, k)
         ranked = TopK(*(tf.ensure_shape(x, [None, k]) for x in ranked))
         if outputs.copies is None:
@@ -167,3 +166,35 @@ class QuestionAnswer(tf.Module):
         most = tf.reduce_max(tf.concat([taken, [0]], axis=0))
         number = tf.minimum(k + most, self._scorer.size)
         return select_best(remove_columns(self.find(queries, number), columns), k)
+
+    def rank(self, outputs: Outputs, columns: tf.Tensor) -> TopK:
+        """Returns given items alone, best first: what is left of the ranking of all.
+
+        Args:
+            outputs: from `outputs`.
+            columns: 0-based items, int64 [batch, A], each once a row; -1 is padding, anywhere.
+
+        Returns:
+            The same items, [batch, A]; those with `NO_SCORE`, which padding has, too, come last.
+        """
+        batch, number = tf.unstack(tf.shape(columns, tf.int64))
+        rows, cells = tf.repeat(tf.range(batch), number), tf.reshape(columns, [-1])
+        scores = self._scorer.scores_at(outputs.item_queries, rows, tf.maximum(cells, 0))
+        scores = tf.where(cells >= 0, scores, NO_SCORE)
+        given = TopK(tf.reshape(scores, tf.shape(columns)), columns)
+        if outputs.excluded is not None:
+            return select_best(remove_columns(given, _pad(outputs.excluded, outputs)), tf.shape(columns)[1])
+        if outputs.copies is None:
+            return select_best(given, tf.shape(columns)[1])
+        # Keys tell rows apart; padding has none of its own, but those of no item.
+        width = tf.cast(self._scorer.size, tf.int64) + 1
+        copied, _ = find(tf.sort(rows * width + cells + 1), outputs.copies.rows * width + outputs.copies.columns + 1)
+        copies = CopyScores(*(tf.gather(x, copied) for x in outputs.copies))
+        before = self._scorer.scores_at(outputs.item_queries, copies.rows, copies.columns)
+        return mix_copies(given, copies, before, tf.shape(columns)[1])
+
+
+def _pad(cells: Cells, outputs: Outputs) -> tf.Tensor:
+    """Returns the columns of each row's cells, int64 [batch, E], padded with -1."""
+    batch = tf.shape(outputs.item_queries, tf.int64)[0]
+    return tf.RaggedTensor.from_value_rowids(cells.columns, cells.rows, batch).to_tensor(-1)

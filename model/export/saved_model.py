@@ -17,10 +17,12 @@ from model.data.batches import CUTOFF, HISTORY_ITEMS, HISTORY_SCENES, HISTORY_TI
 from model.export.serving_module import TOP_K, ServingModule
 from schemas.sequences import HISTORY_ITEM_IDS, HISTORY_SCENE_IDS
 from schemas.served_model import (
+    ALLOW_ITEM_IDS,
     EMBED_USERS,
     EXACT,
     EXAMPLES,
     EXCLUDE_ITEM_IDS,
+    RANK_ALLOWED,
     RECOMMEND_UNSEEN,
     RETRIEVAL_FILE,
     SERVING_DEFAULT,
@@ -89,6 +91,7 @@ def export(module: ServingModule, folder: str, name: str, retrieval: RetrievalDe
         SERVING_DEFAULT: module.recommend,
         SERVING_EXAMPLES: module.recommend_examples,
         RECOMMEND_UNSEEN: module.recommend_unseen,
+        RANK_ALLOWED: module.rank_allowed,
     }
     if module.embed_users is not None:
         signatures[EMBED_USERS] = module.embed_users
@@ -133,6 +136,7 @@ def _requests(name: str, items: Sequence[bytes], scenes: Sequence[bytes]) -> Ite
         SERVING_DEFAULT: history,
         SERVING_EXAMPLES: {EXAMPLES: [example.SerializeToString()]},
         RECOMMEND_UNSEEN: {**history, EXCLUDE_ITEM_IDS: [items[:1]]},
+        RANK_ALLOWED: {**history, ALLOW_ITEM_IDS: [items[:1]]},
         EMBED_USERS: history,
     }
     for signature, tensors in inputs.items():

@@ -21,7 +21,7 @@ from model.retrieval.top_k import TopK
 from model.tracing import graph_function, traced_once
 from schemas import sequences
 from schemas.catalogue import PAD_INDEX, Catalogue
-from schemas.served_model import EXAMPLES, EXCLUDE_ITEM_IDS, ITEM, PERIOD_ITEM, REQUEST_TIME, SCENE
+from schemas.served_model import ALLOW_ITEM_IDS, EXAMPLES, EXCLUDE_ITEM_IDS, ITEM, PERIOD_ITEM, REQUEST_TIME, SCENE
 
 TOP_K = 100
 """How many items (scenes) a request is answered with, or the whole catalogue when it is smaller."""
@@ -36,6 +36,7 @@ def _ids(name: str) -> tf.TensorSpec:
 
 _HISTORY_IDS = [_ids(sequences.HISTORY_ITEM_IDS), _ids(sequences.HISTORY_SCENE_IDS)]
 _EXCLUDE_FINGERPRINTS = tf.TensorSpec([None, None], tf.int64, "exclude_item_fingerprints")
+_ALLOW_FINGERPRINTS = tf.TensorSpec([None, None], tf.int64, "allow_item_fingerprints")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +51,9 @@ class ServingModule(tf.Module):
     """A network with its catalogues, trained or statistical.
 
     Beside the signatures the module has what an evaluator and a batch job need, which know fingerprints, not raw ids:
-    `recommend_fingerprints`, `recommend_unseen_fingerprints`, an answer to each question, and the fingerprints of both
-    catalogues; it is a `model.ranker.Ranker`. For retrieval elsewhere it has the items' vectors, if scores are inner
-    products.
+    `recommend_fingerprints`, `recommend_unseen_fingerprints`, `rank_allowed_fingerprints`, an answer to each question,
+    and the fingerprints of both catalogues; it is a `model.ranker.Ranker`. For retrieval elsewhere it has the items'
+    vectors, if scores are inner products.
 
     Whatever is asked has an answer: an id never seen in training counts as unknown, ``""`` anywhere is padding, of a
     long history the last `max_history` events are read, items and scenes of different number are aligned at the
@@ -144,6 +145,17 @@ class ServingModule(tf.Module):
                 history_item_ids, history_scene_ids, exclude_item_ids, history_timestamps, request_time
             )
 
+        def rank_allowed(
+            history_item_ids: tf.Tensor,
+            history_scene_ids: tf.Tensor,
+            allow_item_ids: tf.Tensor,
+            history_timestamps: tf.Tensor = no_times,
+            request_time: tf.Tensor = no_now,
+        ) -> dict[str, tf.Tensor]:
+            return self._rank_allowed(
+                history_item_ids, history_scene_ids, allow_item_ids, history_timestamps, request_time
+            )
+
         def embed_users(
             history_item_ids: tf.Tensor,
             history_scene_ids: tf.Tensor,
@@ -157,6 +169,7 @@ class ServingModule(tf.Module):
         self.recommend_unseen = graph_function(
             recommend_unseen, input_signature=[*_HISTORY_IDS, _ids(EXCLUDE_ITEM_IDS), *TIMES]
         )
+        self.rank_allowed = graph_function(rank_allowed, input_signature=[*_HISTORY_IDS, _ids(ALLOW_ITEM_IDS), *TIMES])
         if embeds_users:
             self.embed_users = graph_function(embed_users, input_signature=timed)
 
@@ -174,13 +187,25 @@ class ServingModule(tf.Module):
     ) -> dict[str, tf.Tensor]:
         """Answers as `recommend_unseen` does; arguments as in `model.ranker.Answer.encode`, and those to leave out."""
         items, exclude = _same_rows(items, exclude)
-        seen = tf.concat([self._item_table(items), self._item_table(exclude)], axis=1)
-        seen = distinct(tf.where(seen <= self._item_table.size, seen, PAD_INDEX))
         # The whole history is left out, the part before `max_history` too; what is left out cannot be copied.
-        gone, k = tf.cast(seen, tf.int64) - 1, min(TOP_K, self._item_table.size)
+        gone, k = self._columns(tf.concat([items, exclude], axis=1)), min(TOP_K, self._item_table.size)
         return self._answer(
             (items, scenes, times, now), lambda answer, outputs: answer.best_without(outputs.item_queries, gone, k)
         )
+
+    @graph_function(input_signature=[*HISTORY_FINGERPRINTS, _ALLOW_FINGERPRINTS])
+    def rank_allowed_fingerprints(
+        self, items: tf.Tensor, scenes: tf.Tensor, times: tf.Tensor, now: tf.Tensor, allow: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Answers as `rank_allowed` does; arguments as in `model.ranker.Answer.encode`, and those to rank."""
+        items, allow = _same_rows(items, allow)
+        columns = self._columns(allow)
+        return self._answer((items, scenes, times, now), lambda answer, outputs: answer.rank(outputs, columns))
+
+    def _columns(self, items: tf.Tensor) -> tf.Tensor:
+        """Returns the places of items in the catalogue, int64 [batch, n], each once a row; -1 for all else."""
+        found = self._item_table(items)
+        return tf.cast(distinct(tf.where(found <= self._item_table.size, found, PAD_INDEX)), tf.int64) - 1
 
     def _recommend(
         self, item_ids: tf.Tensor, scene_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor
@@ -226,6 +251,27 @@ class ServingModule(tf.Module):
         """
         items, scenes, exclude = map(fingerprint_strings, (item_ids, scene_ids, exclude_ids))
         return self.recommend_unseen_fingerprints(items, scenes, times, now, exclude)
+
+    def _rank_allowed(
+        self, item_ids: tf.Tensor, scene_ids: tf.Tensor, allow_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Signature `rank_allowed`: as `recommend`, but of items none but those of a list, and all of these.
+
+        Exact, however the model finds items. An item that is not in the catalogue has no place in the answer, and
+        neither has one that `recommend` never answers with: where nothing comes again, an item of the history.
+
+        Args:
+            item_ids: as in `_recommend`, like `scene_ids`, `times` and `now`.
+            scene_ids: string [batch, time'].
+            allow_ids: ``allow_item_ids``, string [batch, n], items to rank, padded with "".
+            times: int64 [batch, time''].
+            now: int64 [batch].
+
+        Returns:
+            What `_recommend` does; of items, k is n.
+        """
+        items, scenes, allow = map(fingerprint_strings, (item_ids, scene_ids, allow_ids))
+        return self.rank_allowed_fingerprints(items, scenes, times, now, allow)
 
     def _embed_users(
         self, item_ids: tf.Tensor, scene_ids: tf.Tensor, times: tf.Tensor, now: tf.Tensor

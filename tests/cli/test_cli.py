@@ -118,6 +118,12 @@ def test_a_folder_that_cannot_be_written_to_is_refused(
         (["--history", "milk:cart", "--top", "0"], "--top: must be at least 1. Received: 0"),
         (["--history", "milk:cart", "--exclude", "milk,"], "--exclude: item 2 is empty"),
         (["--history", "milk:cart", "--separator", ""], "--separator: must not be empty"),
+        (["--history", "milk:cart", "--only", "milk,,tea"], "--only: item 2 is empty"),
+        (
+            ["--history", "milk:cart", "--only", "milk", "--unseen"],
+            "--only: names all that is ranked",
+        ),
+        (["--history", "milk:cart", "--only", "milk", "--exclude", "tea"], "leave out --unseen and --exclude"),
     ],
 )
 def test_recommend_asked_wrongly(arguments: list[str], shown: str, capsys: pytest.CaptureFixture) -> None:
@@ -154,13 +160,17 @@ def test_recommend_cannot_ask_the_endpoint(url: str, shown: str, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("options", "unseen", "exclude"),
-    [([], False, []), (["--unseen"], True, []), (["--exclude", "tea, milk"], True, ["tea", "milk"])],
+    ("options", "asked"),
+    [
+        ([], {}),
+        (["--unseen"], {"unseen": True}),
+        (["--exclude", "tea, milk"], {"unseen": True, "exclude": ["tea", "milk"]}),
+        (["--only", "tea, milk"], {"only": ["tea", "milk"]}),
+    ],
 )
 def test_recommend_asks_the_endpoint(
     options: list[str],
-    unseen: bool,
-    exclude: list[str],
+    asked: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
@@ -173,7 +183,7 @@ def test_recommend_asks_the_endpoint(
     monkeypatch.setattr(client, "recommend", recommend)
     url = "http://h/v1/models/m"
     assert main.main(["recommend", "--endpoint", url, "--history", "milk:cart", "--top", "3", *options]) == 0
-    assert seen == [(url, Question(["milk"], ["cart"], unseen, exclude), 3)]
+    assert seen == [(url, Question(["milk"], ["cart"], **{"exclude": [], "only": [], **asked}), 3)]
     assert "bread" in capsys.readouterr().out
 
 

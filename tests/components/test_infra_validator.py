@@ -179,14 +179,14 @@ def test_a_good_model_is_blessed_as_tfx_does(world, caplog):
     assert tf.io.gfile.listdir(blessing.uri) == ["INFRA_BLESSED"]
     reason = blessing.get_string_custom_property("reason")
     # 32 sequences at once, 32 alone, and an empty history, of each of four signatures.
-    assert "s and answered 136 requests of the test split, " in reason and reason in caplog.messages
+    assert "s and answered 170 requests of the test split, " in reason and reason in caplog.messages
 
 
 @pytest.mark.usefixtures("asked_here")
 def test_an_empty_test_split_is_said(world):
     blessing = world.run("good", examples="empty")
     assert model_utils.is_infra_validated(blessing)
-    said = "answered 16 requests with popular ids, for the test split is empty, "
+    said = "answered 20 requests with popular ids, for the test split is empty, "
     assert said in blessing.get_string_custom_property("reason")
 
 
@@ -288,6 +288,22 @@ def test_wrong_answers_are_refused(world, lie, change, reason):
     assert re.match(reason, said), said
 
 
+def test_another_item_than_was_allowed_is_refused(world, lie):
+    """Among the answers, those of lists of three are told by their width."""
+
+    def change(answer):
+        if answer["item_ids"].shape[1] != validation.LISTED:
+            return {}
+        other = np.where(answer["item_ids"] == answer["item_ids"][:1, :1], world.items.ids[-1].encode(), b"")
+        return {"item_ids": np.where(other != b"", other, answer["item_ids"]).astype(object)}
+
+    lie(change)
+    assert re.match(
+        r"rank_allowed, test sequence 1 in a batch of 32: item_ids: 'item\d+' comes back, though it was to be left out",
+        world.reason_against("good"),
+    )
+
+
 @pytest.mark.usefixtures("asked_here")
 def test_weights_that_are_no_numbers_are_refused(world):
     broken = popularity.rank_by(np.full(len(world.items), np.nan), world.scenes.future_counts)
@@ -356,7 +372,7 @@ def test_a_process_that_hangs_is_killed_and_the_step_fails(world, tmp_path, monk
     file, left = tmp_path / "script.py", tmp_path / "pid"
     file.write_text(f"import os, time\nopen({str(left)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n")
     monkeypatch.setattr(candidate, "SCRIPT", str(file))
-    with pytest.raises(UndecidedError, match="did not load and answer 136 requests within 5 s.* Run again"):
+    with pytest.raises(UndecidedError, match="did not load and answer 170 requests within 5 s.* Run again"):
         world.run("good", time_limit=5)
     with pytest.raises(ProcessLookupError):
         os.kill(int(left.read_text()), 0)

@@ -99,6 +99,13 @@ def test_asks_a_version_for_what_is_unseen(stub, exclude, sent):
     assert body["signature_name"] == "recommend_unseen" and body["inputs"]["exclude_item_ids"] == sent
 
 
+def test_asks_for_a_ranking_of_some_items(stub):
+    client.recommend(stub.url, Question(["milk"], ["cart"], only=["tea", "x"]), top=10)
+    ((_, body),) = stub.asked
+    assert body["signature_name"] == "rank_allowed" and body["inputs"]["allow_item_ids"] == [["tea", "x"]]
+    assert "exclude_item_ids" not in body["inputs"]
+
+
 def test_a_proxy_is_not_asked_for_this_machine(stub, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")

@@ -50,16 +50,16 @@ def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(ValueError, match="--history: expected text in UTF-8"):
         parse_history(f"{typed}:cart")
     with pytest.raises(ValueError, match="--exclude: expected text in UTF-8"):
-        parse_items(f"milk,{typed}")
+        parse_items("--exclude", f"milk,{typed}")
 
 
 def test_items_to_leave_out() -> None:
-    assert parse_items("milk, urn:x") == ["milk", "urn:x"]
-    assert parse_items("milk,2%;bread", ";") == ["milk,2%", "bread"]
+    assert parse_items("--only", "milk, urn:x") == ["milk", "urn:x"]
+    assert parse_items("--only", "milk,2%;bread", ";") == ["milk,2%", "bread"]
     with pytest.raises(ValueError, match="--exclude: item 2 is empty"):
-        parse_items("milk,,bread")
+        parse_items("--exclude", "milk,,bread")
     with pytest.raises(ValueError, match="--separator: must not be empty"):
-        parse_items("milk", "")
+        parse_items("--exclude", "milk", "")
 
 
 def test_latest_complete_version_is_taken(tmp_path: pathlib.Path) -> None:
@@ -210,6 +210,17 @@ def test_leaves_out_what_was_seen_or_excluded(model: pathlib.Path) -> None:
     assert {f"item{number}" for number in range(12)} - {raw_id for raw_id, _ in unseen.items} == set(HISTORY[0])
     left = recommend(str(model), Question(*HISTORY, unseen=True, exclude=["item7", "never seen"]), top=1000)
     assert [raw_id for raw_id, _ in left.items] == [raw_id for raw_id, _ in unseen.items if raw_id != "item7"]
+
+
+def test_ranks_these_alone(model: pathlib.Path) -> None:
+    whole = recommend(str(model), Question(*HISTORY, period=True), top=1000)
+    only = ["item9", "item1", "never seen", "item4", "never seen"]
+    some = recommend(str(model), Question(*HISTORY, period=True, only=only), top=2)
+    for ranked, of_all in ((some.items, whole.items), (some.period_items, whole.period_items)):
+        assert [raw_id for raw_id, _ in ranked] == [raw_id for raw_id, _ in of_all if raw_id in only][:2]
+    assert some.scenes == whole.scenes[:2]
+    assert [note.partition(":")[0] for note in some.notes] == ["1 of 4 items cannot be ranked"]
+    assert some.notes[0].endswith("Received: 'never seen'")
 
 
 def test_a_model_without_the_signature(tmp_path: pathlib.Path) -> None:

@@ -267,7 +267,7 @@ def test_run_fn_counts_and_exports_without_an_epoch(tmp_path, name):
 
     network = fit_network(ModelConfig(**model), TrainingConfig(**training), args.train_files, items, scenes)
     loaded = load_saved_model(args.serving_model_dir)
-    assert set(loaded.signatures) == {"serving_default", "serving_examples", "recommend_unseen"}
+    assert set(loaded.signatures) == {"serving_default", "serving_examples", "recommend_unseen", "rank_allowed"}
     assert not hasattr(loaded, "embed_users")
     raw = [[[event[kind] for event in one.history] for one in asked] for kind in range(2)]
     width = max(len(history) for history in raw[0])

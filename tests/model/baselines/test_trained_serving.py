@@ -19,6 +19,9 @@ HISTORIES = [["item3", "item4"], ["item1", "item2", "item2", "item9", "item5"], 
 WHERE = [["scene1", "scene2"], ["scene0", "scene0", "scene1", "scene2", "scene0"], [""], ["nowhere", "scene1"]]
 
 
+ALLOW = [["item4", "item7"], ["item1", "item0", "item9"], ["item3"], ["never seen", "item0"]]
+
+
 @functools.cache
 def _served(name, **options):
     return served_model.build(name=name, **options)
@@ -112,6 +115,7 @@ def test_an_exported_model_answers_as_the_network_scores(name, tmp_path):
     exclude = [["item5"], [""], ["item1"], ["never seen"]]
     answer = ask_signature(loaded, "serving_default", asked)
     unseen = ask_signature(loaded, "recommend_unseen", {**asked, "exclude_item_ids": _padded(exclude)})
+    allowed = ask_signature(loaded, "rank_allowed", {**asked, "allow_item_ids": _padded(ALLOW)})
     histories = _prints(tuple(map(tuple, HISTORIES))), _prints(tuple(map(tuple, WHERE))), *no_times(len(HISTORIES))
     assert tuple(loaded.answers) == served.network.questions
     for question, column in ((served.network.questions[0], "item"), ("period", "period_item")):
@@ -119,6 +123,8 @@ def test_an_exported_model_answers_as_the_network_scores(name, tmp_path):
         _same_ranking(answer, column, own_items, served.items.ids, [[]] * 4)
         gone = [a + b for a, b in zip(HISTORIES, exclude, strict=True)]
         _same_ranking(unseen, column, own_items, served.items.ids, gone)
+        others = [[raw for raw in served.items.ids if raw not in row] for row in ALLOW]
+        _same_ranking(allowed, column, own_items, served.items.ids, others)
         whole, scenes = (scores.numpy() for scores in loaded.answers[question].score(*histories))
         np.testing.assert_allclose(whole, own_items, atol=1e-5)
         np.testing.assert_allclose(scenes, own_scenes, atol=1e-5)

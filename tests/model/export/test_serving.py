@@ -21,6 +21,9 @@ from tests import recommenders, served_model
 from tests.sequence_data import Sequence, catalogues, no_times, planted
 
 GOLDEN = pathlib.Path(__file__).with_name("signatures.golden.json")
+LISTS = {"recommend_unseen": "exclude_item_ids", "rank_allowed": "allow_item_ids"}
+"""The signatures that take a list of items, and its input."""
+BY_HISTORY = ("serving_default", *LISTS, "embed_users")
 LOWEST = np.finfo(np.float32).min
 NORDIC = Sequence([("brød", "scene0")], [("smør", "håndkøb")])
 TRAIN = [*planted(60, seed=0), NORDIC, NORDIC]
@@ -53,7 +56,12 @@ def ask(loaded, items, scenes, signature="serving_default", **more):
     return {name: value.numpy() for name, value in answer.items()}
 
 
-def expected(served, items, scenes, exclude=None, question="next"):
+def listing(signature, rows):
+    """The further input of a signature that takes a list."""
+    return {LISTS[signature]: rows} if signature in LISTS else {}
+
+
+def expected(served, items, scenes, exclude=None, question="next", allow=None):
     """The answer from the dense scores of the network, row by row and without TensorFlow's top_k."""
     ids = {raw: place for place, raw in enumerate(served.items.ids)}
     scene_ids = {raw: place for place, raw in enumerate(served.scenes.ids)}
@@ -66,14 +74,16 @@ def expected(served, items, scenes, exclude=None, question="next"):
         order = sorted(range(len(ids)), key=lambda place: (-item_scores[place], place))
         if exclude is not None:
             order = [place for place in order if served.items.ids[place] not in {*history, *exclude[row]}]
+        if allow is not None:
+            order = [place for place in order if served.items.ids[place] in allow[row]]
         answers.append([(served.items.ids[place].encode(), item_scores[place]) for place in order])
     return answers
 
 
-def same(answer, served, items, scenes, exclude=None):
+def same(answer, served, items, scenes, exclude=None, allow=None):
     """Both lists of items are the network's own."""
     for column, question in (("item", "next"), ("period_item", "period")):
-        same_list(answer, column, expected(served, items, scenes, exclude, question))
+        same_list(answer, column, expected(served, items, scenes, exclude, question, allow))
 
 
 def same_list(answer, column, wanted):
@@ -185,12 +195,12 @@ def test_sequences_of_different_length_meet_at_the_latest_event(served, loaded):
     same(ask(loaded, [[]], [["scene2"]]), served, [[]], [["scene2"]])
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "recommend_unseen", "embed_users"])
+@pytest.mark.parametrize("signature", BY_HISTORY)
 def test_bytes_that_are_no_text_are_unknown_ids(loaded, signature):
     # Two requests, for rows of one batch may be multiplied by different kernels, which differ in the last digit.
     answers = []
-    for raw, excluded in ((b"\xff\xfe\x00", b"\xff\xfe"), ("?", b"\x80")):
-        more = {"exclude_item_ids": [[excluded]]} if signature == "recommend_unseen" else {}
+    for raw, listed in ((b"\xff\xfe\x00", b"\xff\xfe"), ("?", b"\x80")):
+        more = listing(signature, [[listed, "item2"]])
         answers.append(ask(loaded, [[raw, "item1"]], [[b"\xc3", "scene1"]], signature, **more))
     for name, value in answers[0].items():
         np.testing.assert_array_equal(value, answers[1][name])
@@ -198,9 +208,9 @@ def test_bytes_that_are_no_text_are_unknown_ids(loaded, signature):
 
 
 def test_an_empty_batch_has_an_empty_answer(loaded):
-    for signature in ("serving_default", "recommend_unseen", "embed_users"):
-        more = {"exclude_item_ids": []} if signature == "recommend_unseen" else {}
-        assert all(len(value) == 0 for value in ask(loaded, [], [], signature, **more).values())
+    for signature in BY_HISTORY:
+        answer = ask(loaded, [], [], signature, **listing(signature, []))
+        assert all(len(value) == 0 for value in answer.values())
     assert loaded.signatures["serving_examples"](examples=tf.constant([], tf.string))["item_ids"].shape[0] == 0
 
 
@@ -209,6 +219,8 @@ def test_rows_that_do_not_match_are_refused(loaded):
         ask(loaded, [["item1"], ["item2"]], [["scene1"]])
     with pytest.raises(tf.errors.InvalidArgumentError, match="same number of rows"):
         ask(loaded, [["item1"]], [["scene1"]], "recommend_unseen", exclude_item_ids=[["item1"], ["item2"]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="same number of rows"):
+        ask(loaded, [["item1"]], [["scene1"]], "rank_allowed", allow_item_ids=[["item1"], ["item2"]])
 
 
 def test_examples_answer_as_raw_ids_do(loaded):
@@ -248,6 +260,30 @@ def test_when_everything_is_excluded_nothing_is_left(served, loaded):
     assert b"" not in answer["scene_ids"][0]
 
 
+ALLOW = [["item4", "item7", "never seen", "item7"], ["smør", "item2", "item0", "item9"], [], ["item0", "", "item8"]]
+
+
+def test_a_list_is_ranked_as_in_the_ranking_of_all(served, loaded):
+    """Items of the history, which are copied, others, unknown ones, one twice, and none."""
+    answer = ask(loaded, HISTORIES, WHERE, "rank_allowed", allow_item_ids=ALLOW)
+    assert answer["item_ids"].shape == answer["period_item_scores"].shape == (4, 4)
+    same(answer, served, HISTORIES, WHERE, allow=ALLOW)
+    np.testing.assert_array_equal(answer["scene_ids"], ask(loaded, HISTORIES, WHERE)["scene_ids"])
+
+
+def test_a_list_may_have_every_item_and_more(served, loaded):
+    everything = [[*served.items.ids, *(f"unknown{number}" for number in range(200))]] * 4
+    answer = ask(loaded, HISTORIES, WHERE, "rank_allowed", allow_item_ids=everything)
+    same(answer, served, HISTORIES, WHERE)
+    for row, best in zip(answer["item_ids"], ask(loaded, HISTORIES, WHERE)["item_ids"], strict=True):
+        assert row[: len(best)].tolist() == best.tolist() and set(row[len(best) :]) == {b""}
+
+
+def test_without_a_list_there_is_nothing_to_rank(loaded):
+    answer = ask(loaded, HISTORIES, WHERE, "rank_allowed", allow_item_ids=[[]] * 4)
+    assert answer["item_ids"].shape == (4, 0) and answer["scene_ids"].shape == (4, 4)
+
+
 def test_users_are_embedded(served, loaded):
     answer = ask(loaded, HISTORIES[:1], WHERE[:1], "embed_users")
     index = {raw: place + 1 for place, raw in enumerate(served.items.ids)}
@@ -282,6 +318,12 @@ def test_fingerprints_are_answered_as_raw_ids_are(loaded):
     )
     for name, value in answer.items():
         np.testing.assert_array_equal(value.numpy(), raw[name])
+    raw = ask(loaded, [["item3"]], [["scene1"]], "rank_allowed", allow_item_ids=[["item7", "item3"]])
+    answer = loaded.rank_allowed_fingerprints(
+        prints[0][:, :1], prints[1][:, :1], *no_times(1), tf.constant([fingerprints(["item3", "item7"]).tolist()])
+    )
+    for name, value in answer.items():
+        np.testing.assert_array_equal(value.numpy(), raw[name])
 
 
 def test_a_model_that_is_not_a_number_answers_with_none(tmp_path):
@@ -303,6 +345,8 @@ def test_without_prior_and_repeat_head(tmp_path):
     exclude = [["item1"]] * 4
     answer = ask(loaded, HISTORIES, WHERE, "recommend_unseen", exclude_item_ids=exclude)
     same(answer, plain, HISTORIES, WHERE, exclude)
+    answer = ask(loaded, HISTORIES, WHERE, "rank_allowed", allow_item_ids=ALLOW)
+    same(answer, plain, HISTORIES, WHERE, allow=ALLOW)
 
 
 def warm_up(folder, loaded) -> list[tuple[str, str]]:
@@ -318,7 +362,7 @@ def warm_up(folder, loaded) -> list[tuple[str, str]]:
 
 def test_warm_up_requests_ask_every_signature_and_are_answered(folder, loaded):
     seen = warm_up(folder, loaded)
-    assert len(seen) == 8 and set(seen) == {("planted", name) for name in loaded.signatures}
+    assert len(seen) == 10 and set(seen) == {("planted", name) for name in loaded.signatures}
 
 
 def test_a_model_that_counts_embeds_nobody_and_is_not_asked_to(tmp_path):
@@ -329,7 +373,7 @@ def test_a_model_that_counts_embeds_nobody_and_is_not_asked_to(tmp_path):
     loaded = tf.saved_model.load(str(tmp_path))
     assert not hasattr(loaded, "embed_users") and "embed_users" not in loaded.signatures
     seen = warm_up(tmp_path, loaded)
-    assert len(seen) == 6 and set(seen) == {("planted", name) for name in loaded.signatures}
+    assert len(seen) == 8 and set(seen) == {("planted", name) for name in loaded.signatures}
 
 
 def test_times_change_the_answer_and_unknown_ones_are_none(loaded):
@@ -363,10 +407,12 @@ def test_where_nothing_comes_again_the_history_is_not_recommended(tmp_path):
     loaded = tf.saved_model.load(served_model.export(served, tmp_path / "1"))
     known = [[raw for raw in history if raw in set(served.items.ids)] for history in HISTORIES]
     answer = ask(loaded, HISTORIES, WHERE)
+    some = ask(loaded, HISTORIES, WHERE, "rank_allowed", allow_item_ids=ALLOW)
     for column, question in (("item", "next"), ("period_item", "period")):
-        scores = expected(served, HISTORIES, WHERE, question=question)
-        kept = [[cell for cell in row if cell[0].decode() not in own] for row, own in zip(scores, known, strict=True)]
-        same_list(answer, column, kept)
+        for answered, allow in ((answer, None), (some, ALLOW)):
+            scores = expected(served, HISTORIES, WHERE, question=question, allow=allow)
+            pairs = zip(scores, known, strict=True)
+            same_list(answered, column, [[cell for cell in row if cell[0].decode() not in own] for row, own in pairs])
         encoded = loaded.answers[question].encode(
             *(
                 tf.ragged.constant([fingerprints(row).tolist() for row in rows], tf.int64).to_tensor(-1)
@@ -381,7 +427,7 @@ def test_where_nothing_comes_again_the_history_is_not_recommended(tmp_path):
 def test_a_server_fills_in_that_there_are_no_times(folder):
     with open(f"{folder}/saved_model.pb", "rb") as file:
         graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
-    for name in ("serving_default", "recommend_unseen", "embed_users"):
+    for name in BY_HISTORY:
         defaults = {key: tf.make_ndarray(value) for key, value in graph.signature_def[name].defaults.items()}
         assert {key: value.shape for key, value in defaults.items()} == {
             "history_timestamps": (0, 0),
@@ -389,12 +435,11 @@ def test_a_server_fills_in_that_there_are_no_times(folder):
         }
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "recommend_unseen", "embed_users"])
+@pytest.mark.parametrize("signature", BY_HISTORY)
 def test_a_request_copies_no_table(folder, signature):
     """A sparse read of a variable would make TensorFlow copy it at every dense read that follows."""
     loaded = tf.saved_model.load(folder)
-    more = {"exclude_item_ids": [["item5"]]} if signature == "recommend_unseen" else {}
-    ask(loaded, HISTORIES[:1], WHERE[:1], signature, **more)
+    ask(loaded, HISTORIES[:1], WHERE[:1], signature, **listing(signature, [["item5"]]))
     for table in (loaded.item_vectors, loaded.answers["next"].item_bias, loaded._item_table.fingerprints):
         first, second = (table.read_value() for _ in range(2))
         assert np.shares_memory(*(np.asarray(memoryview(read)) for read in (first, second))), table.name

@@ -101,6 +101,12 @@ def test_a_scann_model_is_loaded_with_its_operations(tmp_path, batches):
     ids = set(answer["item_ids"].numpy()[0]) - {b""}
     assert len(ids) > 50 and not ids & {b"item3", b"item4", b"item5"}
     assert np.isfinite(answer["item_scores"]).all()
+    allowed = {"allow_item_ids": tf.constant([["item5", "item900", "item3"]])}
+    answer = ask_signature(loaded, "rank_allowed", {**inputs, **allowed})
+    found = dict(zip(answer["item_ids"].numpy()[0].tolist(), answer["item_scores"].numpy()[0].tolist(), strict=True))
+    prints = [tf.constant([fingerprints(row)]) for row in (["item3", "item4"], ["scene0", "scene1"])]
+    scores = dict(zip(loaded.item_ids.numpy(), loaded.answers["next"].score(*prints, *no_times(1))[0][0], strict=True))
+    assert found == pytest.approx({raw: float(scores[raw]) for raw in (b"item5", b"item900", b"item3")}, abs=1e-4)
 
 
 def test_what_rises_in_a_scene_is_found_beside_the_index(batches):
