@@ -3,7 +3,7 @@
 import argparse
 import datetime
 
-from cli.command import Command, add_top, check_top
+from cli.command import Command, add_top, read_top
 from pipeline.config import add_config_arguments, load_config
 from schemas.errors import UserError
 
@@ -23,11 +23,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.set)
-    check_top(arguments.top)
+    top = read_top(arguments.top)
     as_of = None if arguments.as_of is None else _read_time("--as-of", arguments.as_of)
     from pipeline import batch_runner
 
-    batch_runner.run(config, arguments.model, arguments.out, as_of, arguments.top, arguments.unseen)
+    batch_runner.run(config, arguments.model, arguments.out, as_of, top, arguments.unseen)
 
 
 def _read_time(option: str, text: str) -> datetime.datetime:

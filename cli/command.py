@@ -30,17 +30,22 @@ class Command:
     description: str | None = None
 
 
+TOP = 10
+"""How many a user is recommended where ``--top`` does not say."""
+
+
 def add_top(parser: argparse.ArgumentParser) -> None:
     """Adds the option ``--top``."""
-    text = "how many for a user; a model gives 100 at most (default: %(default)s)"
-    parser.add_argument("--top", type=int, default=10, metavar="N", help=text)
+    text = f"how many for a user; a model gives 100 at most (default: {TOP})"
+    parser.add_argument("--top", type=int, metavar="N", help=text)
 
 
-def check_top(top: int) -> None:
-    """Checks the value of ``--top``.
+def read_top(given: int | None, default: int = TOP) -> int:
+    """Returns the value of ``--top``, or the default if it was not given.
 
     Raises:
         UserError: if it is less than 1.
     """
-    if top < 1:
-        raise UserError(f"--top: must be at least 1. Received: {top}")
+    if given is not None and given < 1:
+        raise UserError(f"--top: must be at least 1. Received: {given}")
+    return default if given is None else given

@@ -2,7 +2,7 @@
 
 import argparse
 
-from cli.command import Command, add_top, check_top
+from cli.command import TOP, Command, add_top, read_top
 from schemas.errors import UserError
 
 
@@ -20,10 +20,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ITEM:SCENE,...",
         help="what the user did, oldest first; an item's id may hold a colon, a scene's may not",
     )
-    parser.add_argument("--separator", default=",", help="what stands between events (default: a comma)")
+    text = "what stands between events, and between items (default: a comma)"
+    parser.add_argument("--separator", default=",", help=text)
     parser.add_argument("--unseen", action="store_true", help="leave out items of the history")
     parser.add_argument("--exclude", metavar="ITEM,...", help="leave out these items and those of the history")
-    parser.add_argument("--only", metavar="ITEM,...", help="rank these items alone, those of the history too")
+    parser.add_argument("--only", metavar="ITEM,...", help="rank these items alone, all of them unless --top says less")
     parser.add_argument("--period", action="store_true", help="also show the items of the whole future window")
     add_top(parser)
 
@@ -35,7 +36,6 @@ def _run(arguments: argparse.Namespace) -> None:
     from serving.recommendations import Question
     from serving.table import format_table
 
-    check_top(arguments.top)
     items, scenes = parse_history(arguments.history, arguments.separator)
     if arguments.only is not None and (arguments.unseen or arguments.exclude is not None):
         raise UserError("--only: names all that is ranked; leave out --unseen and --exclude")
@@ -44,10 +44,11 @@ def _run(arguments: argparse.Namespace) -> None:
         for option, text in (("--exclude", arguments.exclude), ("--only", arguments.only))
     )
     question = Question(items, scenes, arguments.unseen or bool(exclude), exclude, arguments.period, only)
+    top = read_top(arguments.top, len(only) or TOP)
     if arguments.model is None:
-        answer = client.recommend(arguments.endpoint, question, arguments.top)
+        answer = client.recommend(arguments.endpoint, question, top)
     else:
-        answer = recommend(arguments.model, question, arguments.top)
+        answer = recommend(arguments.model, question, top)
     print(format_table(answer))
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 # Part by part: all of `tfx.v1` would bring Vertex AI's client, which takes a third of the time until a run begins.
-from tfx.components import StatisticsGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base import base_component
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy

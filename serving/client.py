@@ -31,8 +31,11 @@ def recommend(endpoint: str, question: Question, top: int, timeout: float = TIME
         endpoint: address of a model, as in ``http://127.0.0.1:8501/v1/models/complete_journey``, or of one of its
             versions, which ends with ``/versions/N``.
         question: what to ask.
-        top: how many to return at most; the model itself returns a fixed number.
+        top: how many to return at most; the model may return fewer.
         timeout: seconds to wait for the connection, and for each part of the answer.
+
+    Returns:
+        The answer, with a note about items of ``question.only`` that the model does not rank.
 
     Raises:
         EndpointError: if the address is none, nothing answers, the endpoint refuses, or its answer is something else.

@@ -40,11 +40,11 @@ def recommend(model: str, question: Question, top: int) -> Recommendations:
     Args:
         model: folder of a SavedModel, or of its versions, of which the latest is taken.
         question: what to ask.
-        top: how many to return at most; the model itself returns a fixed number.
+        top: how many to return at most; the model may return fewer.
 
     Returns:
-        The answer, with the names of its items if the model has them, and with a note about items and scenes of the
-        history that the model does not know.
+        The answer, with the names of its items if the model has them, and with notes about items and scenes of the
+        history that the model does not know, and about items of ``question.only`` that it does not rank.
 
     Raises:
         UserError: if there is no model.

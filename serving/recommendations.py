@@ -35,7 +35,7 @@ class Question:
         unseen: whether items of the history are left out.
         exclude: more items to leave out; needs `unseen`.
         period: whether the items of the future window are wanted beside the next ones.
-        only: the only items to rank, seen or not; excludes `unseen`. All, if it is empty.
+        only: the only items to rank, seen or not; all if it is empty. Not together with `unseen`.
     """
 
     items: Sequence[str]
@@ -48,9 +48,9 @@ class Question:
     @property
     def signature(self) -> str:
         """The signature that answers the question."""
-        if self.only:
-            return RANK_ALLOWED
-        return RECOMMEND_UNSEEN if self.unseen else SERVING_DEFAULT
+        if self.unseen:
+            return RECOMMEND_UNSEEN
+        return RANK_ALLOWED if self.only else SERVING_DEFAULT
 
     def make_inputs(self) -> dict[str, list[list[str]]]:
         """Returns the inputs of `signature`, one row each."""
@@ -58,7 +58,7 @@ class Question:
         if self.unseen:
             # Padding rather than no value: some servers cannot tell the shape of an empty list.
             inputs[EXCLUDE_ITEM_IDS] = [list(self.exclude) or [NOTHING]]
-        if self.only:
+        elif self.only:
             inputs[ALLOW_ITEM_IDS] = [list(self.only)]
         return inputs
 
@@ -99,17 +99,26 @@ class Recommendations:
         """
         items, scenes = (_read_ranking(outputs, kind) for kind in (ITEM, SCENE))
         period_items = _read_ranking(outputs, PERIOD_ITEM)[:top] if question.period else None
-        notes = tuple(_find_unranked(question.only, [raw_id for raw_id, _ in items]))
+        notes = tuple(_find_unranked(question.only, [raw_id for raw_id, _ in items])) if question.only else ()
         return cls(items[:top], scenes[:top], notes=notes, period_items=period_items)
 
 
 def _find_unranked(wanted: Sequence[str], ranked: Sequence[str]) -> Iterator[str]:
-    missing = [raw_id for raw_id in dict.fromkeys(wanted) if raw_id not in ranked]
+    """Yields a note about items that were to be ranked and are not.
+
+    Raises:
+        ValueError: if others were ranked.
+    """
+    others = set(ranked) - set(wanted)
+    if others:
+        raise ValueError(f"item_ids: expected items of the list alone. Received: {min(others)!r}")
+    found = set(ranked)
+    missing = [raw_id for raw_id in dict.fromkeys(wanted) if raw_id not in found]
     if missing:
         shown = ", ".join(map(repr, missing[:SHOWN_IDS]))
         yield (
-            f"{len(missing)} of {len(set(wanted))} items cannot be ranked: the catalogue of the model lacks them, or "
-            f"the user has had them, and nothing comes again in its log. Received: {shown}"
+            f"{len(missing)} of {len(set(wanted))} items cannot be ranked: they are not in the catalogue of the model, "
+            f"or the user has had them and the model never recommends an item again. Received: {shown}"
         )
 
 

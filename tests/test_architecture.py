@@ -113,18 +113,18 @@ def test_every_folder_of_code_is_a_floor():
     assert folders - {"tests", "benchmarks"} == set(FLOORS)
 
 
-LEFT_OUT = {
+NOT_IMPORTED = {
     "pipeline.config": HEAVY,
     "cli.main": HEAVY,
     "experiments.runs.worker": ("tfx", "apache_beam"),
     "pipeline.pipeline": ("google.cloud.aiplatform",),
 }
-"""What must not be imported with a module, because its process would start too late: a person waits for it."""
+"""Packages that must not be imported with a module: a person waits for its process to start."""
 
 
-@pytest.mark.parametrize("module", LEFT_OUT)
+@pytest.mark.parametrize("module", NOT_IMPORTED)
 def test_nothing_heavy_is_imported_where_a_process_begins(module):
-    code = f"import sys, {module}; print(*[name for name in {LEFT_OUT[module]} if name in sys.modules])"
+    code = f"import sys, {module}; print(*[name for name in {NOT_IMPORTED[module]} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from components.infra_validator.refusal import RefusedError
-from model.export.serving_module import TOP_K
 from schemas.catalogue import Catalogue
 from schemas.identity import fingerprints
 
@@ -20,19 +19,19 @@ NOT_FOUND = -1
 NO_COLUMNS = np.empty(0, np.int64)
 
 
-def check_ranking(outputs: Mapping[str, npt.NDArray[Any]], kind: str, rows: int, size: int) -> None:
+def check_ranking(outputs: Mapping[str, npt.NDArray[Any]], kind: str, rows: int, places: int) -> None:
     """Checks the form of an answer: the shapes and dtypes, and that scores are finite and fall.
 
     Args:
         outputs: ``<kind>_ids``, bytes [batch, k], and ``<kind>_scores``, float32 [batch, k].
         kind: one of `schemas.served_model.RANKINGS`.
         rows: number of histories in the request.
-        size: number of ids in the catalogue.
+        places: k.
 
     Raises:
         RefusedError: if the answer has another form.
     """
-    shape = (rows, min(TOP_K, size))
+    shape = (rows, places)
     for key, dtype in ((f"{kind}_ids", object), (f"{kind}_scores", np.float32)):
         if key not in outputs:
             raise RefusedError(f"it has no output {key}; it has {sorted(outputs)}")

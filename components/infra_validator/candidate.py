@@ -129,7 +129,7 @@ def make_request(signature: str, histories: Histories, listed: npt.NDArray[np.ob
     Args:
         signature: one of `INPUTS`.
         histories: the histories of one request.
-        listed: object array of bytes [n], the items that each user's list has, where the signature takes one.
+        listed: object array of bytes [batch, n], the items that each user's list has, where the signature takes one.
     """
     inputs: dict[str, npt.NDArray[Any]] = {
         HISTORY_ITEM_IDS: histories.item_ids,
@@ -141,7 +141,7 @@ def make_request(signature: str, histories: Histories, listed: npt.NDArray[np.ob
         rows = zip(histories.item_ids, histories.scene_ids, histories.times, histories.now, strict=True)
         inputs = {EXAMPLES: np.array([_serialize_example(*row) for row in rows], object)}
     if signature in LISTS:
-        inputs[LISTS[signature]] = np.tile(listed, [len(histories.names), 1])
+        inputs[LISTS[signature]] = listed
     return Request(f"{signature}, {histories.names[0]}", signature, inputs)
 
 

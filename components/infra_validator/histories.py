@@ -82,6 +82,26 @@ def encode_ids(catalogue: Catalogue, wanted: Fingerprints) -> npt.NDArray[np.obj
     return np.array([name.encode() for name in names.ravel()], object).reshape(names.shape)
 
 
+def list_items(histories: Histories, catalogue: Catalogue, popular: int) -> Fingerprints:
+    """Returns the items that a request lists for each user.
+
+    Args:
+        histories: the histories that the request is about.
+        catalogue: the item catalogue.
+        popular: number of the most popular items that each list has.
+
+    Returns:
+        int64 [batch, popular + 4], fingerprints: the popular ones, the user's latest one twice, an unknown one and
+        padding.
+    """
+    unknown = fingerprints([find_unknown_id(catalogue)])[0]
+    lists = []
+    for row in histories.items:
+        latest = [*row[row != PAD_FINGERPRINT][-1:]] or [PAD_FINGERPRINT]
+        lists.append([*catalogue.fingerprints[:popular], *latest, unknown, PAD_FINGERPRINT, *latest])
+    return np.array(lists, np.int64)
+
+
 def find_unknown_id(catalogue: Catalogue) -> str:
     """Returns a raw id whose fingerprint is not in the catalogue."""
     name = "not in the catalogue"

@@ -7,13 +7,20 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from model.data.history import History
-from model.data.vocabulary import find
 from model.networks.base import Outputs, ServedNetwork
-from model.networks.copy_head import Cells, CopyScores
+from model.networks.copy_head import Cells, add_copies_at
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
-from model.retrieval.top_k import NO_SCORE, ExactTopK, TopK, mix_copies, remove_columns, select_best
+from model.retrieval.top_k import (
+    NO_SCORE,
+    ExactTopK,
+    TopK,
+    mix_copies,
+    remove_columns,
+    select_best,
+    without_nan,
+)
 from model.tracing import graph_function, traced_once
 from schemas import sequences
 from schemas.served_model import REQUEST_TIME
@@ -168,30 +175,25 @@ class QuestionAnswer(tf.Module):
         return select_best(remove_columns(self.find(queries, number), columns), k)
 
     def rank(self, outputs: Outputs, columns: tf.Tensor) -> TopK:
-        """Returns given items alone, best first: what is left of the ranking of all.
+        """Returns given items alone, in the order that they have among all; scores may differ in the last digits.
 
         Args:
             outputs: from `outputs`.
             columns: 0-based items, int64 [batch, A], each once a row; -1 is padding, anywhere.
 
         Returns:
-            The same items, [batch, A]; those with `NO_SCORE`, which padding has, too, come last.
+            The same items, [batch, A], best first; padding and excluded items have `NO_SCORE` and come last.
         """
         batch, number = tf.unstack(tf.shape(columns, tf.int64))
-        rows, cells = tf.repeat(tf.range(batch), number), tf.reshape(columns, [-1])
-        scores = self._scorer.scores_at(outputs.item_queries, rows, tf.maximum(cells, 0))
-        scores = tf.where(cells >= 0, scores, NO_SCORE)
-        given = TopK(tf.reshape(scores, tf.shape(columns)), columns)
+        rows, cells = tf.repeat(tf.range(batch), number), tf.maximum(tf.reshape(columns, [-1]), 0)
+        scores = self._scorer.scores_at(outputs.item_queries, rows, cells)
+        if outputs.copies is not None:
+            scores = add_copies_at(scores, rows, cells, outputs.copies)
+        scores = tf.where(columns >= 0, tf.reshape(without_nan(scores), tf.shape(columns)), NO_SCORE)
+        given = TopK(scores, columns)
         if outputs.excluded is not None:
-            return select_best(remove_columns(given, _pad(outputs.excluded, outputs)), tf.shape(columns)[1])
-        if outputs.copies is None:
-            return select_best(given, tf.shape(columns)[1])
-        # Keys tell rows apart; padding has none of its own, but those of no item.
-        width = tf.cast(self._scorer.size, tf.int64) + 1
-        copied, _ = find(tf.sort(rows * width + cells + 1), outputs.copies.rows * width + outputs.copies.columns + 1)
-        copies = CopyScores(*(tf.gather(x, copied) for x in outputs.copies))
-        before = self._scorer.scores_at(outputs.item_queries, copies.rows, copies.columns)
-        return mix_copies(given, copies, before, tf.shape(columns)[1])
+            given = remove_columns(given, _pad(outputs.excluded, outputs))
+        return select_best(given, tf.shape(columns)[1])
 
 
 def _pad(cells: Cells, outputs: Outputs) -> tf.Tensor:

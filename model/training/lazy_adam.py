@@ -14,9 +14,10 @@ import tf_keras
 
 @dataclasses.dataclass
 class _Shared:
-    """What the variables of a step share, by dtype, while it is made; no part of a checkpoint.
+    """Numbers that all variables of a step share, by dtype; None outside of a step.
 
-    Computed for each variable anew, these few numbers would be a sixth of all operations of a training step.
+    Computed for each variable anew, these few numbers would be a sixth of all operations of a training step. They are
+    in a class because Keras would track a bare dictionary in checkpoints.
     """
 
     numbers: dict[tf.DType, tuple[tf.Tensor, ...]] | None = None
@@ -96,6 +97,7 @@ class LazyAdam(tf_keras.optimizers.Adam):
         return found
 
     def _distributed_apply_gradients_fn(self, *arguments: Any, **kwargs: Any) -> Any:
+        """Updates all variables; called by Keras, once for all replicas or once on each."""
         # Compiled by XLA, each update is a function of its own, which must not hold on to what another one computed.
         self._shared.numbers = None if self.jit_compile else {}
         try:

@@ -160,17 +160,19 @@ def test_recommend_cannot_ask_the_endpoint(url: str, shown: str, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("options", "asked"),
+    ("options", "asked", "top"),
     [
-        ([], {}),
-        (["--unseen"], {"unseen": True}),
-        (["--exclude", "tea, milk"], {"unseen": True, "exclude": ["tea", "milk"]}),
-        (["--only", "tea, milk"], {"only": ["tea", "milk"]}),
+        ([], {}, 10),
+        (["--unseen", "--top", "3"], {"unseen": True}, 3),
+        (["--exclude", "tea, milk"], {"unseen": True, "exclude": ["tea", "milk"]}, 10),
+        (["--only", "tea, milk"], {"only": ["tea", "milk"]}, 2),
+        (["--only", "tea, milk", "--top", "1"], {"only": ["tea", "milk"]}, 1),
     ],
 )
 def test_recommend_asks_the_endpoint(
     options: list[str],
     asked: dict[str, Any],
+    top: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
@@ -182,8 +184,8 @@ def test_recommend_asks_the_endpoint(
 
     monkeypatch.setattr(client, "recommend", recommend)
     url = "http://h/v1/models/m"
-    assert main.main(["recommend", "--endpoint", url, "--history", "milk:cart", "--top", "3", *options]) == 0
-    assert seen == [(url, Question(["milk"], ["cart"], **{"exclude": [], "only": [], **asked}), 3)]
+    assert main.main(["recommend", "--endpoint", url, "--history", "milk:cart", *options]) == 0
+    assert seen == [(url, Question(["milk"], ["cart"], **{"exclude": [], "only": [], **asked}), top)]
     assert "bread" in capsys.readouterr().out
 
 

@@ -100,9 +100,10 @@ def test_asks_a_version_for_what_is_unseen(stub, exclude, sent):
 
 
 def test_asks_for_a_ranking_of_some_items(stub):
-    client.recommend(stub.url, Question(["milk"], ["cart"], only=["tea", "x"]), top=10)
+    answer = client.recommend(stub.url, Question(["milk"], ["cart"], only=["牛乳", "x", "bread"]), top=10)
     ((_, body),) = stub.asked
-    assert body["signature_name"] == "rank_allowed" and body["inputs"]["allow_item_ids"] == [["tea", "x"]]
+    assert body["signature_name"] == "rank_allowed" and body["inputs"]["allow_item_ids"] == [["牛乳", "x", "bread"]]
+    assert answer.notes[0].startswith("1 of 3 items cannot be ranked") and answer.notes[0].endswith("'x'")
     assert "exclude_item_ids" not in body["inputs"]
 
 

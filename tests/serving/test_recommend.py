@@ -223,6 +223,12 @@ def test_ranks_these_alone(model: pathlib.Path) -> None:
     assert some.notes[0].endswith("Received: 'never seen'")
 
 
+def test_an_answer_with_other_items_than_were_asked_for_is_none() -> None:
+    outputs = {"item_ids": [["tea"]], "item_scores": [[1.0]], "scene_ids": [["cart"]], "scene_scores": [[1.0]]}
+    with pytest.raises(ValueError, match="item_ids: expected items of the list alone. Received: 'tea'"):
+        Recommendations.from_outputs(outputs, 10, Question(["milk"], ["cart"], only=["bread"]))
+
+
 def test_a_model_without_the_signature(tmp_path: pathlib.Path) -> None:
     import tensorflow as tf
 

@@ -338,6 +338,17 @@ def test_a_model_that_is_not_a_number_answers_with_none(tmp_path):
     assert set(answer["item_ids"].ravel()) == set(answer["scene_ids"].ravel()) == {b""}
 
 
+def test_items_whose_scores_are_no_numbers_come_last_wherever_they_stand():
+    broken = served_model.build()
+    table, size = broken.module.item_vectors.numpy(), len(broken.items.ids)
+    table[[3, 9]] = np.nan
+    broken.module.item_vectors.assign(table)
+    items, scenes = tf.constant([["item1", "item2"]]), tf.constant([["scene1", "scene2"]])
+    whole = broken.module.recommend(items, scenes)["item_ids"].numpy()[0]
+    some = broken.module.rank_allowed(items, scenes, tf.constant([broken.items.ids]))["item_ids"].numpy()[0]
+    assert some.tolist() == whole.tolist() and np.flatnonzero(whole == b"").tolist() == [size - 2, size - 1]
+
+
 def test_without_prior_and_repeat_head(tmp_path):
     plain = served_model.build(popularity_prior=False, scene_head=False, repeat_head=False)
     loaded = tf.saved_model.load(served_model.export(plain, tmp_path / "1"))
