@@ -58,10 +58,12 @@ def test_every_signature_answers_over_rest(endpoint):
         endpoint, signature_name="recommend_unseen", instances=[{**history, "exclude_item_ids": ["item5", ""]}]
     )["predictions"]
     assert not set(unseen["item_ids"]) & {"item3", "item4", "item5"} and unseen["item_ids"][-3:] == [""] * 3
-    (allowed,) = post(
-        endpoint, signature_name="rank_allowed", instances=[{**history, "allow_item_ids": ["item3", "item5", "other"]}]
-    )["predictions"]
-    assert allowed["item_ids"] == ["item5", "item3", ""] and allowed["scene_ids"] == plain["scene_ids"]
+    listed = ["item8", "item3", "other", "item5"]
+    (allowed,) = post(endpoint, signature_name="rank_allowed", instances=[{**history, "allow_item_ids": listed}])[
+        "predictions"
+    ]
+    # Nothing comes again in this log.
+    assert allowed["item_ids"] == ["item5", "item8", "", ""] and allowed["scene_ids"] == plain["scene_ids"]
     (user,) = post(endpoint, signature_name="embed_users", instances=[history])["predictions"]
     assert {name: len(vector) for name, vector in user.items()} == {
         "z_item": 16, "z_scene": 8, "o_item": 16, "o_scene": 8
