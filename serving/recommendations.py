@@ -1,7 +1,7 @@
 """What a model is asked and what it answers, whichever way it is reached."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from schemas import sequences
@@ -99,27 +99,27 @@ class Recommendations:
         """
         items, scenes = (_read_ranking(outputs, kind) for kind in (ITEM, SCENE))
         period_items = _read_ranking(outputs, PERIOD_ITEM)[:top] if question.period else None
-        notes = tuple(_find_unranked(question.only, [raw_id for raw_id, _ in items])) if question.only else ()
+        notes = _note_unranked(question.only, {raw_id for raw_id, _ in items}) if question.only else ()
         return cls(items[:top], scenes[:top], notes=notes, period_items=period_items)
 
 
-def _find_unranked(wanted: Sequence[str], ranked: Sequence[str]) -> Iterator[str]:
-    """Yields a note about items that were to be ranked and are not.
+def _note_unranked(wanted: Sequence[str], ranked: Set[str]) -> tuple[str, ...]:
+    """Returns a note about items that were to be ranked and are not, if there are any.
 
     Raises:
         ValueError: if others were ranked.
     """
-    others = set(ranked) - set(wanted)
-    if others:
+    distinct = dict.fromkeys(wanted)
+    if others := ranked - distinct.keys():
         raise ValueError(f"item_ids: expected items of the list alone. Received: {min(others)!r}")
-    found = set(ranked)
-    missing = [raw_id for raw_id in dict.fromkeys(wanted) if raw_id not in found]
-    if missing:
-        shown = ", ".join(map(repr, missing[:SHOWN_IDS]))
-        yield (
-            f"{len(missing)} of {len(set(wanted))} items cannot be ranked: they are not in the catalogue of the model, "
-            f"or the user has had them and the model never recommends an item again. Received: {shown}"
-        )
+    missing = [raw_id for raw_id in distinct if raw_id not in ranked]
+    if not missing:
+        return ()
+    shown = ", ".join(map(repr, missing[:SHOWN_IDS]))
+    return (
+        f"{len(missing)} of {len(distinct)} items cannot be ranked: they are not in the catalogue of the model, "
+        f"or the user has had them and the model never recommends an item again. Received: {shown}",
+    )
 
 
 def _read_ranking(outputs: Mapping[str, Any], kind: str) -> list[tuple[str, float]]:

@@ -123,13 +123,12 @@ def read_signatures(folder: str) -> list[str]:
     return found
 
 
-def make_request(signature: str, histories: Histories, listed: npt.NDArray[np.object_]) -> Request:
+def make_request(signature: str, histories: Histories) -> Request:
     """Returns the request that asks a signature about some histories.
 
     Args:
         signature: one of `INPUTS`.
         histories: the histories of one request.
-        listed: object array of bytes [batch, n], the items that each user's list has, where the signature takes one.
     """
     inputs: dict[str, npt.NDArray[Any]] = {
         HISTORY_ITEM_IDS: histories.item_ids,
@@ -141,7 +140,7 @@ def make_request(signature: str, histories: Histories, listed: npt.NDArray[np.ob
         rows = zip(histories.item_ids, histories.scene_ids, histories.times, histories.now, strict=True)
         inputs = {EXAMPLES: np.array([_serialize_example(*row) for row in rows], object)}
     if signature in LISTS:
-        inputs[LISTS[signature]] = listed
+        inputs[LISTS[signature]] = histories.listed_ids
     return Request(f"{signature}, {histories.names[0]}", signature, inputs)
 
 

@@ -15,6 +15,9 @@ from schemas.identity import PAD_FINGERPRINT, fingerprints, pad_rows
 MOST = 64
 """Number of sequences of the test split that are asked about."""
 
+POPULAR = 3
+"""Number of the most popular items in the lists that `recommend_unseen` leaves out, and `rank_allowed` ranks."""
+
 POPULAR_LENGTHS = (1, 2, 4, 8)
 """Lengths of the histories that stand in for those of an empty test split."""
 
@@ -33,6 +36,9 @@ class Histories:
         scene_ids: bytes [batch, time], the raw ids of `scenes`, padded with ``b""``.
         times: int64 [batch, time], unix seconds of the events, padded with 0; all 0 where nobody knows.
         now: int64 [batch], unix seconds of the request, or 0.
+        listed: int64 [batch, n], fingerprints of items for signatures that take a list: the most popular, the user's
+            latest one twice, an unknown one and padding.
+        listed_ids: bytes [batch, n], the raw ids of `listed`, padded with ``b""``.
     """
 
     names: tuple[str, ...]
@@ -42,6 +48,8 @@ class Histories:
     scene_ids: npt.NDArray[np.object_]
     times: npt.NDArray[np.int64]
     now: npt.NDArray[np.int64]
+    listed: Fingerprints
+    listed_ids: npt.NDArray[np.object_]
 
 
 def read_histories(folder: str, items: Catalogue, scenes: Catalogue) -> tuple[list[Histories], str]:
@@ -82,26 +90,6 @@ def encode_ids(catalogue: Catalogue, wanted: Fingerprints) -> npt.NDArray[np.obj
     return np.array([name.encode() for name in names.ravel()], object).reshape(names.shape)
 
 
-def list_items(histories: Histories, catalogue: Catalogue, popular: int) -> Fingerprints:
-    """Returns the items that a request lists for each user.
-
-    Args:
-        histories: the histories that the request is about.
-        catalogue: the item catalogue.
-        popular: number of the most popular items that each list has.
-
-    Returns:
-        int64 [batch, popular + 4], fingerprints: the popular ones, the user's latest one twice, an unknown one and
-        padding.
-    """
-    unknown = fingerprints([find_unknown_id(catalogue)])[0]
-    lists = []
-    for row in histories.items:
-        latest = [*row[row != PAD_FINGERPRINT][-1:]] or [PAD_FINGERPRINT]
-        lists.append([*catalogue.fingerprints[:popular], *latest, unknown, PAD_FINGERPRINT, *latest])
-    return np.array(lists, np.int64)
-
-
 def find_unknown_id(catalogue: Catalogue) -> str:
     """Returns a raw id whose fingerprint is not in the catalogue."""
     name = "not in the catalogue"
@@ -140,6 +128,9 @@ def _popular_row(items: Catalogue, scenes: Catalogue, length: int) -> _Row:
 
 def _make_histories(names: Sequence[str], rows: Sequence[_Row], items: Catalogue, scenes: Catalogue) -> Histories:
     item_rows, scene_rows = pad_rows([row.items for row in rows]), pad_rows([row.scenes for row in rows])
+    unknown = fingerprints([find_unknown_id(items)])[0]
+    latest = [row.items[-1] if len(row.items) else PAD_FINGERPRINT for row in rows]
+    listed = np.array([[*items.fingerprints[:POPULAR], one, unknown, PAD_FINGERPRINT, one] for one in latest], np.int64)
     return Histories(
         tuple(names),
         item_rows,
@@ -148,4 +139,6 @@ def _make_histories(names: Sequence[str], rows: Sequence[_Row], items: Catalogue
         encode_ids(scenes, scene_rows),
         times=pad_rows([row.times for row in rows], 0),
         now=np.array([row.now for row in rows], np.int64),
+        listed=listed,
+        listed_ids=encode_ids(items, listed),
     )

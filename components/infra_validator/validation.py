@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from components.infra_validator import answers
 from components.infra_validator.candidate import ask, find_libraries, make_request, read_signatures
-from components.infra_validator.histories import Histories, encode_ids, list_items
+from components.infra_validator.histories import Histories
 from components.infra_validator.refusal import RefusedError, about, refusing
 from model.export.serving_module import QUESTION_OF, TOP_K
 from model.questions import choose_question
@@ -20,9 +20,6 @@ from model.tracing import unoptimized
 from schemas.catalogue import PAD_INDEX, Catalogue
 from schemas.served_model import EMBED_USERS, RANK_ALLOWED, RANKINGS, RECOMMEND_UNSEEN, RETRIEVAL_FILE, SCENE
 from serving.saved_model import load_saved_model, read_retrieval
-
-POPULAR = 3
-"""Number of the most popular items in the lists that `recommend_unseen` leaves out, and `rank_allowed` ranks."""
 
 DEVICE = "CPU:0"
 """Device of the expected scores: the fresh process computes on the CPU, and a GPU rounds differently."""
@@ -63,25 +60,24 @@ def validate(
     signatures = read_signatures(folder)
     with refusing(f"its {RETRIEVAL_FILE} cannot be read"):
         method = read_retrieval(folder).method
-    lists = [list_items(batch, items, POPULAR) for batch in histories]
-    asked = list(itertools.product(signatures, zip(histories, lists, strict=True)))
-    requests = [make_request(signature, batch, encode_ids(items, listed)) for signature, (batch, listed) in asked]
+    asked = list(itertools.product(signatures, histories))
+    requests = [make_request(signature, batch) for signature, batch in asked]
     answered = ask(folder, requests, time_limit, find_libraries(method))
 
-    for (signature, (batch, listed)), request, outputs in zip(asked, requests, answered.outputs, strict=True):
+    for (signature, batch), request, outputs in zip(asked, requests, answered.outputs, strict=True):
         with about(request.name):
             if signature == EMBED_USERS:
                 answers.check_embeddings(outputs, len(batch.names))
             else:
-                places = listed.shape[1] if signature == RANK_ALLOWED else min(TOP_K, len(items))
+                places = batch.listed.shape[1] if signature == RANK_ALLOWED else min(TOP_K, len(items))
                 for kind in RANKINGS:
                     wanted = min(TOP_K, len(scenes)) if kind == SCENE else places
                     answers.check_ranking(outputs, kind, len(batch.names), wanted)
     reference = load_reference(folder, items, scenes, exact=method == "exact")
-    for place, (batch, listed) in enumerate(zip(histories, lists, strict=True)):
+    for place, batch in enumerate(histories):
         by_signature = zip(signatures, answered.outputs[place :: len(histories)], strict=True)
         rankings = {signature: outputs for signature, outputs in by_signature if signature != EMBED_USERS}
-        reference.check(batch, rankings, listed)
+        reference.check(batch, rankings)
     return Validation(answered.load_seconds, len(requests), statistics.median(answered.seconds))
 
 
@@ -105,14 +101,12 @@ class Reference:
         self,
         histories: Histories,
         rankings: Mapping[str, Mapping[str, npt.NDArray[Any]]],
-        listed: npt.NDArray[np.int64],
     ) -> None:
         """Checks all rankings that answer one batch of histories.
 
         Args:
             histories: the batch.
             rankings: the outputs of each signature that ranks.
-            listed: int64 [batch, n], fingerprints of the items that the requests of some signatures listed.
 
         Raises:
             RefusedError: if a ranking is wrong, or there are no scores to compare it with.
@@ -121,7 +115,7 @@ class Reference:
         for row, name in enumerate(histories.names):
             own = self._find_columns(histories.items[row])
             for signature, outputs in rankings.items():
-                exclude = self._find_excluded(signature, histories.items[row], listed[row])
+                exclude = self._find_excluded(signature, histories.items[row], histories.listed[row])
                 for kind in RANKINGS:
                     ranked = outputs[f"{kind}_ids"][row], outputs[f"{kind}_scores"][row]
                     with about(f"{signature}, {name}: {kind}_ids"):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from model.data.history import History
 from model.networks.base import Outputs, ServedNetwork
-from model.networks.copy_head import Cells, add_copies_at
+from model.networks.copy_head import add_copies_at
 from model.networks.item_scorer import InnerProducts
 from model.ranker import Encoded
 from model.retrieval.scann import ScannTopK
@@ -17,6 +17,7 @@ from model.retrieval.top_k import (
     ExactTopK,
     TopK,
     mix_copies,
+    pad_columns,
     remove_columns,
     select_best,
     without_nan,
@@ -153,7 +154,8 @@ class QuestionAnswer(tf.Module):
     def best_items(self, outputs: Outputs, k: int) -> TopK:
         """Returns the best items, best first, of what `outputs` gives."""
         if outputs.excluded is not None:
-            return self.best_without(outputs.item_queries, _pad(outputs.excluded, outputs), k)
+            gone = pad_columns(outputs.excluded, tf.shape(outputs.item_queries, tf.int64)[0])
+            return self.best_without(outputs.item_queries, gone, k)
         ranked = self.find(outputs.item_queries, k)
         ranked = TopK(*(tf.ensure_shape(x, [None, k]) for x in ranked))
         if outputs.copies is None:
@@ -192,11 +194,5 @@ class QuestionAnswer(tf.Module):
         scores = tf.where(columns >= 0, tf.reshape(without_nan(scores), tf.shape(columns)), NO_SCORE)
         given = TopK(scores, columns)
         if outputs.excluded is not None:
-            given = remove_columns(given, _pad(outputs.excluded, outputs))
+            given = remove_columns(given, pad_columns(outputs.excluded, batch))
         return select_best(given, tf.shape(columns)[1])
-
-
-def _pad(cells: Cells, outputs: Outputs) -> tf.Tensor:
-    """Returns the columns of each row's cells, int64 [batch, E], padded with -1."""
-    batch = tf.shape(outputs.item_queries, tf.int64)[0]
-    return tf.RaggedTensor.from_value_rowids(cells.columns, cells.rows, batch).to_tensor(-1)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from model.data.vocabulary import find
 from model.networks.chunks import for_chunks
-from model.networks.copy_head import CopyScores
+from model.networks.copy_head import Cells, CopyScores
 from model.networks.item_scorer import ItemScorer
 from model.tracing import traced_once
 
@@ -120,7 +120,7 @@ def mix_copies(candidates: TopK, copies: CopyScores, scores_at_copies: tf.Tensor
     """
     raised = scores_at_copies + tf.math.softplus(copies.values - scores_at_copies)
     batch = tf.shape(candidates.scores, tf.int64)[0]
-    columns = tf.RaggedTensor.from_value_rowids(copies.columns, copies.rows, batch).to_tensor(-1)
+    columns = pad_columns(copies, batch)
     scores = tf.RaggedTensor.from_value_rowids(raised, copies.rows, batch).to_tensor(NO_SCORE)
     others = remove_columns(candidates, columns)
     return select_best(
@@ -129,6 +129,11 @@ def mix_copies(candidates: TopK, copies: CopyScores, scores_at_copies: tf.Tensor
 
 
 @traced_once
+def pad_columns(cells: Cells | CopyScores, batch: tf.Tensor) -> tf.Tensor:
+    """Returns the columns of each row's cells, int64 [batch, E], padded with -1; the rows of the cells rise."""
+    return tf.RaggedTensor.from_value_rowids(cells.columns, cells.rows, batch).to_tensor(-1)
+
+
 def remove_columns(candidates: TopK, columns: tf.Tensor) -> TopK:
     """Takes candidates away.
 

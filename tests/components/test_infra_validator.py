@@ -17,7 +17,7 @@ from components.infra_validator import answers, candidate, fresh_process, valida
 from components.infra_validator.candidate import Request, find_libraries, make_request
 from components.infra_validator.component import InfraValidator
 from components.infra_validator.executor import Executor
-from components.infra_validator.histories import encode_ids, find_unknown_id, read_histories
+from components.infra_validator.histories import POPULAR, encode_ids, find_unknown_id, read_histories
 from components.infra_validator.refusal import RefusedError, UndecidedError
 from model.baselines import own_frequency, popularity
 from model.baselines.statistical_network import StatisticalNetworks
@@ -152,8 +152,7 @@ SIGNATURES = ("serving_default", "serving_examples")
 @pytest.fixture(scope="module")
 def fresh(world):
     """The good model's answers to two signatures about every history, from a fresh process."""
-    none = np.array([], object)
-    requests = [make_request(signature, asked, none) for signature in SIGNATURES for asked in world.histories()]
+    requests = [make_request(signature, asked) for signature in SIGNATURES for asked in world.histories()]
     return candidate.ask(world.good, requests, 60)
 
 
@@ -239,7 +238,7 @@ def test_requests_hold_raw_ids_of_the_catalogue_and_nothing_of_the_user(world):
     sent = {raw for asked in histories for raw in asked.item_ids.ravel()}
     assert sent == {b"", find_unknown_id(world.items).encode(), *(raw.encode() for raw in world.items.ids)}
     for asked in histories:
-        for record in make_request("serving_examples", asked, np.array([], object)).inputs["examples"]:
+        for record in make_request("serving_examples", asked).inputs["examples"]:
             sent = set(tf.train.Example.FromString(record).features.feature)
             assert sent - {spec.name for spec in TIMES} == {spec.name for spec in HISTORY}
 
@@ -292,7 +291,7 @@ def test_another_item_than_was_allowed_is_refused(world, lie):
     """Among the answers, those to lists are told by their width."""
 
     def change(answer):
-        if answer["item_ids"].shape[1] != validation.POPULAR + 4:
+        if answer["item_ids"].shape[1] != POPULAR + 4:
             return {}
         other = np.where(answer["item_ids"] == answer["item_ids"][:1, :1], world.items.ids[-1].encode(), b"")
         return {"item_ids": np.where(other != b"", other, answer["item_ids"]).astype(object)}
